@@ -1,0 +1,1 @@
+"""Footfall's way in: the settings, the envelope, the collector and the loader."""

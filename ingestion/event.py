@@ -1,0 +1,48 @@
+"""The one envelope: what a line of a segment holds, from the collector to the warehouse.
+
+docs/architecture.md describes the fields; every other module takes their names from here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVENT_TYPES: Final = ("track", "page", "screen", "identify", "group", "alias")
+
+#: Field of a line in landing/events → its DuckDB type. Text fields first, clocks, then JSON.
+EVENT_COLUMNS: Final[dict[str, str]] = {
+    "event_id": "varchar",
+    "source_id": "varchar",
+    "type": "varchar",
+    "event_name": "varchar",
+    "user_id": "varchar",
+    "anonymous_id": "varchar",
+    "group_id": "varchar",
+    "previous_id": "varchar",
+    "original_timestamp": "timestamptz",
+    "sent_at": "timestamptz",
+    "received_at": "timestamptz",
+    "properties": "json",
+    "traits": "json",
+    "context": "json",
+    "request": "json",
+}
+
+#: Field of a line in landing/quarantine → its DuckDB type. ``body`` is the refused event's own
+#: text, verbatim; bytes that are not UTF-8 stand in base64 under ``body_base64`` instead.
+REFUSED_COLUMNS: Final[dict[str, str]] = {
+    "refused_id": "varchar",
+    "source_id": "varchar",
+    "event_id": "varchar",
+    "reason": "varchar",
+    "detail": "varchar",
+    "received_at": "timestamptz",
+    "body": "varchar",
+    "body_base64": "varchar",
+    "request": "json",
+}
+
+#: 32 KiB: Segment's documented limit for one event; SDKs of the field enforce the same.
+MAX_EVENT_BYTES: Final = 32 * 1024
+#: 500 KiB: Segment's documented limit for one batch request, as sent.
+MAX_BATCH_BYTES: Final = 500 * 1024

@@ -1,0 +1,148 @@
+"""Every path and knob of Footfall: read from FOOTFALL_… variables here and nowhere else.
+
+A bad value stops the program at start and names the variable.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "FOOTFALL_"
+
+
+class Settings(BaseSettings):
+    """What a site may change, with the defaults of one laptop.
+
+    Field ``x`` is read from the variable ``FOOTFALL_X``; ``.env.example`` lists them all.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    home: Path = Field(default=Path("data"), description="Folder of all state; made absolute.")
+    landing_url: str = Field(
+        default="",
+        description="fsspec URL of the landing (s3://…, gs://…, az://…); empty: home/landing.",
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address the collector listens on.")
+    port: int = Field(default=8080, ge=1, le=65535, description="Port of the collector.")
+    write_keys: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="source=key pairs, comma-separated: who may send, and under which name.",
+    )
+    write_keys_file: Path | None = Field(
+        default=None, description="File of source=key lines, in place of FOOTFALL_WRITE_KEYS."
+    )
+
+    reporting_time_zone: str = Field(
+        default="UTC", description="IANA time zone whose midnight starts a reporting day."
+    )
+    nightly_cron: str = Field(default="15 2 * * *", description="When the nightly job runs.")
+    nightly_time_zone: str = Field(
+        default="UTC", description="IANA time zone of FOOTFALL_NIGHTLY_CRON."
+    )
+    freshness_hours: float = Field(
+        default=26.0,
+        gt=0,
+        description="Age in hours at which data is called late: a day and two hours of grace.",
+    )
+    threads: int = Field(default=2, ge=1, le=256, description="Threads the warehouse may use.")
+    memory_limit: str = Field(
+        default="4GB",
+        pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        description="Memory DuckDB may use before it spills to disk.",
+    )
+    seeds: Path = Field(
+        default=Path(__file__).parents[1] / "dbt_project" / "seeds",
+        description="Folder of funnel_steps.csv: a site's own definitions.",
+    )
+
+    @field_validator("home", "seeds")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("write_keys", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if isinstance(value, str):
+            return parse_write_keys(value.replace(",", "\n"))
+        return value
+
+    @field_validator("reporting_time_zone", "nightly_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Vienna") from error
+        return value
+
+    @model_validator(mode="after")
+    def _one_source_of_keys(self) -> Settings:
+        if self.write_keys and self.write_keys_file:
+            raise ValueError("set FOOTFALL_WRITE_KEYS or FOOTFALL_WRITE_KEYS_FILE, not both")
+        return self
+
+    @cached_property
+    def landing(self) -> str:
+        """Where sealed segments lie: the configured URL, else the folder under home."""
+        return self.landing_url.rstrip("/") or str(self.home / "landing")
+
+    @cached_property
+    def open_segments(self) -> Path:
+        """Where the collector writes before it seals: always on the local disk."""
+        return self.home / "landing" / "open"
+
+    @cached_property
+    def warehouse(self) -> Path:
+        """The DuckDB file that has one writer at a time."""
+        return self.home / "warehouse" / "footfall.duckdb"
+
+    @cached_property
+    def published(self) -> Path:
+        """The DuckDB file that BI reads."""
+        return self.home / "published" / "footfall.duckdb"
+
+    @cached_property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME: Dagster's own records."""
+        return self.home / "dagster"
+
+
+def parse_write_keys(text: str) -> dict[str, str]:
+    """Read ``source=key`` lines into {source: key}; blank lines and # comments are passed over.
+
+    Raises ValueError without ever repeating a key.
+    """
+    pairs: dict[str, str] = {}
+    lines = (line.strip() for line in text.splitlines())
+    for number, line in enumerate((line for line in lines if line and line[0] != "#"), 1):
+        source, separator, key = (part.strip() for part in line.partition("="))
+        if not (separator and source and key):
+            raise ValueError(f"pair {number} is not source=key")
+        if source in pairs:
+            raise ValueError(f"source {source!r} is named twice")
+        if key in pairs.values():
+            raise ValueError(f"source {source!r} repeats the key of another source")
+        pairs[source] = key
+    return pairs
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process; on a bad value, say which variable and exit with 2."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "FOOTFALL_…"
+            sys.stderr.write(f"{name}: {problem['msg']}\n")
+        raise SystemExit(2) from None
