@@ -1,0 +1,86 @@
+"""What lies in the landing: which files there are, and their bytes on the local disk."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fsspec.core import url_to_fs
+
+logger = logging.getLogger(__name__)
+
+#: The folders of a landing and what a file in them is. ``open/`` is the collector's own.
+KINDS = {"events": "events", "quarantine": "quarantine", "manifest": "manifest"}
+SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One sealed file: its name relative to the landing, and what the storage says of it."""
+
+    name: str
+    kind: str
+    size_bytes: int
+    modified_at: datetime | None
+
+
+class Landing:
+    """The landing of a site, on the local disk or behind any fsspec URL."""
+
+    def __init__(self, url: str) -> None:
+        """Open the landing at a path or URL; a missing local folder is made."""
+        self._fs, root = url_to_fs(url)
+        self._root = str(root).rstrip("/")
+        self.is_local = "file" in (
+            (self._fs.protocol,) if isinstance(self._fs.protocol, str) else self._fs.protocol
+        )
+        if self.is_local:
+            for folder in KINDS:
+                (Path(self._root) / folder).mkdir(parents=True, exist_ok=True)
+
+    def files(self) -> list[LandedFile]:
+        """All sealed files in order of name, which is the order they were sealed in."""
+        self._fs.invalidate_cache()
+        return sorted(
+            (file for folder in KINDS for file in self._files_of(folder)), key=lambda f: f.name
+        )
+
+    def _files_of(self, folder: str) -> Iterator[LandedFile]:
+        found = self._fs.find(f"{self._root}/{folder}", detail=True)
+        for path, info in found.items():
+            name = str(path)[len(self._root) :].lstrip("/")
+            leaf = name.rsplit("/", 1)[-1]
+            # A name that starts with a dot is still being written (rename it to publish it).
+            if leaf.startswith("."):
+                continue
+            expected = (".json",) if folder == "manifest" else SUFFIXES
+            if not leaf.endswith(expected):
+                logger.warning("%s is passed over: its name does not end in %s", name, expected)
+                continue
+            yield LandedFile(name, KINDS[folder], int(info["size"] or 0), _modified(info))
+
+    def fetch(self, file: LandedFile, into: Path) -> Path:
+        """The file's path on the local disk; a remote one is copied into the folder first."""
+        path = f"{self._root}/{file.name}"
+        if self.is_local:
+            return Path(path)
+        local = into / file.name.replace("/", "~")
+        with self._fs.open(path, "rb") as remote, local.open("wb") as copy:
+            shutil.copyfileobj(remote, copy, 1 << 20)
+        return local
+
+
+def _modified(info: dict[str, object]) -> datetime | None:
+    for key in ("mtime", "LastModified", "last_modified", "updated"):
+        value = info.get(key)
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        if isinstance(value, str):
+            return datetime.fromisoformat(value).astimezone(UTC)
+    return None
