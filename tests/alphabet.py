@@ -1,0 +1,105 @@
+"""The small alphabet histories are written in: every letter sits on an edge of a definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+INSTANT: Final = timedelta(microseconds=1)
+SECOND: Final = timedelta(seconds=1)
+MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+
+#: The Friday before Berlin's clocks go forward; 23:00 and, from Sunday on, 22:00 are its midnight.
+BASE: Final = datetime(2026, 3, 27)
+DAYS: Final = (0 * DAY, 0 * DAY, 0 * DAY, 1 * DAY, 2 * DAY, 7 * DAY, 8 * DAY, 31 * DAY, 60 * DAY)
+TIMES: Final = (
+    0 * HOUR,
+    10 * MINUTE,
+    30 * MINUTE,
+    30 * MINUTE + INSTANT,
+    22 * HOUR,
+    23 * HOUR,
+    24 * HOUR - INSTANT,
+)
+GAPS: Final = (
+    0 * MINUTE,
+    0 * MINUTE,
+    10 * MINUTE,
+    10 * MINUTE,
+    30 * MINUTE,
+    30 * MINUTE + INSTANT,
+    30 * MINUTE - INSTANT,
+    1 * HOUR,
+    1 * HOUR + INSTANT,
+    24 * HOUR,
+)
+DELAYS: Final = (0 * SECOND,) * 8 + (2 * SECOND, 2 * HOUR, 40 * DAY)
+
+SOURCES: Final = ("web", "web", "app")
+# "x" is both: nothing keeps a product from naming a user like a device.
+USERS: Final = ("u1", "u2", "U3", "x")
+DEVICES: Final = ("d1", "d1", "d2", "d3", "x")
+TYPES: Final = ("track",) * 6 + ("page", "page", "screen", "identify", "group", "alias")
+ACTIONS: Final = ("sign_up", "invite_sent", "purchase")
+PLANS: Final = ("annual", "1", 1, True, 2.5, None, ["annual"])
+USER_AGENTS: Final = (
+    None,
+    None,
+    None,
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+)
+
+#: (occurred, received) → (original_timestamp, sent_at), such that it did occur then, where it can.
+Clock = Callable[[datetime, datetime], tuple[datetime | None, datetime | None]]
+CLOCKS: Final[tuple[Clock, ...]] = (
+    lambda occurred, received: (occurred, None),
+    lambda occurred, received: (occurred, received),
+    lambda occurred, received: (None, None),
+    lambda occurred, received: (None, received - 3 * HOUR),
+    # Just good enough, on both sides, and with a fraction of a millisecond.
+    lambda occurred, received: (occurred, received - 2 * SECOND),
+    lambda occurred, received: (occurred, received + 2 * SECOND),
+    lambda occurred, received: (occurred, received - 1500 * INSTANT),
+    lambda occurred, received: (occurred, received + 1500 * INSTANT),
+    # Wrong by just too much, and by a lot.
+    lambda occurred, received: (
+        occurred - 2 * SECOND - INSTANT,
+        received - 2 * SECOND - INSTANT,
+    ),
+    lambda occurred, received: (
+        occurred + 2 * SECOND + INSTANT,
+        received + 2 * SECOND + INSTANT,
+    ),
+    lambda occurred, received: (occurred - 400 * DAY, received - 400 * DAY),
+    lambda occurred, received: (occurred + 3 * HOUR, received + 3 * HOUR),
+    # From the future: by the collector's clock, and by the client's own.
+    lambda occurred, received: (received + 3 * HOUR, None),
+    lambda occurred, received: (received + INSTANT, received),
+    lambda occurred, received: (received - HOUR + INSTANT, received - HOUR),
+)
+
+#: Rows for seeds/funnel_steps.csv that these histories can fill.
+FUNNELS: Final = tuple(
+    {
+        "funnel_name": funnel_name,
+        "step_number": str(number),
+        "step_name": f"{funnel_name}_{number}",
+        "event_name": event_name,
+        "property_name": "plan" if plan else "",
+        "property_value": plan,
+        "window_hours": window_hours,
+    }
+    for funnel_name, window_hours, steps in (
+        ("onboarding", "24", [("sign_up", ""), ("invite_sent", ""), ("purchase", "")]),
+        ("habit", "1", [("sign_up", ""), ("sign_up", ""), ("sign_up", "")]),
+        ("overlap", "1", [("sign_up|page_view", ""), ("page_view|purchase", "")]),
+        ("downwards", "720", [("purchase|sign_up", ""), ("sign_up|identify", "")]),
+        ("annual", "168", [("sign_up", "annual"), ("purchase", "1"), ("invite_sent", "true")]),
+        ("single", "1", [("purchase", "2.5")]),
+    )
+    for number, (event_name, plan) in enumerate(steps, start=1)
+)

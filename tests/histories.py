@@ -1,0 +1,316 @@
+"""Histories of events that sit on the edges of the definitions, for property tests and long runs.
+
+``histories()`` is a hypothesis strategy; ``random_histories(seed, count)`` yields the same kind of
+history without hypothesis. Alphabets are small on purpose: the same users, devices and moments
+must meet. A history is a list of visits, so that it shrinks by losing whole visits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+from hypothesis import strategies as st
+
+from tests.alphabet import (
+    ACTIONS,
+    BASE,
+    CLOCKS,
+    DAY,
+    DAYS,
+    DELAYS,
+    DEVICES,
+    FUNNELS,
+    GAPS,
+    HOUR,
+    MINUTE,
+    PLANS,
+    SECOND,
+    SOURCES,
+    TIMES,
+    TYPES,
+    USER_AGENTS,
+    USERS,
+    Clock,
+)
+from tests.oracle.events import File
+
+__all__ = ["FUNNELS", "History", "histories", "random_histories"]
+
+T = TypeVar("T")
+Line = dict[str, Any]
+
+
+class Pick(Protocol):
+    """Takes one of the options, the first when there is nothing to choose for."""
+
+    def __call__(self, options: Sequence[T], /) -> T:
+        """Return one of the options."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What the landing held: loads in order, each a list of files of canonical lines."""
+
+    loads: list[list[File]]
+
+
+@dataclass(frozen=True)
+class Act:
+    """One event of a visit, ``gap`` after the one before it."""
+
+    gap: timedelta
+    type: str
+    event_name: str
+    #: Null keeps the visit's user, an empty text says nothing about the user.
+    user_id: str | None
+    is_on_device: bool
+    previous_id: str | None
+    plan: object
+    user_agent: str | None
+    clock: Clock
+    delay: timedelta
+    #: Begins the event_id, so that identical timestamps do not sort in the order of their making.
+    tie: str
+    place: int
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Acts on one device; a marathon puts many page views half an hour apart before them."""
+
+    source_id: str
+    anonymous_id: str | None
+    user_id: str | None
+    started_at: datetime
+    marathon: int
+    marathon_stride: int
+    acts: list[Act]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A line that comes again: which, with what changed, how much later, in which place."""
+
+    which: int
+    changed: Line
+    later: timedelta
+    place: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How lines are cut into loads and files; ``blank`` is how a missing id is written."""
+
+    load_count: int
+    is_reversed: bool
+    has_empty_files: bool
+    blank: str | None
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, max_visits: int = 6, max_acts: int = 6) -> History:
+    """Histories of up to ``max_visits`` visits, empty ones included."""
+    # Counts before elements, not st.lists: the shrinker lowers a count and drops a whole element
+    # with it, where it cannot find a dozen choices to delete together.
+    layout = some_layout(_picker(draw))
+    visits = [draw(_visits(max_acts)) for _ in range(draw(st.integers(0, max_visits)))]
+    repeats = [draw(_repeats()) for _ in range(draw(st.integers(0, 4)))]
+    return assemble(visits, repeats, layout)
+
+
+@st.composite
+def _visits(draw: st.DrawFn, max_acts: int) -> Visit:
+    acts = [draw(_acts()) for _ in range(draw(st.integers(1, max_acts)))]
+    return some_visit(_picker(draw), acts)
+
+
+@st.composite
+def _acts(draw: st.DrawFn) -> Act:
+    return some_act(_picker(draw))
+
+
+@st.composite
+def _repeats(draw: st.DrawFn) -> Repeat:
+    return some_repeat(_picker(draw))
+
+
+def _picker(draw: st.DrawFn) -> Pick:
+    def pick(options: Sequence[T], /) -> T:
+        return draw(st.sampled_from(options))
+
+    return pick
+
+
+def random_histories(
+    seed: int, count: int, *, max_visits: int = 12, max_acts: int = 8
+) -> Iterator[History]:
+    """``count`` histories that depend on ``seed`` alone; larger ones than hypothesis makes."""
+    random = Random(seed)
+    for _ in range(count):
+        visits = [
+            some_visit(
+                random.choice, [some_act(random.choice) for _ in range(random.randint(1, max_acts))]
+            )
+            for _ in range(random.randint(0, max_visits))
+        ]
+        repeats = [some_repeat(random.choice) for _ in range(random.randint(0, 6))]
+        yield assemble(visits, repeats, some_layout(random.choice))
+
+
+def some_act(pick: Pick) -> Act:
+    """One act, from one choice per field."""
+    type_ = pick(TYPES)
+    names = {"track": pick(ACTIONS), "page": "page_view", "screen": "screen_view"}
+    return Act(
+        gap=pick(GAPS),
+        type=type_,
+        event_name=names.get(type_, type_),
+        user_id=pick((None,) * 6 + ("", "", *USERS)),
+        is_on_device=pick((True, True, True, True, False)),
+        previous_id=pick((None, "", *USERS, *DEVICES)) if type_ == "alias" else None,
+        plan=pick(PLANS),
+        user_agent=pick(USER_AGENTS),
+        clock=pick((*CLOCKS[:2] * 6, *CLOCKS)),
+        delay=pick(DELAYS),
+        tie=pick("abc"),
+        place=pick(range(8)),
+    )
+
+
+def some_visit(pick: Pick, acts: list[Act]) -> Visit:
+    """One visit of these acts."""
+    return Visit(
+        source_id=pick(SOURCES),
+        anonymous_id=pick((*DEVICES, None)),
+        user_id=pick((None, None, None, None, *USERS)),
+        started_at=BASE + pick(DAYS) + pick(TIMES),
+        # 48 half hours are the full day, to the instant; 1 is for shrinking.
+        marathon=pick((0,) * 16 + (1, 47, 48, 97)),
+        marathon_stride=pick((0, 1)),
+        acts=acts,
+    )
+
+
+def some_repeat(pick: Pick) -> Repeat:
+    """One repeat, mostly of the same content."""
+    changes: tuple[Line, ...] = (
+        {},
+        {},
+        {"request": {"attempt": 2}},
+        {"event_name": "purchase"},
+        {"user_id": "u2"},
+        {"source_id": "app"},
+        {"original_timestamp": iso(BASE - DAY), "sent_at": None},
+    )
+    return Repeat(
+        which=pick(range(32)),
+        changed=pick(changes),
+        later=pick((0 * SECOND, 0 * SECOND, SECOND, 3 * HOUR, -SECOND, 90 * DAY)),
+        place=pick(range(8)),
+    )
+
+
+def some_layout(pick: Pick) -> Layout:
+    """One way of cutting lines into loads."""
+    return Layout(
+        load_count=pick((1, 2, 3, 4)),
+        is_reversed=pick((False, True)),
+        has_empty_files=pick((False, True)),
+        blank=pick((None, "")),
+    )
+
+
+def assemble(visits: list[Visit], repeats: list[Repeat], layout: Layout) -> History:
+    """Write the acts as lines and lay them out in files and loads."""
+    placed: list[tuple[int, Line]] = []
+    for visit in visits:
+        acts = marathon(visit) + visit.acts
+        occurred_at = visit.started_at
+        for act in acts:
+            occurred_at += act.gap
+            line = written(visit, act, occurred_at, f"{act.tie}{len(placed):04d}", layout.blank)
+            placed.append((act.place, line))
+    originals = list(placed)
+    for repeat in repeats if originals else []:
+        _, line = originals[repeat.which % len(originals)]
+        received_at = datetime.fromisoformat(line["received_at"]) + repeat.later
+        placed.append((repeat.place, {**line, "received_at": iso(received_at), **repeat.changed}))
+    if layout.is_reversed:
+        placed.reverse()
+
+    loads = []
+    for load_number in range(layout.load_count):
+        files = []
+        for half in (0, 1):
+            lines = [
+                line
+                for place, line in placed
+                if place % layout.load_count == load_number and place // 4 == half
+            ]
+            # The name says nothing about the order of loads, and the later file sorts first.
+            name = f"{(load_number * 7 + 5) % 10}-{'ba'[half]}.ndjson"
+            if lines or layout.has_empty_files:
+                files.append(File(name, lines))
+        loads.append(files)
+    return History(loads)
+
+
+def marathon(visit: Visit) -> list[Act]:
+    """Page views half an hour apart, in one load or dealt out over all of them."""
+    return [
+        Act(
+            gap=30 * MINUTE,
+            type="page",
+            event_name="page_view",
+            user_id=None,
+            is_on_device=True,
+            previous_id=None,
+            plan=None,
+            user_agent=None,
+            clock=CLOCKS[0],
+            delay=0 * SECOND,
+            tie="b",
+            place=number * visit.marathon_stride % 8,
+        )
+        for number in range(visit.marathon)
+    ]
+
+
+def written(
+    visit: Visit, act: Act, occurred_at: datetime, event_id: str, blank: str | None
+) -> Line:
+    """The act as a canonical line; somebody is always named."""
+    anonymous_id = visit.anonymous_id if act.is_on_device else None
+    user_id = (visit.user_id if act.user_id is None else act.user_id) or None
+    if anonymous_id is None and user_id is None:
+        user_id = "u1"
+    received_at = occurred_at + act.delay
+    original_timestamp, sent_at = act.clock(occurred_at, received_at)
+    return {
+        "event_id": event_id,
+        "source_id": visit.source_id,
+        "type": act.type,
+        "event_name": act.event_name,
+        "user_id": user_id or blank,
+        "anonymous_id": anonymous_id or blank,
+        "group_id": "g1" if act.type == "group" else None,
+        "previous_id": act.previous_id,
+        "original_timestamp": iso(original_timestamp),
+        "sent_at": iso(sent_at),
+        "received_at": iso(received_at),
+        "properties": {} if act.plan is None else {"plan": act.plan},
+        "traits": {"plan": act.plan, act.tie: act.event_name} if act.type == "identify" else {},
+        "context": {} if act.user_agent is None else {"userAgent": act.user_agent},
+        "request": {},
+    }
+
+
+def iso(moment: datetime | None) -> str | None:
+    """ISO 8601 with an explicit offset."""
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -1,0 +1,119 @@
+"""An independent warehouse in plain Python: slow, obvious, and compared with the real one.
+
+``warehouse(loads, funnels)`` takes what the landing held and answers every mart as plain dict rows.
+It is written from the definitions alone, by brute force, and shares no code with the models.
+Where a definition left an edge open, this is what was chosen:
+
+- Content, for a collision, is what the product said: source, type, name, ids, properties, traits,
+  ``original_timestamp``. Clocks of the attempt, ``context`` and ``request`` change on a resend.
+  A collision is a duplicate too; each is counted under the source of the dropped line.
+- ``clock_skew_ms`` is cut towards zero. Seconds are exact and may have a fraction.
+- Two empty ids break the contract of a line and raise; so does a file name that comes twice, and a
+  funnel with two windows.
+- ``session_date`` and ``entry_date`` are days of the reporting time zone.
+- An id may be both a user and a device: as a person both are the same text, so one person.
+- A property matches when it is a scalar whose text is the wanted value; JSON null, objects and
+  lists match nothing; the name is a literal top-level key; no condition unless both are filled.
+- Each step of an attempt counts at the earliest event that can fill it. Attempts that tie in depth,
+  speed and ``entered_at`` are decided by the funnel's total order.
+- ``session_count`` and ``event_count`` of a person include bots. A trait whose latest value is
+  JSON null is kept, as null.
+- Retention leaves bots out, like all persons' metrics. Period *n* has a row when its first day is
+  not after the spine's last day, and is mature when the data's edge has reached the end of its
+  last day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.oracle.activity import Calendar, daily_actives, person_days, retention
+from tests.oracle.events import (
+    Event,
+    File,
+    Line,
+    Load,
+    arrivals,
+    counted_events,
+    duplicates,
+    names_a_bot,
+)
+from tests.oracle.funnels import funnel_attempts, funnel_steps
+from tests.oracle.persons import People, person_rows
+from tests.oracle.sessions import sessionize
+
+__all__ = ["File", "Line", "Load", "Marts", "Row", "warehouse"]
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Marts:
+    """What the warehouse should answer: one list of rows per mart, each in a fixed order.
+
+    Timestamps are naive UTC ``datetime``, days ``date``, seconds ``float``. A session is known by
+    its ``first_event_id``; ``events`` carry it in place of ``session_id`` (null outside sessions).
+    """
+
+    events: list[Row]
+    sessions: list[Row]
+    person_days: list[Row]
+    daily_actives: list[Row]
+    funnel_attempts: list[Row]
+    funnel_steps: list[Row]
+    retention: list[Row]
+    persons: list[Row]
+    duplicates: list[Row]
+
+
+def warehouse(
+    loads: Sequence[Load],
+    funnels: Iterable[Mapping[str, Any]] = (),
+    *,
+    time_zone: str = "UTC",
+    is_bot: Callable[[Line], bool] = names_a_bot,
+) -> Marts:
+    """Answer every mart for these loads, in load order; ``funnels`` are rows of the funnel seed."""
+    received = arrivals(loads)
+    events = counted_events(received, is_bot)
+    sessions = sessionize(events)
+    people = People(events, sessions)
+    calendar = Calendar(
+        zone=ZoneInfo(time_zone),
+        data_edge=max((arrival.received_at for arrival in received), default=None),
+    )
+    days = person_days(events, sessions, people, calendar)
+    attempts = funnel_attempts(events, people, list(funnels), calendar)
+    return Marts(
+        events=[_event_row(event, people) for event in events],
+        sessions=[session.row(people, calendar) for session in sessions],
+        person_days=days,
+        daily_actives=daily_actives(events, days, people, calendar),
+        funnel_attempts=[attempt.row() for attempt in attempts],
+        funnel_steps=funnel_steps(attempts),
+        retention=retention(events, days, calendar),
+        persons=person_rows(events, sessions, people),
+        duplicates=duplicates(received),
+    )
+
+
+def _event_row(event: Event, people: People) -> Row:
+    session = people.session_of(event)
+    return {
+        "event_id": event.event_id,
+        "source_id": event.source_id,
+        "event_type": event.type,
+        "event_name": event.event_name,
+        "user_id": event.user_id,
+        "anonymous_id": event.anonymous_id,
+        "person_id": people.person_of(event),
+        "first_event_id": session.first.event_id if session else None,
+        "occurred_at": event.occurred_at,
+        "received_at": event.received_at,
+        "is_bot": event.is_bot,
+        "time_quality": event.time_quality,
+        "clock_skew_ms": event.clock_skew_ms,
+    }

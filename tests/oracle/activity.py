@@ -1,0 +1,132 @@
+"""Activity: who was active on which day, and who came back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.oracle.events import Event
+from tests.oracle.persons import People
+from tests.oracle.sessions import Session
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Days of the reporting time zone, and how far the data reaches (null without data)."""
+
+    zone: ZoneInfo
+    data_edge: datetime | None
+
+    def day_of(self, moment: datetime) -> date:
+        """The day a naive UTC moment falls on."""
+        return moment.replace(tzinfo=UTC).astimezone(self.zone).date()
+
+    def end_of(self, day: date) -> datetime:
+        """The first moment after the day, in naive UTC."""
+        midnight = datetime.combine(day + DAY, time(), tzinfo=self.zone)
+        return midnight.astimezone(UTC).replace(tzinfo=None)
+
+    def is_over(self, day: date) -> bool:
+        """Whether the data reaches the day's end."""
+        return self.data_edge is not None and self.data_edge >= self.end_of(day)
+
+
+def person_days(
+    events: list[Event], sessions: list[Session], people: People, calendar: Calendar
+) -> list[dict[str, Any]]:
+    """One row per person, day and source with a track, page or screen event of a human."""
+    own: dict[tuple[str, date, str], list[Event]] = {}
+    for event in events:
+        if event.is_activity and not event.is_bot:
+            day = calendar.day_of(event.occurred_at)
+            own.setdefault((people.person_of(event), day, event.source_id), []).append(event)
+    started = [
+        (people.person_of(s.first), calendar.day_of(s.started_at), s.first.source_id)
+        for s in sessions
+        if not s.is_bot
+    ]
+    return [
+        {
+            "person_id": person_id,
+            "activity_date": day,
+            "source_id": source_id,
+            "events": len(own[person_id, day, source_id]),
+            "sessions": started.count((person_id, day, source_id)),
+            "first_event_at": min(e.occurred_at for e in own[person_id, day, source_id]),
+        }
+        for person_id, day, source_id in sorted(own)
+    ]
+
+
+def daily_actives(
+    events: list[Event], days: list[dict[str, Any]], people: People, calendar: Calendar
+) -> list[dict[str, Any]]:
+    """One row per day, from the first day with any activity to the last, silent days included."""
+    bots = {
+        (calendar.day_of(event.occurred_at), people.person_of(event))
+        for event in events
+        if event.is_activity and event.is_bot
+    }
+
+    def actives(first_day: date, last_day: date) -> set[str]:
+        return {row["person_id"] for row in days if first_day <= row["activity_date"] <= last_day}
+
+    rows = []
+    for day in spine(events, calendar):
+        today = actives(day, day)
+        yesterday = actives(day - DAY, day - DAY)
+        earlier = actives(date.min, day - DAY)
+        rows.append(
+            {
+                "activity_date": day,
+                "daily_actives": len(today),
+                "weekly_actives": len(actives(day - 6 * DAY, day)),
+                "monthly_actives": len(actives(day - 29 * DAY, day)),
+                "new_persons": len(today - earlier),
+                "returning_persons": len(today & yesterday),
+                "resurrected_persons": len((today & earlier) - yesterday),
+                "dormant_persons": len(yesterday - today),
+                "sessions": sum(r["sessions"] for r in days if r["activity_date"] == day),
+                "events": sum(r["events"] for r in days if r["activity_date"] == day),
+                "bot_actives": len({person for bot_day, person in bots if bot_day == day}),
+                "is_complete": calendar.is_over(day),
+            }
+        )
+    return rows
+
+
+def spine(events: list[Event], calendar: Calendar) -> list[date]:
+    """Every day from the first activity to the last, bots' included."""
+    active = [calendar.day_of(event.occurred_at) for event in events if event.is_activity]
+    if not active:
+        return []
+    return [min(active) + n * DAY for n in range((max(active) - min(active)).days + 1)]
+
+
+def retention(
+    events: list[Event], days: list[dict[str, Any]], calendar: Calendar
+) -> list[dict[str, Any]]:
+    """One row per first active day and week since: who of the cohort was active in that week."""
+    active_days: dict[str, set[date]] = {}
+    for row in days:
+        active_days.setdefault(row["person_id"], set()).add(row["activity_date"])
+    rows = []
+    for cohort_date in sorted({min(own) for own in active_days.values()}):
+        cohort = [person for person, own in active_days.items() if min(own) == cohort_date]
+        last_day = spine(events, calendar)[-1]
+        for period in range((last_day - cohort_date).days // 7 + 1):
+            week = {cohort_date + (7 * period + n) * DAY for n in range(7)}
+            rows.append(
+                {
+                    "cohort_date": cohort_date,
+                    "period_number": period,
+                    "cohort_size": len(cohort),
+                    "retained_persons": len([p for p in cohort if active_days[p] & week]),
+                    "is_mature": calendar.is_over(max(week)),
+                }
+            )
+    return rows

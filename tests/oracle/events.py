@@ -1,0 +1,213 @@
+"""From loads to counted events: reading lines, dropping duplicates, telling the time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+Line = Mapping[str, Any]
+
+SESSION_TYPES = ("track", "page", "screen")
+GOOD_CLOCK = timedelta(seconds=2)
+
+
+class File(NamedTuple):
+    """A segment: its name in the landing and its lines, top to bottom."""
+
+    name: str
+    lines: Sequence[Line]
+
+
+Load = Sequence[tuple[str, Sequence[Line]]]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A line and where it stood when it was loaded."""
+
+    load_number: int
+    file_name: str
+    line_number: int
+    received_at: datetime
+    line: Line
+
+    @property
+    def turn(self) -> tuple[int, datetime, str, int]:
+        """The order in which lines claim their event_id."""
+        return (self.load_number, self.received_at, self.file_name, self.line_number)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A counted event, its ids without empty strings and its clocks in naive UTC."""
+
+    event_id: str
+    source_id: str
+    type: str
+    event_name: str
+    user_id: str | None
+    anonymous_id: str | None
+    previous_id: str | None
+    occurred_at: datetime
+    received_at: datetime
+    time_quality: str
+    clock_skew_ms: int | None
+    properties: Mapping[str, Any]
+    traits: Mapping[str, Any]
+    is_bot: bool
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """The total order of events: when, then event_id."""
+        return (self.occurred_at, self.event_id)
+
+    @property
+    def visitor(self) -> str:
+        """The device, else the user."""
+        visitor = self.anonymous_id or self.user_id
+        if visitor is None:
+            raise ValueError(f"event {self.event_id} has neither user_id nor anonymous_id")
+        return visitor
+
+    @property
+    def is_activity(self) -> bool:
+        """Whether it belongs to a session and makes a person active."""
+        return self.type in SESSION_TYPES
+
+
+def arrivals(loads: Sequence[Load]) -> list[Arrival]:
+    """Every line of every load, in the order in which lines claim their event_id."""
+    received = []
+    names: set[str] = set()
+    for load_number, load in enumerate(loads, start=1):
+        for file_name, lines in load:
+            if file_name in names:
+                raise ValueError(f"file {file_name} comes twice")
+            names.add(file_name)
+            for line_number, line in enumerate(lines, start=1):
+                received_at = utc(line["received_at"])
+                if received_at is None:
+                    raise ValueError(f"{file_name}:{line_number} has no received_at")
+                received.append(Arrival(load_number, file_name, line_number, received_at, line))
+    return sorted(received, key=lambda arrival: arrival.turn)
+
+
+def counted_events(received: list[Arrival], is_bot: Callable[[Line], bool]) -> list[Event]:
+    """One event per event_id, the first that came, in the total order of events."""
+    counted: dict[str, Event] = {}
+    for arrival in received:
+        event_id = arrival.line["event_id"]
+        if event_id not in counted:
+            counted[event_id] = _event(arrival, is_bot)
+    return sorted(counted.values(), key=lambda event: event.order)
+
+
+def duplicates(received: list[Arrival]) -> list[dict[str, Any]]:
+    """One row per source: lines received, counted, dropped, and dropped with other content."""
+    first: dict[str, Arrival] = {}
+    for arrival in received:
+        first.setdefault(arrival.line["event_id"], arrival)
+    rows = []
+    for source_id in sorted({arrival.line["source_id"] for arrival in received}):
+        own = [arrival for arrival in received if arrival.line["source_id"] == source_id]
+        dropped = [a for a in own if a is not first[a.line["event_id"]]]
+        collisions = [
+            a for a in dropped if content(a.line) != content(first[a.line["event_id"]].line)
+        ]
+        rows.append(
+            {
+                "source_id": source_id,
+                "received": len(own),
+                "counted": len(own) - len(dropped),
+                "duplicates": len(dropped),
+                "id_collisions": len(collisions),
+            }
+        )
+    return rows
+
+
+def content(line: Line) -> str:
+    """What the product said, without what a resend may change."""
+    told = {
+        "source_id": line["source_id"],
+        "type": line["type"],
+        "event_name": line["event_name"],
+        "user_id": text(line, "user_id"),
+        "anonymous_id": text(line, "anonymous_id"),
+        "group_id": text(line, "group_id"),
+        "previous_id": text(line, "previous_id"),
+        "original_timestamp": str(utc(line.get("original_timestamp"))),
+        "properties": line.get("properties") or {},
+        "traits": line.get("traits") or {},
+    }
+    return json.dumps(told, sort_keys=True)
+
+
+def text(line: Line, field: str) -> str | None:
+    """The field's text; empty is null."""
+    return line.get(field) or None
+
+
+def utc(clock: str | datetime | None) -> datetime | None:
+    """Naive UTC; a clock without an offset is UTC already."""
+    if clock is None:
+        return None
+    moment = datetime.fromisoformat(clock) if isinstance(clock, str) else clock
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def tell_time(
+    original_timestamp: datetime | None, sent_at: datetime | None, received_at: datetime
+) -> tuple[datetime, str]:
+    """When it occurred, and how we know."""
+    if original_timestamp is None:
+        return received_at, "received"
+    if sent_at is None or abs(received_at - sent_at) <= GOOD_CLOCK:
+        if original_timestamp > received_at:
+            return received_at, "clamped"
+        return original_timestamp, "trusted"
+    if original_timestamp > sent_at:
+        return received_at, "clamped"
+    return received_at - (sent_at - original_timestamp), "corrected"
+
+
+def skew_in_ms(sent_at: datetime | None, received_at: datetime) -> int | None:
+    """Whole milliseconds from sending to receiving by the two clocks, cut towards zero."""
+    if sent_at is None:
+        return None
+    milliseconds = abs(received_at - sent_at) // timedelta(milliseconds=1)
+    return milliseconds if received_at >= sent_at else -milliseconds
+
+
+def names_a_bot(line: Line) -> bool:
+    """Whether the browser's user agent calls itself a bot, crawler or spider."""
+    user_agent = (line.get("context") or {}).get("userAgent")
+    return user_agent is not None and bool(re.search("bot|crawl|spider", user_agent, re.IGNORECASE))
+
+
+def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
+    line = arrival.line
+    sent_at = utc(line.get("sent_at"))
+    occurred_at, time_quality = tell_time(
+        utc(line.get("original_timestamp")), sent_at, arrival.received_at
+    )
+    return Event(
+        event_id=line["event_id"],
+        source_id=line["source_id"],
+        type=line["type"],
+        event_name=line["event_name"],
+        user_id=text(line, "user_id"),
+        anonymous_id=text(line, "anonymous_id"),
+        previous_id=text(line, "previous_id"),
+        occurred_at=occurred_at,
+        received_at=arrival.received_at,
+        time_quality=time_quality,
+        clock_skew_ms=skew_in_ms(sent_at, arrival.received_at),
+        properties=line.get("properties") or {},
+        traits=line.get("traits") or {},
+        is_bot=is_bot(line),
+    )

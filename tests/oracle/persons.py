@@ -1,0 +1,138 @@
+"""Persons: who was seen on which device, which users are one person, whose event is it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tests.oracle.events import Event
+from tests.oracle.sessions import Session
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A user seen on a device."""
+
+    seen_at: datetime
+    event_id: str
+    user_id: str
+    device: str
+
+
+class People:
+    """Everything known about who is who, from all counted events."""
+
+    def __init__(self, events: list[Event], sessions: list[Session]) -> None:
+        """Read every sighting, alias and session once."""
+        self._sightings = sightings(events)
+        self._canonical = canonical_users(events)
+        self._session_by_event = {
+            event.event_id: session for session in sessions for event in session.events
+        }
+
+    def session_of(self, event: Event) -> Session | None:
+        """The session the event belongs to; identify, group and alias belong to none."""
+        return self._session_by_event.get(event.event_id)
+
+    def person_of(self, event: Event) -> str:
+        """The event's person: its session's, or its own where it has no session."""
+        session = self.session_of(event)
+        if session is not None:
+            return self._resolve(session.user_id, session.anonymous_id, session.started_at)
+        return self._resolve(event.user_id, event.anonymous_id, event.occurred_at)
+
+    def _resolve(self, user_id: str | None, device: str | None, since: datetime) -> str:
+        if user_id is None:
+            if device is None:
+                raise ValueError(f"nobody to resolve at {since}")
+            user_id = self._user_on(device, since)
+            if user_id is None:
+                return device
+        return self._canonical.get(user_id, user_id)
+
+    def _user_on(self, device: str, since: datetime) -> str | None:
+        """The next user seen on the device from then on, else the last one before."""
+        on_device = [sighting for sighting in self._sightings if sighting.device == device]
+        after = [sighting for sighting in on_device if sighting.seen_at >= since]
+        before = [sighting for sighting in on_device if sighting.seen_at < since]
+        if after:
+            return after[0].user_id
+        if before:
+            return before[-1].user_id
+        return None
+
+
+def sightings(events: list[Event]) -> list[Sighting]:
+    """Every user seen on a device, in the total order of events."""
+    seen = []
+    for event in sorted(events, key=lambda event: event.order):
+        if event.user_id is None:
+            continue
+        devices = [event.anonymous_id]
+        if event.type == "alias":
+            devices.append(event.previous_id)
+        for device in devices:
+            if device is not None:
+                seen.append(Sighting(event.occurred_at, event.event_id, event.user_id, device))
+    return seen
+
+
+def canonical_users(events: list[Event]) -> dict[str, str]:
+    """For each user id named by an alias: the member that stands for its component."""
+    edges = [
+        (event.previous_id, event.user_id)
+        for event in events
+        if event.type == "alias" and event.previous_id is not None and event.user_id is not None
+    ]
+    first_seen: dict[str, tuple[datetime, str]] = {}
+    for event in sorted(events, key=lambda event: event.order):
+        if event.user_id is not None:
+            first_seen.setdefault(event.user_id, event.order)
+
+    def seniority(member: str) -> tuple[bool, tuple[datetime, str], str]:
+        seen = first_seen.get(member)
+        return (seen is None, seen or (datetime.max, ""), member)
+
+    canonical = {}
+    for member in {member for edge in edges for member in edge}:
+        component = {member}
+        while True:
+            joined = component.union(*(edge for edge in edges if component.intersection(edge)))
+            if joined == component:
+                break
+            component = joined
+        canonical[member] = min(component, key=seniority)
+    return canonical
+
+
+def person_rows(
+    events: list[Event], sessions: list[Session], people: People
+) -> list[dict[str, Any]]:
+    """One row per person with at least one event of any type."""
+    rows = []
+    person_of = {event.event_id: people.person_of(event) for event in events}
+    for person_id in sorted(set(person_of.values())):
+        own = sorted(
+            (event for event in events if person_of[event.event_id] == person_id),
+            key=lambda event: event.order,
+        )
+        traits: dict[str, Any] = {}
+        for event in own:
+            if event.type == "identify":
+                traits.update(event.traits)
+        rows.append(
+            {
+                "person_id": person_id,
+                "first_seen_at": own[0].occurred_at,
+                "last_seen_at": own[-1].occurred_at,
+                "user_ids": sorted({e.user_id for e in own if e.user_id is not None}),
+                "device_count": len({e.anonymous_id for e in own if e.anonymous_id is not None}),
+                "session_count": len(
+                    [s for s in sessions if person_of[s.first.event_id] == person_id]
+                ),
+                "event_count": len(own),
+                "traits": traits,
+            }
+        )
+    return rows

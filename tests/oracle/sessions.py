@@ -1,0 +1,138 @@
+"""Sessions: three cuts, one after the other, over one visitor's events of one source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tests.oracle.events import Event
+
+if TYPE_CHECKING:
+    from tests.oracle.activity import Calendar
+    from tests.oracle.persons import People
+
+SESSION_TIMEOUT = timedelta(minutes=30)
+MAX_DURATION = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Events in order, and why they begin where they do."""
+
+    split_reason: str
+    events: list[Event]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A visit: one visitor, one source, at most one explicit user."""
+
+    session_number: int
+    split_reason: str
+    events: list[Event]
+
+    @property
+    def first(self) -> Event:
+        """The event the session is known by."""
+        return self.events[0]
+
+    @property
+    def started_at(self) -> datetime:
+        """When its first event occurred."""
+        return self.events[0].occurred_at
+
+    @property
+    def user_id(self) -> str | None:
+        """The explicit user in it, if any."""
+        users = {event.user_id for event in self.events if event.user_id is not None}
+        assert len(users) <= 1, f"a session of two users: {users}"
+        return max(users, default=None)
+
+    @property
+    def anonymous_id(self) -> str | None:
+        """Its device, if any."""
+        devices = {e.anonymous_id for e in self.events if e.anonymous_id is not None}
+        return max(devices, default=None)
+
+    @property
+    def is_bot(self) -> bool:
+        """Whether any of its events came from a bot."""
+        return any(event.is_bot for event in self.events)
+
+    def row(self, people: People, calendar: Calendar) -> dict[str, Any]:
+        """As the mart shows it."""
+        ended_at = self.events[-1].occurred_at
+        return {
+            "first_event_id": self.first.event_id,
+            "source_id": self.first.source_id,
+            "anonymous_id": self.anonymous_id,
+            "user_id": self.user_id,
+            "person_id": people.person_of(self.first),
+            "session_number": self.session_number,
+            "split_reason": self.split_reason,
+            "started_at": self.started_at,
+            "ended_at": ended_at,
+            "session_date": calendar.day_of(self.started_at),
+            "duration_seconds": (ended_at - self.started_at).total_seconds(),
+            "event_count": len(self.events),
+            "page_view_count": len([e for e in self.events if e.type in ("page", "screen")]),
+            "is_bounce": len(self.events) == 1,
+            "is_bot": self.is_bot,
+        }
+
+
+def sessionize(events: list[Event]) -> list[Session]:
+    """All sessions, by source, visitor and number."""
+    sessions = []
+    active = [event for event in events if event.is_activity]
+    for source_id, visitor in sorted({(event.source_id, event.visitor) for event in active}):
+        own = sorted(
+            (e for e in active if (e.source_id, e.visitor) == (source_id, visitor)),
+            key=lambda event: event.order,
+        )
+        pieces = [
+            day
+            for stretch in cut_at_timeouts(own)
+            for turn in cut_at_user_changes(stretch)
+            for day in cut_at_full_days(turn)
+        ]
+        for number, piece in enumerate(pieces, start=1):
+            reason = "first" if number == 1 else piece.split_reason
+            sessions.append(Session(number, reason, piece.events))
+    return sessions
+
+
+def cut_at_timeouts(events: list[Event]) -> Iterator[Piece]:
+    """A gap of more than the timeout cuts; a gap of exactly the timeout does not."""
+    begin = 0
+    for i in range(1, len(events)):
+        if events[i].occurred_at - events[i - 1].occurred_at > SESSION_TIMEOUT:
+            yield Piece("timeout", events[begin:i])
+            begin = i
+    yield Piece("timeout", events[begin:])
+
+
+def cut_at_user_changes(stretch: Piece) -> Iterator[Piece]:
+    """An explicit user other than the last explicit one cuts; silence about the user does not."""
+    begin = 0
+    reason = stretch.split_reason
+    last_user: str | None = None
+    for i, event in enumerate(stretch.events):
+        if event.user_id is None:
+            continue
+        if last_user is not None and event.user_id != last_user:
+            yield Piece(reason, stretch.events[begin:i])
+            begin, reason = i, "user_change"
+        last_user = event.user_id
+    yield Piece(reason, stretch.events[begin:])
+
+
+def cut_at_full_days(turn: Piece) -> Iterator[Piece]:
+    """Every full 24 hours after the first event cuts; the event exactly there starts the next."""
+    first = turn.events[0].occurred_at
+    full_days = sorted({(event.occurred_at - first) // MAX_DURATION for event in turn.events})
+    for n in full_days:
+        events = [e for e in turn.events if (e.occurred_at - first) // MAX_DURATION == n]
+        yield Piece(turn.split_reason if n == 0 else "max_duration", events)
