@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -39,6 +39,40 @@ class Settings(BaseSettings):
     )
     write_keys_file: Path | None = Field(
         default=None, description="File of source=key lines, in place of FOOTFALL_WRITE_KEYS."
+    )
+
+    client_ip: Literal["truncate", "drop", "keep"] = Field(
+        default="truncate",
+        description="What is kept of a sender's address: truncate (to /24 or /48), drop or keep.",
+    )
+    segment_seconds: float = Field(
+        default=60.0,
+        ge=0.05,
+        le=3600,
+        description="Age in seconds at which a segment is sealed, and so seen by the loader.",
+    )
+    segment_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024,
+        le=1024 * 1024 * 1024,
+        description="Size in bytes at which a segment is sealed before its time.",
+    )
+    pending_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024 * 1024,
+        le=16 * 1024 * 1024 * 1024,
+        description="Bytes that may wait to be written; past it the collector answers 503.",
+    )
+    reserve_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=0,
+        description="Free bytes of disk below which the collector answers 503.",
+    )
+    body_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Seconds a request's body may take to arrive.",
     )
 
     reporting_time_zone: str = Field(

@@ -1,0 +1,29 @@
+"""``python -m ingestion.collector``: collect until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from ingestion.collector.auth import KeysUnusable
+from ingestion.collector.landing import LandingUnusable
+from ingestion.collector.server import CannotStart, run
+from ingestion.settings import get_settings
+
+
+def main() -> int:
+    """Run the collector; 0 after a clean stop, 2 where it cannot start, said in one line."""
+    settings = get_settings()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        run(settings)
+    except (KeysUnusable, LandingUnusable, CannotStart) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

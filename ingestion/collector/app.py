@@ -1,0 +1,362 @@
+"""The HTTP edge: a plain ASGI app that reads requests, has them judged and stored, and answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from ingestion.collector import segment_protocol
+from ingestion.collector.auth import KeyRing, key_in_request
+from ingestion.collector.body import GZIP_MAGIC, Batch, Unreadable, inflate, open_body
+from ingestion.collector.journal import Journal, Unavailable
+from ingestion.collector.metrics import Metrics
+from ingestion.collector.verdict import RequestFacts, Verdict, client_ip, refused_line, utc_text
+from ingestion.event import MAX_BATCH_BYTES
+
+logger = logging.getLogger(__name__)
+
+#: What is read, and thrown away, of a body that is refused: a sender that is still writing would
+#: otherwise see its connection break instead of the answer. Four of the largest batches.
+DRAIN_BYTES: Final = 4 * MAX_BATCH_BYTES
+#: At shutdown, bodies still arriving get this long.
+LAST_BODY_SECONDS: Final = 2.0
+#: A browser may keep a preflight's answer this long; browsers cap it at two hours or less.
+PREFLIGHT_SECONDS: Final = 7200
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Disconnected(Exception):
+    """The sender went away; nobody waits for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: always JSON but for /metrics."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json"
+
+
+class Collector:
+    """The ASGI app; one event loop runs it.
+
+    A 2xx says that every accepted event of the request is on disk, and every refused one in
+    quarantine. ``body_seconds`` bounds how long a body may take to arrive, ``pending_bytes`` what
+    all bodies being read may hold together.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        journal: Journal,
+        metrics: Metrics,
+        *,
+        ip_policy: str,
+        body_seconds: float,
+        pending_bytes: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._keys = keys
+        self._journal = journal
+        self._metrics = metrics
+        self._ip_policy = ip_policy
+        self._body_seconds = body_seconds
+        self._pending_bytes = pending_bytes
+        self._clock = clock
+        self._arriving_bytes = 0
+        self._arriving: set[asyncio.Timeout] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Say "not ready" and give bodies still arriving a last moment."""
+        self._stopping = True
+        last = asyncio.get_running_loop().time() + LAST_BODY_SECONDS
+        for timeout in self._arriving:
+            when = timeout.when()
+            timeout.reschedule(min(last, when) if when is not None else last)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        path = scope["path"].rstrip("/")
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        try:
+            answer = await self._answer(scope["method"], path, headers, scope, receive)
+        except Disconnected:
+            return
+        except Unreadable as problem:
+            answer = failure(problem.status, problem.code, problem.message)
+        except Unavailable as problem:
+            answer = failure(503, problem.code, problem.message, problem.retry_after)
+        except Exception as error:  # one broken request must not take the collector down
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("a request failed with %s\n%s", type(error).__name__, frames)
+            answer = failure(500, "internal", "the collector failed; send again later", 5)
+        endpoint = path if path in ENDPOINTS else "other"
+        self._metrics.requests.labels(endpoint, str(answer.status)).inc()
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [
+                    (b"content-type", answer.content_type),
+                    (b"content-length", b"%d" % len(answer.body)),
+                    *answer.headers,
+                    *cross_origin(headers),
+                ],
+            }
+        )
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[bytes, bytes],
+        scope: Scope,
+        receive: Receive,
+    ) -> Answer:
+        allowed = ENDPOINTS.get(path)
+        if allowed is None:
+            await self._read_body(receive, headers, keep=False)
+            return failure(404, "unknown_path", "send events to /v1/batch or /v1/track")
+        if method == "OPTIONS":
+            return Answer(200, b"{}")
+        if method not in allowed:
+            await self._read_body(receive, headers, keep=False)
+            return failure(
+                405, "method_not_allowed", f"use {allowed[0]}", allow=", ".join(allowed).encode()
+            )
+        if path in segment_protocol.PATHS:
+            return await self._collect(path, headers, scope, receive)
+        if path == "/metrics":
+            return Answer(
+                200, self._metrics.render(), content_type=CONTENT_TYPE_LATEST.encode("ascii")
+            )
+        if path == "/readyz":
+            problem = self._journal.problem
+            if problem or self._stopping:
+                reason = problem.message if problem else "the collector is stopping"
+                return failure(503, problem.code if problem else "stopping", reason, 1)
+        return Answer(200, b'{"status":"ok"}')
+
+    async def _collect(
+        self, path: str, headers: Mapping[bytes, bytes], scope: Scope, receive: Receive
+    ) -> Answer:
+        key = key_in_request(headers, scope["query_string"])
+        source = None if key is None else self._keys.source_of(key)
+        if key is not None and source is None:
+            await self._read_body(receive, headers, keep=False)
+            raise self._unknown_key()
+        address = scope.get("client") or (None,)
+        facts = RequestFacts(
+            protocol="segment",
+            path=path,
+            user_agent=headers.get(b"user-agent", b"").decode("utf-8", "replace") or None,
+            ip=client_ip(address[0], self._ip_policy),
+        )
+        body = bytearray()
+        try:
+            await self._read_body(receive, headers, into=body)
+            received_at = self._clock()
+            batch = _open(bytes(body), headers, path)
+        except Unreadable as problem:
+            if source is not None and problem.status != 408:
+                await self._quarantine(bytes(body), source, problem, facts)
+            raise
+        finally:
+            self._arriving_bytes -= len(body)
+        source = source or self._source_in_body(batch)
+        verdict = segment_protocol.judge(batch, source, received_at, facts)
+        await self._journal.store(verdict.accepted, [each.line for each in verdict.refused])
+        self._count(source, verdict)
+        return success(verdict)
+
+    def _source_in_body(self, batch: Batch) -> str:
+        try:
+            key = msgspec.json.decode(batch.fields.get("writeKey", b"null"), type=str)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self._unknown_key() from None
+        source = self._keys.source_of(key)
+        if source is None:
+            raise self._unknown_key()
+        return source
+
+    def _unknown_key(self) -> Unreadable:
+        self._metrics.unknown_keys.inc()
+        return Unreadable(
+            401,
+            "unknown_write_key",
+            "send a known write key as Basic user name, or as writeKey in the body",
+        )
+
+    async def _quarantine(
+        self, body: bytes, source: str, problem: Unreadable, facts: RequestFacts
+    ) -> None:
+        """Keep a body nobody can read, as one row; raises Unavailable where that fails."""
+        line = refused_line(
+            body,
+            source=source,
+            reason="unreadable_request",
+            detail=f"{problem.code}: {problem.message}",
+            received_at=utc_text(self._clock()),
+            request=facts.as_json(),
+        )
+        await self._journal.store([], [line])
+        self._metrics.refused.labels(source, "unreadable_request").inc()
+
+    def _count(self, source: str, verdict: Verdict) -> None:
+        if verdict.accepted:
+            self._metrics.accepted.labels(source).inc(len(verdict.accepted))
+        for refusal in verdict.refused:
+            self._metrics.refused.labels(source, refusal.reason).inc()
+
+    async def _read_body(
+        self,
+        receive: Receive,
+        headers: Mapping[bytes, bytes],
+        *,
+        into: bytearray | None = None,
+        keep: bool = True,
+    ) -> None:
+        """Read a body into ``into``, at most a batch of it; raises Unreadable or Unavailable.
+
+        What comes past the limit, and all of it where ``keep`` is false, is read and forgotten.
+        """
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > DRAIN_BYTES:
+            raise _too_large()
+        arrived = 0
+        try:
+            async with asyncio.timeout(self._body_seconds) as timeout:
+                self._arriving.add(timeout)
+                try:
+                    while True:
+                        message = await receive()
+                        if message["type"] == "http.disconnect":
+                            raise Disconnected
+                        chunk = message.get("body", b"")
+                        arrived += len(chunk)
+                        if arrived > DRAIN_BYTES:
+                            raise _too_large()
+                        if keep and into is not None:
+                            self._keep(chunk, into)
+                        if not message.get("more_body"):
+                            break
+                finally:
+                    self._arriving.discard(timeout)
+        except TimeoutError:
+            raise Unreadable(
+                408, "body_too_slow", f"send the whole body within {self._body_seconds:g} s"
+            ) from None
+        if keep and arrived > MAX_BATCH_BYTES:
+            raise _too_large()
+
+    def _keep(self, chunk: bytes, into: bytearray) -> None:
+        room = MAX_BATCH_BYTES - len(into)
+        kept = chunk[:room]
+        if self._arriving_bytes + len(kept) > self._pending_bytes:
+            raise Unavailable("busy", "too many bodies are arriving; send again later", 1)
+        self._arriving_bytes += len(kept)
+        into += kept
+
+
+#: Path → the methods it takes.
+ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(segment_protocol.PATHS, ("POST", "OPTIONS")),
+    **dict.fromkeys(("/healthz", "/readyz", "/metrics"), ("GET", "HEAD", "OPTIONS")),
+}
+
+
+def _open(body: bytes, headers: Mapping[bytes, bytes], path: str) -> Batch:
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    known = encoding in (b"", b"identity", b"gzip", b"x-gzip")
+    if not known and body[:2] != GZIP_MAGIC and body.lstrip()[:1] != b"{":
+        raise Unreadable(
+            415, "unsupported_encoding", "send the body as gzip or without an encoding"
+        )
+    return open_body(inflate(body), holds_batch=segment_protocol.PATHS[path] is None)
+
+
+def _too_large() -> Unreadable:
+    return Unreadable(413, "body_too_large", f"send at most {MAX_BATCH_BYTES} bytes in one request")
+
+
+def success(verdict: Verdict) -> Answer:
+    """200 with the verdict: how many events are stored, and each refused one with its reason."""
+    return Answer(
+        200,
+        _encode(
+            {
+                "success": True,
+                "accepted": len(verdict.accepted),
+                "refused": [
+                    {
+                        "index": each.index,
+                        "event_id": each.event_id,
+                        "reason": each.reason,
+                        "detail": each.detail,
+                    }
+                    for each in verdict.refused
+                ],
+            }
+        ),
+    )
+
+
+def failure(
+    status: int,
+    code: str,
+    message: str,
+    retry_after: float | None = None,
+    *,
+    allow: bytes | None = None,
+) -> Answer:
+    """An error in the form SDKs understand; ``retry_after`` seconds where waiting helps."""
+    headers = []
+    if retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after))))
+    if allow:
+        headers.append((b"allow", allow))
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="write key"'))
+    body = _encode({"success": False, "code": code, "message": message})
+    return Answer(status, body, tuple(headers))
+
+
+def cross_origin(headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """What a browser needs to let a page of any origin send events and read the answer."""
+    origin = headers.get(b"origin")
+    if not origin:
+        return []
+    asked = headers.get(b"access-control-request-headers")
+    preflight = [
+        (b"access-control-allow-methods", b"POST, GET, OPTIONS"),
+        (b"access-control-allow-headers", asked or b"authorization, content-type"),
+        (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
+    ]
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-credentials", b"true"),
+        (b"access-control-expose-headers", b"retry-after"),
+        (b"vary", b"origin"),
+        *(preflight if b"access-control-request-method" in headers else ()),
+    ]

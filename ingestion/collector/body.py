@@ -1,0 +1,210 @@
+"""A request's bytes, to events that can be judged one by one.
+
+Nothing here trusts a header: gzip is known by its first two bytes and JSON by being JSON.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+#: Sixteen times the batch limit: JSON events compress 8 to 15 times. A bomb stops here.
+MAX_INFLATED_BYTES: Final = 8 * 1024 * 1024
+#: Segment's documented limit of events in one batch; bounds the answer too.
+MAX_BATCH_EVENTS: Final = 2500
+#: Brackets deep. Events of the field stay under 12; readers give up between 500 and 1,000.
+MAX_DEPTH: Final = 64
+
+GZIP_MAGIC: Final = b"\x1f\x8b"
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+# A string runs to its closing quote, or to the end of the text where there is none: an
+# unclosed quote must not make the scan start anew at every quote after it.
+_STRING = rb'"(?>[^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)'
+_TOKEN = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
+_PLAIN = re.compile(_STRING + rb'|[^,\[\]{}"]+', re.DOTALL)
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
+_NAME = msgspec.json.Decoder(str)
+
+
+class Unreadable(Exception):
+    """A request that cannot be read at all: the HTTP status, a code, and what to do about it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A request taken apart: each event's own text, and the fields that stand beside them."""
+
+    events: list[bytes]
+    fields: dict[str, bytes]
+
+
+def inflate(data: bytes) -> bytes:
+    """The body as text: gunzipped where it begins as gzip does, however it was labelled.
+
+    Raises Unreadable past MAX_INFLATED_BYTES, having held no more than that in memory.
+    """
+    if data[:2] != GZIP_MAGIC:
+        return data
+    out = bytearray()
+    rest = data
+    try:
+        while rest:
+            stream = zlib.decompressobj(wbits=31)
+            out += stream.decompress(rest, MAX_INFLATED_BYTES + 1 - len(out))
+            if len(out) > MAX_INFLATED_BYTES:
+                raise Unreadable(
+                    413,
+                    "inflated_too_large",
+                    f"the body inflates past {MAX_INFLATED_BYTES} bytes; send smaller batches",
+                )
+            if not stream.eof:
+                raise Unreadable(400, "invalid_gzip", "the gzip body ends early; send it whole")
+            rest = stream.unused_data if stream.unused_data[:2] == GZIP_MAGIC else b""
+    except zlib.error:
+        raise Unreadable(400, "invalid_gzip", "the body begins as gzip but is damaged") from None
+    return bytes(out)
+
+
+def open_body(text: bytes, *, holds_batch: bool) -> Batch:
+    """Take a JSON body apart without judging its events; raises Unreadable where that fails.
+
+    A strict, fast pass first. Where one event spoils it (NaN, a lone surrogate, a thousand
+    brackets), a second pass follows strings and brackets only, so that its siblings survive.
+    """
+    text = text.removeprefix(BYTE_ORDER_MARK)
+    if not text.strip():
+        raise Unreadable(400, "empty_body", "the body is empty; send a JSON object")
+    try:
+        fields = {name: bytes(raw) for name, raw in _FIELDS.decode(text).items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        fields = split_object(text)
+    if not holds_batch:
+        return Batch([text], fields)
+    if "batch" not in fields:
+        raise Unreadable(400, "missing_batch", 'the body has no "batch"; send {"batch": [ … ]}')
+    batch = fields.pop("batch")
+    if batch[:1] != b"[":
+        raise Unreadable(400, "invalid_batch", '"batch" must be a JSON array of events')
+    try:
+        events = [bytes(raw) for raw in _EVENTS.decode(batch)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        events = split_array(batch)
+    if len(events) > MAX_BATCH_EVENTS:
+        raise Unreadable(
+            413,
+            "too_many_events",
+            f"the batch holds {len(events)} events; send at most {MAX_BATCH_EVENTS} at once",
+        )
+    # Fields beside the batch are written into every line; together they must stay bounded.
+    beside = sum(map(len, fields.values())) * len(events)
+    if beside + len(batch) > MAX_INFLATED_BYTES:
+        raise Unreadable(
+            413, "batch_fields_too_large", "the fields beside the batch are too large; shorten them"
+        )
+    return Batch(events, fields)
+
+
+def nesting(text: bytes) -> int:
+    """How many brackets deep ``text`` goes; text of no more than MAX_DEPTH brackets counts them."""
+    brackets = text.count(b"{") + text.count(b"[")
+    if brackets <= MAX_DEPTH:
+        return brackets
+    depth = deepest = 0
+    for token in _TOKEN.finditer(text):
+        first = token[0][:1]
+        if first in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first in b"]}":
+            depth -= 1
+    return deepest
+
+
+def split_object(text: bytes) -> dict[str, bytes]:
+    """The fields of an object whose values may be broken; raises Unreadable if it is none."""
+    fields: dict[str, bytes] = {}
+    at = _after(text, 0, b"{", "the body is not a JSON object")
+    while text[at : at + 1] != b"}":
+        name = _TOKEN.match(text, at)
+        if not name or text[at : at + 1] != b'"':
+            raise _not_json(at)
+        colon = _after(text, name.end(), b":", None)
+        end = _value_end(text, colon)
+        try:
+            fields[_NAME.decode(name[0])] = text[colon:end].rstrip()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise _not_json(at) from None
+        at = _separator(text, end, b"}")
+    if text[at + 1 :].strip():
+        raise _not_json(at + 1)
+    return fields
+
+
+def split_array(text: bytes) -> list[bytes]:
+    """The elements of an array that may be broken inside; raises Unreadable if it is none."""
+    elements: list[bytes] = []
+    at = _after(text, 0, b"[", "the batch is not a JSON array")
+    while text[at : at + 1] != b"]":
+        end = _value_end(text, at)
+        elements.append(text[at:end].rstrip())
+        if len(elements) > MAX_BATCH_EVENTS:
+            break
+        at = _separator(text, end, b"]")
+    return elements
+
+
+def _value_end(text: bytes, start: int) -> int:
+    """Where the value that begins at ``start`` ends: its closing bracket, or the next comma."""
+    if text[start : start + 1] not in (b"{", b"["):
+        plain = _PLAIN.match(text, start)
+        if not plain:
+            raise _not_json(start)
+        return plain.end()
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        first = token[0][:1]
+        if first in b"{[":
+            depth += 1
+        elif first in b"]}":
+            depth -= 1
+            if depth == 0:
+                return token.end()
+    raise _not_json(len(text))
+
+
+def _after(text: bytes, at: int, expected: bytes, message: str | None) -> int:
+    at = _skip_space(text, at)
+    if text[at : at + 1] != expected:
+        raise _not_json(at, message)
+    return _skip_space(text, at + 1)
+
+
+def _separator(text: bytes, at: int, closing: bytes) -> int:
+    """Past the comma that follows a value, or onto the closing bracket."""
+    at = _skip_space(text, at)
+    if text[at : at + 1] == closing:
+        return at
+    return _after(text, at, b",", None)
+
+
+def _skip_space(text: bytes, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
+
+
+def _not_json(at: int, message: str | None = None) -> Unreadable:
+    problem = message or f"the body is not JSON at byte {at}"
+    return Unreadable(400, "invalid_json", f"{problem}; send a JSON object as UTF-8")

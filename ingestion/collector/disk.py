@@ -1,0 +1,48 @@
+"""The few file operations whose order durability rests on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The system calls that can fail on a sick disk; tests put failing ones in their place."""
+
+    write: Callable[[int, bytes | memoryview], int] = os.write
+    fsync: Callable[[int], None] = os.fsync
+    free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` survive a power cut; raises OSError."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_folders(folder: Path) -> None:
+    """Create ``folder`` with its parents, each name durable; raises OSError."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        fsync_folder(each.parent)
+
+
+def lock(fd: int) -> bool:
+    """Take the one lock of an open file; False where another process holds it.
+
+    The lock belongs to the open file and ends with it, however its process ends.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

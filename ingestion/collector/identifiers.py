@@ -1,0 +1,51 @@
+"""Names that sort by time: ULIDs for segments, UUIDv7 for events, and who wrote a file."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class UlidSequence:
+    """Mints ULIDs that only ever grow, even when the wall clock steps back.
+
+    One instance serves one process; its threads may share it. ``clock`` gives Unix nanoseconds.
+    """
+
+    def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self) -> str:
+        """The next ULID: 48 bits of milliseconds, 80 random bits, or the last one plus one."""
+        fresh = (self._clock() // 1_000_000) << 80 | secrets.randbits(80)
+        with self._lock:
+            self._last = max(fresh, self._last + 1)
+            value = self._last
+        return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def uuid7() -> str:
+    """A UUIDv7 (RFC 9562) in its usual text form: sorts by the millisecond it was minted."""
+    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def writer_id() -> str:
+    """Who writes: host, process and a random part, so that two collectors share a home safely.
+
+    Only letters, digits and dashes, at most 50 characters: it becomes part of file names.
+    """
+    host = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().lower()).strip("-")[:24] or "host"
+    return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -1,0 +1,87 @@
+"""Where sealed segments go: a folder on this machine, or any fsspec URL."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+from ingestion.collector.disk import fsync_folder, make_folders
+
+
+class Landing(Protocol):
+    """A place that sealed files are put into, whole or not at all; every method raises OSError."""
+
+    def holds(self, relative: str) -> bool:
+        """Whether a file is there; if it is, it is whole."""
+
+    def put(self, finished: Path, relative: str) -> None:
+        """Move a finished, fsynced local file there; it is durable on return."""
+
+
+class LocalLanding:
+    """A folder: files come into it by rename from the same file system."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def holds(self, relative: str) -> bool:
+        """Whether a file is there; if it is, it is whole."""
+        return (self._root / relative).exists()
+
+    def put(self, finished: Path, relative: str) -> None:
+        """Rename a finished, fsynced file into the landing and make its name durable."""
+        target = self._root / relative
+        make_folders(target.parent)
+        finished.rename(target)
+        fsync_folder(target.parent)
+
+
+class RemoteLanding:
+    """An fsspec file system; an object store shows an upload only once it is complete."""
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        self._filesystem = filesystem
+        self._root = root.rstrip("/")
+
+    def holds(self, relative: str) -> bool:
+        """Whether an object is there; if it is, it is whole."""
+        try:
+            self._filesystem.invalidate_cache()
+            return bool(self._filesystem.exists(f"{self._root}/{relative}"))
+        except Exception as error:  # each driver raises its own kinds; all mean "not now"
+            raise OSError(f"cannot reach the landing: {type(error).__name__}") from error
+
+    def put(self, finished: Path, relative: str) -> None:
+        """Upload a finished file, then take the local one away."""
+        target = f"{self._root}/{relative}"
+        try:
+            self._filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._filesystem.put_file(os.fspath(finished), target)
+        except Exception as error:  # each driver raises its own kinds; all mean "not now"
+            raise OSError(f"cannot reach the landing: {type(error).__name__}") from error
+        finished.unlink()
+
+
+class LandingUnusable(Exception):
+    """The configured landing cannot work here; the message names the variable and what to do."""
+
+
+def open_landing(location: str) -> tuple[Landing, Path | None]:
+    """The landing at a path or URL, and its folder where it is on this machine.
+
+    A remote one is not contacted: the collector starts, and stores, while it is unreachable.
+    """
+    if location.startswith("file://"):
+        location = location.removeprefix("file://")
+    if "://" not in location:
+        return LocalLanding(Path(location)), Path(location)
+    try:
+        filesystem, root = importlib.import_module("fsspec").url_to_fs(location)
+    except (ImportError, ValueError) as error:
+        raise LandingUnusable(
+            f"FOOTFALL_LANDING_URL: cannot use {location.partition('://')[0]}://: {error}; "
+            "install fsspec and the driver of that scheme, such as s3fs"
+        ) from error
+    return RemoteLanding(filesystem, root), None

@@ -1,0 +1,64 @@
+"""What the collector counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    """One collector's counters, in a registry of their own so that tests never share them."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        name = "footfall_collector"
+        self.requests = Counter(
+            f"{name}_requests", "Requests answered.", ["endpoint", "status"], registry=registry
+        )
+        self.accepted = Counter(
+            f"{name}_events_accepted",
+            "Events stored and acknowledged.",
+            ["source"],
+            registry=registry,
+        )
+        self.refused = Counter(
+            f"{name}_events_refused",
+            "Events quarantined, by reason.",
+            ["source", "reason"],
+            registry=registry,
+        )
+        self.unknown_keys = Counter(
+            f"{name}_unknown_keys",
+            "Requests with a missing or unknown write key; nothing of them is stored.",
+            registry=registry,
+        )
+        self.commits = Counter(
+            f"{name}_commits", "Groups of requests that shared one fsync.", registry=registry
+        )
+        self.fsync_seconds = Histogram(
+            f"{name}_fsync_seconds",
+            "Time of one commit's fsync calls.",
+            buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0),
+            registry=registry,
+        )
+        self.write_failures = Counter(
+            f"{name}_write_failures", "Commits that the disk failed.", registry=registry
+        )
+        self.pending_bytes = Gauge(
+            f"{name}_pending_bytes", "Bytes that wait to be written.", registry=registry
+        )
+        self.disk_free_bytes = Gauge(
+            f"{name}_disk_free_bytes", "Free bytes where segments are written.", registry=registry
+        )
+        self.sealed = Counter(
+            f"{name}_segments_sealed", "Segments put into the landing.", ["kind"], registry=registry
+        )
+        self.seal_failures = Counter(
+            f"{name}_seal_failures", "Attempts to seal that failed.", registry=registry
+        )
+        self.unsealed = Gauge(
+            f"{name}_segments_waiting", "Closed segments not yet sealed.", registry=registry
+        )
+
+    def render(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,180 @@
+"""What a protocol decides about a request: lines to keep, and events to refuse with a reason."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from ingestion.collector.identifiers import uuid7
+from ingestion.event import MAX_BATCH_BYTES
+
+#: Every reason an event can be refused for, as it stands in answers, quarantine and metrics.
+REASONS: Final = (
+    "invalid_json",
+    "not_an_object",
+    "number_out_of_range",
+    "too_deep",
+    "null_character",
+    "too_large",
+    "unknown_type",
+    "missing_event_name",
+    "missing_id",
+    "invalid_id",
+    "id_too_long",
+    "invalid_field",
+    "invalid_timestamp",
+    "unreadable_request",
+    "torn_tail",
+)
+
+#: What quarantine keeps of one body, in bytes: a whole request as sent. Longer ones (only a
+#: compressed body can hold them) are cut, and ``detail`` says so. Escaped sixfold at worst, the
+#: row stays under the 16 MB that DuckDB reads as one JSON object.
+MAX_QUARANTINED_BYTES: Final = MAX_BATCH_BYTES
+#: Browsers of the field send 120 to 250 characters of user agent.
+MAX_USER_AGENT: Final = 512
+
+Json = dict[str, Any]
+
+
+class EventLine(msgspec.Struct, frozen=True):
+    """One line of landing/events; the fields of ``EVENT_COLUMNS`` in their order."""
+
+    event_id: str
+    source_id: str
+    type: str
+    event_name: str
+    user_id: str | None
+    anonymous_id: str | None
+    group_id: str | None
+    previous_id: str | None
+    original_timestamp: str | None
+    sent_at: str | None
+    received_at: str
+    properties: Json
+    traits: Json
+    context: Json
+    request: Json
+
+
+class RefusedLine(msgspec.Struct, frozen=True):
+    """One line of landing/quarantine; the fields of ``REFUSED_COLUMNS`` in their order."""
+
+    refused_id: str
+    source_id: str
+    event_id: str | None
+    reason: str
+    detail: str
+    received_at: str
+    body: str | None
+    body_base64: str | None
+    request: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refused event: where it stood in the request, why, and its line for quarantine."""
+
+    index: int
+    event_id: str | None
+    reason: str
+    detail: str
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision on a whole request: every event is in exactly one of the two lists."""
+
+    accepted: list[bytes] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What the HTTP edge knows about a request and the warehouse keeps; never a key."""
+
+    protocol: str
+    path: str
+    user_agent: str | None = None
+    ip: str | None = None
+
+    def as_json(self) -> Json:
+        """The facts as the ``request`` object of a line."""
+        return {
+            "protocol": self.protocol,
+            "path": self.path,
+            "user_agent": self.user_agent[:MAX_USER_AGENT] if self.user_agent else None,
+            "ip": self.ip,
+        }
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_line(line: EventLine | RefusedLine) -> bytes:
+    """One line of NDJSON with its newline; text inside never holds a raw one."""
+    return _encoder.encode(line) + b"\n"
+
+
+def utc_text(moment: datetime) -> str:
+    """ISO 8601 in UTC with microseconds and Z, as segments hold it."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def refused_line(
+    body: bytes,
+    *,
+    source: str,
+    reason: str,
+    detail: str,
+    received_at: str,
+    request: Mapping[str, Any],
+    event_id: str | None = None,
+    refused_id: str | None = None,
+) -> bytes:
+    """The quarantine line of ``body``: its own text, or base64 where it is not clean UTF-8."""
+    kept = body[:MAX_QUARANTINED_BYTES]
+    if len(kept) < len(body):
+        detail = f"{detail} (the first {len(kept)} of {len(body)} bytes are kept)"
+    text: str | None = None
+    if b"\0" not in kept:
+        try:
+            text = kept.decode("utf-8")
+        except UnicodeDecodeError:
+            text = None
+    return encode_line(
+        RefusedLine(
+            refused_id=refused_id or uuid7(),
+            source_id=source,
+            event_id=event_id,
+            reason=reason,
+            detail=detail,
+            received_at=received_at,
+            body=text,
+            body_base64=base64.b64encode(kept).decode() if text is None else None,
+            request=dict(request),
+        )
+    )
+
+
+def client_ip(address: str | None, policy: str) -> str | None:
+    """The client's address as the site keeps it: truncated to /24 or /48, whole, or not at all."""
+    if not address or policy == "drop":
+        return None
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    if policy == "keep":
+        return str(parsed)
+    bits = 24 if parsed.version == 4 else 48
+    return str(ipaddress.ip_network((parsed, bits), strict=False).network_address)
