@@ -93,12 +93,12 @@ class Settings(BaseSettings):
         pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
         description="Memory DuckDB may use before it spills to disk.",
     )
-    seeds: Path = Field(
-        default=Path(__file__).parents[1] / "dbt_project" / "seeds",
-        description="Folder of funnel_steps.csv: a site's own definitions.",
+    dbt_project: Path = Field(
+        default=Path(__file__).parents[1] / "dbt_project",
+        description="Folder of the dbt project, seeds/funnel_steps.csv in it; a copy may be a site's own.",
     )
 
-    @field_validator("home", "seeds")
+    @field_validator("home", "dbt_project")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()

@@ -1,0 +1,177 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild',
+        touched='int_devices_touched',
+        keys=['visitor_id']
+    )
+}}
+
+-- depends_on: {{ ref('int_devices_touched') }}
+
+with sessions as (
+
+    select * from {{ ref('int_sessions_measured') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_footfall__events') }}
+
+),
+
+sightings as (
+
+    select * from {{ ref('int_sightings_collected') }}
+
+),
+
+-- identify, group and alias events belong to no session; each is an act of its own.
+actors_gathered as (
+
+    select
+        session_id as actor_id,
+        source_id,
+        visitor_id,
+        anonymous_id as device_id,
+        user_id,
+        started_at,
+        first_event_id,
+        true as is_session
+    from sessions
+
+    union all
+
+    select
+        event_id as actor_id,
+        source_id,
+        visitor_id,
+        anonymous_id as device_id,
+        user_id,
+        occurred_at as started_at,
+        event_id as first_event_id,
+        false as is_session
+    from events
+    where not is_activity
+
+),
+
+actors as (
+
+    select
+        actors_gathered.*,
+        row_number() over (
+            partition by actors_gathered.source_id, actors_gathered.visitor_id, actors_gathered.is_session
+            order by actors_gathered.started_at, actors_gathered.first_event_id
+        ) as session_number
+
+    from actors_gathered
+
+    {% if is_incremental() %}
+        inner join {{ ref('int_devices_touched') }} as touched
+            on actors_gathered.visitor_id = touched.visitor_id
+    {% endif %}
+
+),
+
+actors_anonymous as (
+
+    select *
+    from actors
+    where user_id is null
+
+),
+
+sightings_numbered as (
+
+    select
+        device_id,
+        user_id,
+        occurred_at,
+        event_id,
+        row_number() over (partition by device_id order by occurred_at, event_id, user_id) as sighting_number
+
+    from sightings
+
+    where device_id in (select actors_anonymous.device_id from actors_anonymous)
+
+),
+
+-- How many sightings lie before each act. A sighting at the very start is not before it.
+timelines_merged as (
+
+    select
+        device_id,
+        occurred_at as happened_at,
+        1 as is_sighting,
+        null as actor_id
+    from sightings_numbered
+
+    union all
+
+    select
+        device_id,
+        started_at as happened_at,
+        0 as is_sighting,
+        actor_id
+    from actors_anonymous
+
+),
+
+sightings_counted as (
+
+    select
+        device_id,
+        actor_id,
+        sum(is_sighting) over (
+            partition by device_id order by happened_at, is_sighting
+            rows between unbounded preceding and current row
+        ) as sightings_before
+
+    from timelines_merged
+
+),
+
+-- The first user seen from then on, because signing in tells who was there all along; else the
+-- last one before; else only the device is known.
+actors_resolved as (
+
+    select
+        sightings_counted.actor_id,
+        coalesce(following.user_id, preceding.user_id) as user_id
+
+    from sightings_counted
+
+    left join sightings_numbered as following
+        on
+            sightings_counted.device_id = following.device_id
+            and sightings_counted.sightings_before + 1 = following.sighting_number
+
+    left join sightings_numbered as preceding
+        on
+            sightings_counted.device_id = preceding.device_id
+            and sightings_counted.sightings_before = preceding.sighting_number
+
+    where sightings_counted.actor_id is not null
+
+),
+
+actors_identified as (
+
+    select
+        actors.actor_id,
+        actors.visitor_id,
+        actors.is_session,
+        case when actors.is_session then actors.session_number end as session_number,
+        coalesce(actors.user_id, actors_resolved.user_id) as resolved_user_id,
+        actors.device_id
+
+    from actors
+
+    left join actors_resolved
+        on actors.actor_id = actors_resolved.actor_id
+
+)
+
+select * from actors_identified

@@ -1,0 +1,23 @@
+{{ config(materialized='table') }}
+
+with events as (
+
+    select * from {{ ref('fct_events') }}
+
+),
+
+bot_days_counted as (
+
+    select
+        {{ reporting_date('occurred_at') }} as activity_date,
+        count(distinct person_id) as bot_actives
+
+    from events
+
+    where session_id is not null and is_bot
+
+    group by {{ reporting_date('occurred_at') }}
+
+)
+
+select * from bot_days_counted

@@ -1,0 +1,45 @@
+{{ config(materialized='view') }}
+
+with events as (
+
+    select * from {{ ref('stg_footfall__events') }}
+
+),
+
+sessionized as (
+
+    select * from {{ ref('int_events_sessionized') }}
+
+),
+
+actors as (
+
+    select * from {{ ref('int_actors_attributed') }}
+
+),
+
+events_attributed as (
+
+    select
+        sessionized.event_id,
+        sessionized.session_id,
+        actors.person_id
+    from sessionized
+    inner join actors
+        on sessionized.session_id = actors.actor_id
+    where actors.is_session
+
+    union all
+
+    select
+        events.event_id,
+        null as session_id,
+        actors.person_id
+    from events
+    inner join actors
+        on events.event_id = actors.actor_id
+    where not actors.is_session and not events.is_activity
+
+)
+
+select * from events_attributed

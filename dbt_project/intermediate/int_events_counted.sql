@@ -1,0 +1,67 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild',
+        touched='stg_footfall__loads_pending',
+        keys=['load_number']
+    )
+}}
+
+-- depends_on: {{ ref('stg_footfall__loads_pending') }}
+
+with events as (
+
+    select events.*
+
+    from {{ ref('stg_footfall__events') }} as events
+
+    {% if is_incremental() %}
+        inner join {{ ref('stg_footfall__loads_pending') }} as loads
+            on events.load_number = loads.load_number
+    {% endif %}
+
+),
+
+properties_listed as (
+
+    {{ json_entries('events', 'properties', ['load_number', 'source_id', 'event_name']) }}
+
+),
+
+-- Counts of one load never change, because the events of a load never do; so the catalog adds
+-- up loads instead of reading all history again.
+events_counted as (
+
+    select
+        load_number,
+        source_id,
+        event_name,
+        cast(null as varchar) as property_name,
+        cast(null as varchar) as property_type,
+        count(*) as event_count,
+        min(occurred_at) as first_seen_at,
+        max(occurred_at) as last_seen_at
+
+    from events
+
+    group by load_number, source_id, event_name
+
+    union all
+
+    select
+        load_number,
+        source_id,
+        event_name,
+        entry_key as property_name,
+        entry_type as property_type,
+        count(*) as event_count,
+        cast(null as timestamp) as first_seen_at,
+        cast(null as timestamp) as last_seen_at
+
+    from properties_listed
+
+    group by load_number, source_id, event_name, entry_key, entry_type
+
+)
+
+select * from events_counted

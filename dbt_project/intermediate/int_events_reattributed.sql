@@ -1,0 +1,62 @@
+{{ config(materialized='table') }}
+
+{% set published = existing_relation('fct_events') %}
+
+with attributed as (
+
+    select * from {{ ref('int_events_attributed') }}
+
+),
+
+touched as (
+
+    select * from {{ ref('int_persons_touched') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_footfall__events') }}
+
+),
+
+loads as (
+
+    select * from {{ ref('stg_footfall__loads_pending') }}
+
+),
+
+-- The rows of fct_events are wide and mostly stay what they were: only those that are new, or
+-- have another person or session than before, are written again.
+events_reattributed as (
+
+    select
+        attributed.event_id,
+        attributed.session_id,
+        attributed.person_id
+
+    from attributed
+
+    inner join touched
+        on attributed.person_id = touched.person_id
+
+    {% if published %}
+        inner join events
+            on attributed.event_id = events.event_id
+
+        left join loads
+            on events.load_number = loads.load_number
+
+        left join {{ published }} as known
+            on attributed.event_id = known.event_id
+
+        where
+            loads.load_number is not null
+            or known.event_id is null
+            or known.person_id <> attributed.person_id
+            or coalesce(known.session_id, '') <> coalesce(attributed.session_id, '')
+    {% endif %}
+
+)
+
+select * from events_reattributed

@@ -1,0 +1,172 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild',
+        touched='int_visitors_touched',
+        keys=['source_id', 'visitor_id'],
+        rebuild_from='occurred_at'
+    )
+}}
+
+-- depends_on: {{ ref('int_visitors_touched') }}
+
+with events as (
+
+    select
+        events.event_id,
+        events.source_id,
+        events.visitor_id,
+        events.user_id,
+        events.occurred_at
+
+    from {{ ref('stg_footfall__events') }} as events
+
+    {% if is_incremental() %}
+        inner join {{ ref('int_visitors_touched') }} as touched
+            on
+                events.source_id = touched.source_id
+                and events.visitor_id = touched.visitor_id
+                and events.occurred_at >= touched.rebuild_from
+    {% endif %}
+
+    where events.is_activity
+
+),
+
+-- A session never spans two devices, so the clock runs per visitor and not per person.
+-- event_id breaks ties: the order must not change between runs.
+gaps_measured as (
+
+    select
+        *,
+        lag(occurred_at) over visitor as previous_occurred_at,
+        lag(user_id) over explicit_users as previous_user_id,
+        lag(occurred_at) over explicit_users as previous_user_occurred_at
+
+    from events
+
+    window
+        visitor as (
+            partition by source_id, visitor_id order by occurred_at, event_id
+        ),
+        explicit_users as (
+            partition by source_id, visitor_id, user_id is null order by occurred_at, event_id
+        )
+
+),
+
+-- (1) timeout. Exactly 30 minutes continues: interval arithmetic, because counting the
+-- minutes' borders would cut some of these and join some longer ones.
+stretches_cut as (
+
+    select
+        *,
+        coalesce(occurred_at - previous_occurred_at > interval '30' minute, true) as is_stretch_start,
+        max(
+            case
+                when coalesce(occurred_at - previous_occurred_at > interval '30' minute, true)
+                    then occurred_at
+            end
+        ) over (
+            partition by source_id, visitor_id order by occurred_at, event_id
+            rows between unbounded preceding and current row
+        ) as stretch_started_at
+
+    from gaps_measured
+
+),
+
+-- (2) user_change, against the last user named inside the same stretch.
+users_cut as (
+
+    select
+        *,
+        not is_stretch_start and coalesce(
+            user_id is not null
+            and previous_user_occurred_at >= stretch_started_at
+            and user_id <> previous_user_id,
+            false
+        ) as is_user_change
+
+    from stretches_cut
+
+),
+
+-- (3) max_duration counts from the first event of what (1) and (2) left in one piece.
+pieces_measured as (
+
+    select
+        *,
+        max(case when is_stretch_start or is_user_change then occurred_at end) over (
+            partition by source_id, visitor_id order by occurred_at, event_id
+            rows between unbounded preceding and current row
+        ) as piece_started_at
+
+    from users_cut
+
+),
+
+sessions_cut as (
+
+    select
+        *,
+        case
+            when is_stretch_start then 'timeout'
+            when is_user_change then 'user_change'
+            when
+                floor({{ microseconds_between('piece_started_at', 'occurred_at') }} / 86400000000.0)
+                > floor({{ microseconds_between('piece_started_at', 'previous_occurred_at') }} / 86400000000.0)
+                then 'max_duration'
+        end as cut_reason
+
+    from pieces_measured
+
+),
+
+sessions_numbered as (
+
+    select
+        *,
+        sum(case when cut_reason is not null then 1 else 0 end) over (
+            partition by source_id, visitor_id order by occurred_at, event_id
+            rows between unbounded preceding and current row
+        ) as cut_number
+
+    from sessions_cut
+
+),
+
+-- The session is named after its first event, so a late event renames only what it touches.
+sessions_named as (
+
+    select
+        event_id,
+        source_id,
+        visitor_id,
+        occurred_at,
+        stretch_started_at,
+        cut_reason,
+        first_value(event_id) over session as first_event_id,
+        row_number() over session as event_number
+
+    from sessions_numbered
+
+    window session as (
+        partition by source_id, visitor_id, cut_number order by occurred_at, event_id
+        rows between unbounded preceding and current row
+    )
+
+)
+
+select
+    event_id,
+    source_id,
+    visitor_id,
+    occurred_at,
+    stretch_started_at,
+    cut_reason,
+    first_event_id,
+    event_number,
+    md5('session ' || first_event_id) as session_id
+
+from sessions_named

@@ -1,0 +1,127 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild',
+        touched='int_visitors_touched',
+        keys=['source_id', 'visitor_id'],
+        rebuild_from='started_at'
+    )
+}}
+
+-- depends_on: {{ ref('int_visitors_touched') }}
+
+with events as (
+
+    select
+        sessionized.session_id,
+        sessionized.first_event_id,
+        sessionized.event_number,
+        sessionized.cut_reason,
+        sessionized.stretch_started_at,
+        sessionized.source_id,
+        sessionized.visitor_id,
+        events.user_id,
+        events.anonymous_id,
+        sessionized.occurred_at,
+        events.event_type in ('page', 'screen') as is_page_view,
+        events.page_path,
+        events.referrer,
+        events.utm_source,
+        events.utm_medium,
+        events.utm_campaign,
+        events.utm_source is not null or events.utm_medium is not null or events.utm_campaign is not null
+            as has_campaign,
+        events.is_bot
+
+    from {{ ref('int_events_sessionized') }} as sessionized
+
+    {% if is_incremental() %}
+        inner join {{ ref('int_visitors_touched') }} as touched
+            on
+                sessionized.source_id = touched.source_id
+                and sessionized.visitor_id = touched.visitor_id
+                and sessionized.occurred_at >= touched.rebuild_from
+    {% endif %}
+
+    inner join {{ ref('stg_footfall__events') }} as events
+        on sessionized.event_id = events.event_id
+
+),
+
+sessions_measured as (
+
+    select
+        session_id,
+        source_id,
+        visitor_id,
+        first_event_id,
+        max(cut_reason) as cut_reason,
+        max(stretch_started_at) as stretch_started_at,
+        max(anonymous_id) as anonymous_id,
+        max(user_id) as user_id,
+        min(occurred_at) as started_at,
+        max(occurred_at) as ended_at,
+        count(*) as event_count,
+        sum(case when is_page_view then 1 else 0 end) as page_view_count,
+        min_by(page_path, case when page_path is not null then event_number end) as entry_page,
+        max_by(page_path, case when page_path is not null then event_number end) as exit_page,
+        min_by(referrer, case when referrer is not null then event_number end) as referrer,
+        min(case when has_campaign then event_number end) as campaign_event_number,
+        max(case when is_bot then 1 else 0 end) = 1 as is_bot
+
+    from events
+
+    group by session_id, source_id, visitor_id, first_event_id
+
+),
+
+-- The three campaign fields come from one event: a source and a medium of two links would
+-- make a campaign that never was.
+campaigns_read as (
+
+    select
+        events.session_id,
+        events.utm_source,
+        events.utm_medium,
+        events.utm_campaign
+
+    from events
+
+    inner join sessions_measured
+        on
+            events.session_id = sessions_measured.session_id
+            and events.event_number = sessions_measured.campaign_event_number
+
+),
+
+sessions_described as (
+
+    select
+        sessions_measured.session_id,
+        sessions_measured.source_id,
+        sessions_measured.visitor_id,
+        sessions_measured.first_event_id,
+        sessions_measured.cut_reason,
+        sessions_measured.stretch_started_at,
+        sessions_measured.anonymous_id,
+        sessions_measured.user_id,
+        sessions_measured.started_at,
+        sessions_measured.ended_at,
+        sessions_measured.event_count,
+        cast(sessions_measured.page_view_count as bigint) as page_view_count,
+        sessions_measured.entry_page,
+        sessions_measured.exit_page,
+        sessions_measured.referrer,
+        campaigns_read.utm_source,
+        campaigns_read.utm_medium,
+        campaigns_read.utm_campaign,
+        sessions_measured.is_bot
+
+    from sessions_measured
+
+    left join campaigns_read
+        on sessions_measured.session_id = campaigns_read.session_id
+
+)
+
+select * from sessions_described

@@ -1,0 +1,46 @@
+{#
+    What was built, and from which definitions. A load stays pending until a whole build that
+    saw it has succeeded; until then every run works it in again, which changes nothing where
+    it was worked in already. When a model, a seed or the reporting time zone has changed since
+    the last build, every load is pending: old rows follow the new definition.
+#}
+{% macro builds_relation() -%} meta.builds {%- endmacro %}
+
+{% macro definition() -%}
+    {%- set parts = [env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC')] -%}
+    {%- for node in (graph.nodes.values() if execute else []) | sort(attribute='unique_id') -%}
+        {%- if node.resource_type in ('model', 'seed') -%}
+            {%- do parts.append(node.name ~ '=' ~ node.checksum.checksum) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- local_md5(parts | join(',')) -}}
+{%- endmacro %}
+
+{% macro prepare_builds() %}
+    create schema if not exists meta;
+    create table if not exists {{ builds_relation() }} (
+        load_number bigint, definition varchar, invocation_id varchar, built_at timestamp
+    )
+{% endmacro %}
+
+{% macro record_build(results) %}
+    {% if execute and flags.WHICH in ('build', 'run') %}
+        {% set built = [] %}
+        {% set failed = [] %}
+        {% for result in results %}
+            {% if result.node.resource_type == 'model' and result.status == 'success' %}
+                {% do built.append(result.node.unique_id) %}
+            {% elif result.status in ('error', 'fail', 'skipped', 'runtime error') %}
+                {% do failed.append(result.node.unique_id) %}
+            {% endif %}
+        {% endfor %}
+        {% set models = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | list %}
+        {% if not failed and built | length == models | length %}
+            delete from {{ builds_relation() }}
+            where load_number in (select load_number from staging.stg_footfall__loads_pending);
+            insert into {{ builds_relation() }}
+            select load_number, '{{ definition() }}', '{{ invocation_id }}', {{ now() }}
+            from staging.stg_footfall__loads_pending
+        {% endif %}
+    {% endif %}
+{% endmacro %}

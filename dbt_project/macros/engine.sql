@@ -1,0 +1,118 @@
+{#
+    Everything in which DuckDB and a second engine differ stands here and nowhere else. A model
+    calls these and otherwise keeps to SQL that both speak. To add an engine, write the same
+    macros with its name in front (spark__…).
+#}
+
+{# The UTC reading of an instant, without its zone. #}
+{% macro utc(instant) %}{{ return(adapter.dispatch('utc')(instant)) }}{% endmacro %}
+{% macro duckdb__utc(instant) -%} ({{ instant }} at time zone 'UTC') {%- endmacro %}
+
+{% macro now() %}{{ return(adapter.dispatch('now')()) }}{% endmacro %}
+{% macro duckdb__now() -%} (now() at time zone 'UTC') {%- endmacro %}
+
+{# The day of a naive UTC timestamp in the site's reporting time zone. #}
+{% macro reporting_date(timestamp) %}{{ return(adapter.dispatch('reporting_date')(timestamp)) }}{% endmacro %}
+{% macro duckdb__reporting_date(timestamp) -%}
+    {%- set zone = env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC') -%}
+    {%- if zone == 'UTC' -%} cast({{ timestamp }} as date)
+    {%- else -%} cast(({{ timestamp }} at time zone 'UTC') at time zone '{{ zone }}' as date)
+    {%- endif -%}
+{%- endmacro %}
+
+{# Whole microseconds from one timestamp to another: exact, where date_diff counts borders. #}
+{% macro microseconds_between(start, end) %}{{ return(adapter.dispatch('microseconds_between')(start, end)) }}{% endmacro %}
+{% macro duckdb__microseconds_between(start, end) -%} (epoch_us({{ end }}) - epoch_us({{ start }})) {%- endmacro %}
+
+{% macro seconds_between(start, end) -%} ({{ microseconds_between(start, end) }} / 1000000.0) {%- endmacro %}
+
+{% macro hours_after(timestamp, hours) %}{{ return(adapter.dispatch('hours_after')(timestamp, hours)) }}{% endmacro %}
+{% macro duckdb__hours_after(timestamp, hours) -%}
+    ({{ timestamp }} + to_microseconds(cast(round({{ hours }} * 3600000000) as bigint)))
+{%- endmacro %}
+
+{% macro days_after(date, days) %}{{ return(adapter.dispatch('days_after')(date, days)) }}{% endmacro %}
+{% macro duckdb__days_after(date, days) -%} cast({{ date }} + cast({{ days }} as integer) as date) {%- endmacro %}
+
+{# One row per day from one date to another, both included, in the column activity_date. #}
+{% macro days_from(first, last, relation) %}{{ return(adapter.dispatch('days_from')(first, last, relation)) }}{% endmacro %}
+{% macro duckdb__days_from(first, last, relation) -%}
+    select cast(unnest(generate_series({{ first }}, {{ last }}, interval 1 day)) as date) as activity_date
+    from {{ relation }}
+{%- endmacro %}
+
+{# The text of a JSON scalar at a fixed path ('page.path'); null where there is none. #}
+{% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
+{% macro duckdb__json_text(json, path) -%} json_extract_string({{ json }}, '$.{{ path }}') {%- endmacro %}
+
+{# The text of a scalar under a key that is itself a column, whatever characters it holds. #}
+{% macro json_text_at(json, key) %}{{ return(adapter.dispatch('json_text_at')(json, key)) }}{% endmacro %}
+{% macro duckdb__json_text_at(json, key) -%}
+    {%- set path -%} '$."' || replace(replace({{ key }}, '\', '\\'), '"', '\"') || '"' {%- endset -%}
+    case
+        when json_type({{ json }}, {{ path }}) not in ('OBJECT', 'ARRAY')
+            then json_extract_string({{ json }}, {{ path }})
+    end
+{%- endmacro %}
+
+{# The entries of a JSON object, one a row: entry_key, entry_value (JSON text), entry_type. #}
+{% macro json_entries(relation, json, columns) %}{{ return(adapter.dispatch('json_entries')(relation, json, columns)) }}{% endmacro %}
+{% macro duckdb__json_entries(relation, json, columns) -%}
+    select
+        {% for column in columns %}{{ relation }}.{{ column }}, {% endfor %}
+        entries.key as entry_key,
+        cast(entries.value as varchar) as entry_value,
+        case entries.type
+            when 'VARCHAR' then 'string' when 'BOOLEAN' then 'boolean' when 'ARRAY' then 'array'
+            when 'OBJECT' then 'object' when 'NULL' then 'null' else 'number'
+        end as entry_type
+    from {{ relation }}, json_each({{ relation }}.{{ json }}) as entries
+{%- endmacro %}
+
+{# A JSON object of one value a key, keys in order. #}
+{% macro json_object_of(key, value) %}{{ return(adapter.dispatch('json_object_of')(key, value)) }}{% endmacro %}
+{% macro duckdb__json_object_of(key, value) -%}
+    '{' || string_agg(cast(to_json({{ key }}) as varchar) || ': ' || {{ value }}, ', ' order by {{ key }}) || '}'
+{%- endmacro %}
+
+{# A JSON array of the distinct texts of a column, in order. #}
+{% macro json_array_of_distinct(text) %}{{ return(adapter.dispatch('json_array_of_distinct')(text)) }}{% endmacro %}
+{% macro duckdb__json_array_of_distinct(text) -%}
+    cast(to_json(coalesce(list(distinct {{ text }} order by {{ text }}) filter (where {{ text }} is not null), [])) as varchar)
+{%- endmacro %}
+
+{% macro matches(text, pattern) %}{{ return(adapter.dispatch('matches')(text, pattern)) }}{% endmacro %}
+{% macro duckdb__matches(text, pattern) -%} regexp_matches({{ text }}, '{{ pattern }}') {%- endmacro %}
+
+{#
+    The incremental strategy `rebuild`: delete the target's rows of the keys that were touched,
+    then insert what the model selected for the same keys. Unlike delete+insert it also removes
+    rows of keys that no longer have any. Config: `touched`, the model that lists the keys;
+    `keys`, the columns both share; `rebuild_from`, a column of the target that must not lie
+    before touched.rebuild_from.
+#}
+{% macro get_incremental_rebuild_sql(arguments) %}
+    {%- set target = arguments['target_relation'] -%}
+    {%- set touched = existing_relation(config.require('touched')) -%}
+    delete from {{ target }}
+    where exists (
+        select 1
+        from {{ touched }} as touched
+        where
+            {% for key in config.require('keys') -%}
+            touched.{{ key }} = {{ target.identifier }}.{{ key }} {{ 'and' if not loop.last }}
+            {% endfor -%}
+            {%- if config.get('rebuild_from') -%}
+            and {{ target.identifier }}.{{ config.get('rebuild_from') }} >= touched.rebuild_from
+            {%- endif %}
+    );
+    insert into {{ target }} ({{ get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) }})
+    select {{ get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) }}
+    from {{ arguments['temp_relation'] }}
+{% endmacro %}
+
+{# A model's table as the last run left it, or none: for what must know its own outcome. #}
+{% macro existing_relation(model_name) %}
+    {%- set folder = {'stg': 'staging', 'int': 'intermediate'}.get(model_name[:3], 'marts') -%}
+    {{ return(adapter.get_relation(database=target.database, schema=folder, identifier=model_name) if execute else none) }}
+{% endmacro %}

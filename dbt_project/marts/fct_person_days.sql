@@ -1,0 +1,89 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild',
+        touched='int_persons_touched',
+        keys=['person_id']
+    )
+}}
+
+-- depends_on: {{ ref('int_persons_touched') }}
+
+with events as (
+
+    select
+        events.person_id,
+        events.source_id,
+        events.occurred_at,
+        {{ reporting_date('events.occurred_at') }} as activity_date
+
+    from {{ ref('fct_events') }} as events
+
+    {% if is_incremental() %}
+        inner join {{ ref('int_persons_touched') }} as touched
+            on events.person_id = touched.person_id
+    {% endif %}
+
+    where events.session_id is not null and not events.is_bot
+
+),
+
+sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+
+),
+
+days_counted as (
+
+    select
+        person_id,
+        activity_date,
+        source_id,
+        count(*) as events,
+        min(occurred_at) as first_event_at
+
+    from events
+
+    group by person_id, activity_date, source_id
+
+),
+
+-- A session counts on the day it starts, so that days add up to sessions.
+sessions_counted as (
+
+    select
+        person_id,
+        session_date,
+        source_id,
+        count(*) as sessions
+
+    from sessions
+
+    where not is_bot
+
+    group by person_id, session_date, source_id
+
+),
+
+person_days as (
+
+    select
+        days_counted.person_id,
+        days_counted.activity_date,
+        days_counted.source_id,
+        days_counted.events,
+        coalesce(sessions_counted.sessions, 0) as sessions,
+        days_counted.first_event_at
+
+    from days_counted
+
+    left join sessions_counted
+        on
+            days_counted.person_id = sessions_counted.person_id
+            and days_counted.activity_date = sessions_counted.session_date
+            and days_counted.source_id = sessions_counted.source_id
+
+)
+
+select * from person_days

@@ -1,0 +1,65 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild',
+        touched='int_persons_touched',
+        keys=['person_id']
+    )
+}}
+
+-- depends_on: {{ ref('int_persons_touched') }}
+
+with sessions as (
+
+    select * from {{ ref('int_sessions_measured') }}
+
+),
+
+actors as (
+
+    select actors.*
+
+    from {{ ref('int_actors_attributed') }} as actors
+
+    {% if is_incremental() %}
+        inner join {{ ref('int_persons_touched') }} as touched
+            on actors.person_id = touched.person_id
+    {% endif %}
+
+    where actors.is_session
+
+),
+
+sessions_attributed as (
+
+    select
+        sessions.session_id,
+        sessions.source_id,
+        sessions.anonymous_id,
+        sessions.user_id,
+        actors.person_id,
+        actors.session_number,
+        case when actors.session_number = 1 then 'first' else sessions.cut_reason end as split_reason,
+        sessions.started_at,
+        sessions.ended_at,
+        {{ reporting_date('sessions.started_at') }} as session_date,
+        {{ seconds_between('sessions.started_at', 'sessions.ended_at') }} as duration_seconds,
+        sessions.event_count,
+        sessions.page_view_count,
+        sessions.entry_page,
+        sessions.exit_page,
+        sessions.referrer,
+        sessions.utm_source,
+        sessions.utm_medium,
+        sessions.utm_campaign,
+        sessions.event_count = 1 as is_bounce,
+        sessions.is_bot
+
+    from sessions
+
+    inner join actors
+        on sessions.session_id = actors.actor_id
+
+)
+
+select * from sessions_attributed

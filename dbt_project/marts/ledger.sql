@@ -1,0 +1,169 @@
+{{ config(materialized='table') }}
+
+with loads as (
+
+    select * from {{ ref('stg_footfall__loads') }}
+
+),
+
+manifests as (
+
+    select manifests.*
+    from {{ source('raw', 'manifests') }} as manifests
+    inner join loads
+        on manifests._dlt_load_id = loads.load_id
+
+),
+
+deliveries as (
+
+    select
+        deliveries._file,
+        coalesce(deliveries.source_id, '') as source_id,
+        cast({{ utc('deliveries.received_at') }} as date) as received_date
+    from {{ source('raw', 'events') }} as deliveries
+    inner join loads
+        on deliveries._dlt_load_id = loads.load_id
+
+),
+
+refusals as (
+
+    select
+        refusals._file,
+        coalesce(refusals.source_id, '') as source_id,
+        cast({{ utc('refusals.received_at') }} as date) as received_date
+    from {{ source('raw', 'refused') }} as refusals
+    inner join loads
+        on refusals._dlt_load_id = loads.load_id
+
+),
+
+duplicates as (
+
+    select * from {{ ref('stg_footfall__duplicates') }}
+
+),
+
+events as (
+
+    select * from {{ ref('fct_events') }}
+
+),
+
+segments as (
+
+    select distinct segment
+    from manifests
+
+),
+
+-- Every number is counted where it arises, by itself; nothing here is a difference. For a
+-- segment with a manifest the collector's own count is what was received, so a segment that
+-- vanished, or lost a line on the way, is seen.
+counts_gathered as (
+
+    select
+        source_id,
+        received_date,
+        sum(line_count) as received,
+        0 as refused,
+        0 as loaded,
+        0 as duplicates,
+        0 as id_collisions,
+        0 as counted
+    from manifests
+    group by source_id, received_date
+
+    union all
+
+    select
+        deliveries.source_id,
+        deliveries.received_date,
+        sum(case when segments.segment is null then 1 else 0 end) as received,
+        0 as refused,
+        count(*) as loaded,
+        0 as duplicates,
+        0 as id_collisions,
+        0 as counted
+    from deliveries
+    left join segments
+        on deliveries._file = segments.segment
+    group by deliveries.source_id, deliveries.received_date
+
+    union all
+
+    select
+        refusals.source_id,
+        refusals.received_date,
+        sum(case when segments.segment is null then 1 else 0 end) as received,
+        count(*) as refused,
+        0 as loaded,
+        0 as duplicates,
+        0 as id_collisions,
+        0 as counted
+    from refusals
+    left join segments
+        on refusals._file = segments.segment
+    group by refusals.source_id, refusals.received_date
+
+    union all
+
+    select
+        source_id,
+        cast(received_at as date) as received_date,
+        0 as received,
+        0 as refused,
+        0 as loaded,
+        count(*) as duplicates,
+        sum(case when is_id_collision then 1 else 0 end) as id_collisions,
+        0 as counted
+    from duplicates
+    group by source_id, cast(received_at as date)
+
+    union all
+
+    select
+        source_id,
+        cast(received_at as date) as received_date,
+        0 as received,
+        0 as refused,
+        0 as loaded,
+        0 as duplicates,
+        0 as id_collisions,
+        count(*) as counted
+    from events
+    group by source_id, cast(received_at as date)
+
+),
+
+ledger as (
+
+    select
+        source_id,
+        received_date,
+        cast(sum(received) as bigint) as received,
+        cast(sum(refused) as bigint) as refused,
+        cast(sum(loaded) as bigint) as loaded,
+        cast(sum(duplicates) as bigint) as duplicates,
+        cast(sum(id_collisions) as bigint) as id_collisions,
+        cast(sum(counted) as bigint) as counted
+
+    from counts_gathered
+
+    group by source_id, received_date
+
+)
+
+select
+    source_id,
+    received_date,
+    received,
+    refused,
+    loaded,
+    duplicates,
+    id_collisions,
+    counted,
+    abs(received - refused - loaded) + abs(loaded - duplicates - counted) as unexplained
+
+from ledger

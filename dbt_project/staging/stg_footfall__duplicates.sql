@@ -1,0 +1,72 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild',
+        touched='stg_footfall__loads_pending',
+        keys=['load_number']
+    )
+}}
+
+-- depends_on: {{ ref('stg_footfall__loads') }}
+-- depends_on: {{ ref('stg_footfall__loads_pending') }}
+
+with deliveries as (
+
+    select * from {{ source('raw', 'events') }}
+
+),
+
+loads as (
+
+    {% if is_incremental() %}
+        select * from {{ ref('stg_footfall__loads_pending') }}
+    {% else %}
+        select * from {{ ref('stg_footfall__loads') }}
+    {% endif %}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_footfall__events') }}
+
+),
+
+-- What a client may change when it sends again (sent_at, its context) is not content.
+duplicates_found as (
+
+    select
+        deliveries.event_id,
+        deliveries.source_id,
+        {{ utc('deliveries.received_at') }} as received_at,
+        deliveries.source_id <> events.source_id
+        or deliveries.type <> events.event_type
+        or deliveries.event_name <> events.event_name
+        or coalesce(deliveries.user_id, '') <> coalesce(events.user_id, '')
+        or coalesce(deliveries.anonymous_id, '') <> coalesce(events.anonymous_id, '')
+        or coalesce(deliveries.group_id, '') <> coalesce(events.group_id, '')
+        or coalesce(deliveries.previous_id, '') <> coalesce(events.previous_id, '')
+        or coalesce({{ utc('deliveries.original_timestamp') }} <> events.original_timestamp, false)
+        or coalesce(cast(deliveries.properties as varchar), '{}') <> coalesce(events.properties, '{}')
+        or coalesce(cast(deliveries.traits as varchar), '{}') <> coalesce(events.traits, '{}')
+            as is_id_collision,
+        deliveries._file,
+        deliveries._line,
+        deliveries.load_number
+
+    from deliveries
+
+    inner join loads
+        on deliveries._dlt_load_id = loads.load_id
+
+    inner join events
+        on deliveries.event_id = events.event_id
+
+    where
+        deliveries._file <> events._file
+        or deliveries._line <> events._line
+        or deliveries.load_number <> events.load_number
+
+)
+
+select * from duplicates_found

@@ -1,0 +1,182 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild',
+        touched='stg_footfall__loads_pending',
+        keys=['load_number']
+    )
+}}
+
+-- depends_on: {{ ref('stg_footfall__loads') }}
+-- depends_on: {{ ref('stg_footfall__loads_pending') }}
+
+with events as (
+
+    select * from {{ source('raw', 'events') }}
+
+),
+
+loads as (
+
+    {% if is_incremental() %}
+        select * from {{ ref('stg_footfall__loads_pending') }}
+    {% else %}
+        select * from {{ ref('stg_footfall__loads') }}
+    {% endif %}
+
+),
+
+events_completed as (
+
+    select
+        events.*,
+        row_number() over (
+            partition by events.event_id
+            order by events.load_number, events.received_at, events._file, events._line
+        ) as delivery_number
+
+    from events
+
+    inner join loads
+        on events._dlt_load_id = loads.load_id
+
+),
+
+-- Delivery is at least once, so the first delivery counts and stays the one that counts:
+-- a later load never replaces it, and what was counted yesterday is counted today.
+events_deduplicated as (
+
+    select events_completed.*
+
+    from events_completed
+
+    {% if is_incremental() %}
+        left join {{ this }} as known
+            on
+                events_completed.event_id = known.event_id
+                and known.load_number not in (
+                    select pending.load_number
+                    from {{ ref('stg_footfall__loads_pending') }} as pending
+                    where pending.load_number is not null
+                )
+    {% endif %}
+
+    where
+        events_completed.delivery_number = 1
+        {% if is_incremental() %}and known.event_id is null{% endif %}
+
+),
+
+events_typed as (
+
+    select
+        event_id,
+        source_id,
+        type as event_type,
+        event_name,
+        {{ json_text('properties', 'value') }} as event_value,
+        nullif(user_id, '') as user_id,
+        nullif(anonymous_id, '') as anonymous_id,
+        nullif(group_id, '') as group_id,
+        nullif(previous_id, '') as previous_id,
+        type in ('track', 'page', 'screen') as is_activity,
+        {{ utc('original_timestamp') }} as original_timestamp,
+        {{ utc('sent_at') }} as sent_at,
+        {{ utc('received_at') }} as received_at,
+        {{ json_text('context', 'page.path') }} as context_path,
+        {{ json_text('context', 'page.url') }} as context_url,
+        {{ json_text('context', 'page.referrer') }} as context_referrer,
+        case when type in ('page', 'screen') then properties end as page_properties,
+        {{ json_text('context', 'userAgent') }} as user_agent,
+        {{ json_text('context', 'campaign.source') }} as campaign_source,
+        {{ json_text('context', 'campaign.medium') }} as campaign_medium,
+        {{ json_text('context', 'campaign.name') }} as campaign_name,
+        cast(properties as varchar) as properties,
+        cast(traits as varchar) as traits,
+        cast(context as varchar) as context,
+        _file,
+        _line,
+        load_number
+
+    from events_deduplicated
+
+),
+
+-- Up to 2 seconds of difference is the network's delay, not the clock's error: correcting for
+-- it would only move a good clock. Beyond that the client's clock is wrong by a constant, and
+-- the distance between its own two readings is still right. Nothing happens after it arrived.
+clocks_corrected as (
+
+    select
+        *,
+        case
+            when original_timestamp is null then received_at
+            when sent_at is null or {{ microseconds_between('sent_at', 'received_at') }} between -2000000 and 2000000
+                then least(original_timestamp, received_at)
+            when sent_at < original_timestamp then received_at
+            else received_at - (sent_at - original_timestamp)
+        end as occurred_at,
+        case
+            when original_timestamp is null then 'received'
+            when sent_at is null or {{ microseconds_between('sent_at', 'received_at') }} between -2000000 and 2000000
+                then case when original_timestamp <= received_at then 'trusted' else 'clamped' end
+            when sent_at < original_timestamp then 'clamped'
+            else 'corrected'
+        end as time_quality,
+        cast(trunc({{ microseconds_between('sent_at', 'received_at') }} / 1000.0) as bigint) as clock_skew_ms,
+        coalesce(context_path, {{ json_text('page_properties', 'path') }}) as page_path,
+        coalesce(context_url, {{ json_text('page_properties', 'url') }}) as page_url,
+        coalesce(context_referrer, {{ json_text('page_properties', 'referrer') }}) as referrer
+
+    from events_typed
+
+),
+
+events_described as (
+
+    select
+        event_id,
+        source_id,
+        event_type,
+        event_name,
+        event_value,
+        user_id,
+        anonymous_id,
+        coalesce(anonymous_id, user_id) as visitor_id,
+        group_id,
+        previous_id,
+        is_activity,
+        original_timestamp,
+        sent_at,
+        received_at,
+        occurred_at,
+        time_quality,
+        clock_skew_ms,
+        page_path,
+        page_url,
+        nullif(referrer, '') as referrer,
+        {% for name, source in [('source', 'source'), ('medium', 'medium'), ('campaign', 'name')] -%}
+        coalesce(
+            campaign_{{ source }},
+            nullif(url_decode(regexp_extract(page_url, '[?&]utm_{{ name }}=([^&#]*)', 1)), '')
+        ) as utm_{{ name }},
+        {% endfor -%}
+        user_agent,
+        -- Only browsers report their user agent in the context; a server's HTTP library is
+        -- not a bot. CUBOT is a make of telephone.
+        coalesce(
+            {{ matches('lower(user_agent)', '(^|[^u])bot|[^c]ubot|crawl|spider|slurp|headlesschrome|lighthouse|facebookexternalhit|pingdom|bingpreview') }},
+            false
+        ) as is_bot,
+        properties,
+        traits,
+        context,
+        _file,
+        _line,
+        load_number
+
+    from clocks_corrected
+
+)
+
+select * from events_described

@@ -1,0 +1,36 @@
+{{ config(materialized='table') }}
+
+with loads as (
+
+    select * from {{ ref('stg_footfall__loads') }}
+
+),
+
+-- A load is done with when a whole build of today's definitions has seen it.
+builds as (
+
+    select distinct load_number
+    from {{ builds_relation() }}
+    where
+        definition = '{{ definition() }}'
+        {% if flags.FULL_REFRESH %}and 1 = 0{% endif %}
+
+),
+
+loads_pending as (
+
+    select
+        loads.load_number,
+        loads.load_id,
+        loads.loaded_at
+
+    from loads
+
+    left join builds
+        on loads.load_number = builds.load_number
+
+    where builds.load_number is null
+
+)
+
+select * from loads_pending
