@@ -1,0 +1,164 @@
+"""One event from a call's arguments to the bytes that go over the wire (Segment's shape)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+from footfall.plain import TooLarge, Walk
+from footfall.timestamp import iso_from_any, iso_from_ns
+from footfall.uuid7 import uuid7
+from footfall.version import __version__
+
+#: 32 KiB: the endpoint's limit for one event, in bytes of its JSON.
+MAX_EVENT_BYTES: Final = 32 * 1024
+
+LIBRARY_NAME: Final = "footfall-python"
+
+#: Where a value in extra_info goes when the call's own ``value`` takes its place.
+DISPLACED_VALUE: Final = "extra_info_value"
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
+).encode
+
+
+class Unsendable(Exception):
+    """The event cannot be sent; ``reason`` is the counter it goes under, the text says why."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class Composer:
+    """Turns calls into events of one process.
+
+    Each event carries the process's id and a number that rises by one, whether or not the event
+    arrives, so that the warehouse can see what is missing.
+    """
+
+    def __init__(self) -> None:
+        self.process_id = str(uuid.uuid4())
+        # next() on it is one step of the interpreter: it needs no lock that a fork could break.
+        self._sequence = itertools.count(1)
+
+    def compose(
+        self,
+        kind: str,
+        fields: Mapping[str, Any],
+        *,
+        ids: Mapping[str, object],
+        timestamp: object = None,
+        context: object = None,
+        event_id: object = None,
+    ) -> bytes:
+        """Write one event as JSON. Raises Unsendable.
+
+        ``ids`` are checked and ``fields`` are converted. What the caller changes afterwards in
+        any of them no longer changes the event.
+        """
+        now_ns = time.time_ns()
+        sequence = next(self._sequence)
+        walk = Walk(MAX_EVENT_BYTES)
+        message: dict[str, Any] = {"type": kind}
+        try:
+            for name, given in ids.items():
+                identifier = _identifier(name, given)
+                if identifier is not None:
+                    message[name] = identifier
+            if "userId" not in message and "anonymousId" not in message:
+                raise Unsendable("invalid", "neither user_id nor anonymous_id is given")
+            message["messageId"] = (
+                uuid7(now_ns // 1_000_000, sequence)
+                if event_id is None
+                else required_id("event_id", event_id)
+            )
+            message["timestamp"] = (
+                iso_from_ns(now_ns) if timestamp is None else iso_from_any(timestamp)
+            )
+            for name, value in fields.items():
+                message[name] = walk.value(value)
+            library: dict[str, Any] = {
+                "library": {"name": LIBRARY_NAME, "version": __version__},
+            }
+            if context is not None:
+                library.update(walk.mapping(as_mapping(context, "context")))
+            library["footfall"] = {"process": self.process_id, "sequence": sequence}
+            message["context"] = library
+            body = _utf8(_encode(message))
+        except TooLarge:
+            raise Unsendable("too_large", f"the event exceeds {MAX_EVENT_BYTES} bytes") from None
+        except ValueError as error:
+            raise Unsendable("invalid", str(error)) from None
+        if len(body) > MAX_EVENT_BYTES:
+            raise Unsendable("too_large", f"the event exceeds {MAX_EVENT_BYTES} bytes")
+        return body
+
+
+def track_properties(value: object, extra_info: object) -> dict[Any, Any]:
+    """Join a track call's ``value`` with its ``extra_info``.
+
+    The explicit value wins; one that extra_info holds under the same name is kept beside it as
+    ``extra_info_value``. A value of None leaves extra_info as it is.
+    """
+    properties = dict(as_mapping(extra_info, "extra_info"))
+    if value is not None:
+        if "value" in properties:
+            name = DISPLACED_VALUE
+            while name in properties:
+                name += "_"
+            properties[name] = properties["value"]
+        properties["value"] = value
+    return properties
+
+
+def as_mapping(given: object, name: str) -> Mapping[Any, Any]:
+    """Give back a mapping; keep anything else, by its argument's name, rather than lose it."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return given
+    return {name: given}
+
+
+def required_name(given: object) -> str:
+    """Check the name of an action: text that is not blank. Raises Unsendable."""
+    if isinstance(given, Enum):
+        given = given.value
+    if not isinstance(given, str) or not given.strip():
+        raise Unsendable("invalid", "action is not text, or blank")
+    return given
+
+
+def required_id(name: str, given: object) -> str:
+    """Check an id that an event makes no sense without. Raises Unsendable."""
+    identifier = _identifier(name, given)
+    if identifier is None:
+        raise Unsendable("invalid", f"{name} is blank")
+    return identifier
+
+
+def _identifier(name: str, given: object) -> str | None:
+    """Check an id: text, or an integer or UUID as databases have them; blank means none."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return given if given.strip() else None
+    if isinstance(given, (int, uuid.UUID)) and not isinstance(given, bool):
+        return str(given)
+    raise Unsendable("invalid", f"{name} is not text, an integer or a UUID")
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Lone surrogates, which JSON readers refuse. Through UTF-16 a pair that was split into
+        # halves becomes its character again; what stays alone becomes U+FFFD.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

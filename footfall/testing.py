@@ -1,0 +1,40 @@
+"""A pytest fixture for products: what they report while a test runs, and nothing is sent.
+
+pytest finds it through the package's entry point; nothing else imports this module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import footfall
+
+
+class CapturedEvents(list[dict[str, Any]]):
+    """The events in the order of the calls, each as it would have gone over the wire."""
+
+    def named(self, action: str) -> list[dict[str, Any]]:
+        """Those that ``track`` reported with this action."""
+        return [event for event in self if event.get("event") == action]
+
+
+@pytest.fixture
+def captured_events(monkeypatch: pytest.MonkeyPatch) -> Iterator[CapturedEvents]:
+    """Collect every event of every client, whether or not the product configures one.
+
+    An event the client would refuse is not among them: it is dropped here as it would be there.
+    """
+    captured = CapturedEvents()
+
+    def capture(_: footfall.Client, body: bytes) -> None:
+        captured.append(json.loads(body))
+
+    monkeypatch.setattr(footfall.Client, "enqueue", capture)
+    client = footfall.Client("captured", flush_on_sigterm=False)
+    monkeypatch.setattr(footfall._default, "client", client)
+    yield captured
+    client.shutdown()
