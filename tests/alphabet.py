@@ -98,7 +98,8 @@ FUNNELS: Final = tuple(
         ("habit", "1", [("sign_up", ""), ("sign_up", ""), ("sign_up", "")]),
         ("overlap", "1", [("sign_up|page_view", ""), ("page_view|purchase", "")]),
         ("downwards", "720", [("purchase|sign_up", ""), ("sign_up|identify", "")]),
-        ("annual", "168", [("sign_up", "annual"), ("purchase", "1"), ("invite_sent", "true")]),
+        ("annual", "168", [("sign_up|purchase", "annual"), ("page_view|sign_up", "1")]),
+        ("yes", "168", [("sign_up|invite_sent|purchase", "true"), ("purchase|page_view", "")]),
         ("single", "1", [("purchase", "2.5")]),
     )
     for number, (event_name, plan) in enumerate(steps, start=1)
