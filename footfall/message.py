@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -26,6 +27,9 @@ DISPLACED_VALUE: Final = "extra_info_value"
 _encode = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
 ).encode
+
+#: A null character, which databases refuse, as JSON writes it: after an even number of backslashes.
+_NULL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class Unsendable(Exception):
@@ -91,7 +95,7 @@ class Composer:
                 library.update(walk.mapping(as_mapping(context, "context")))
             library["footfall"] = {"process": self.process_id, "sequence": sequence}
             message["context"] = library
-            body = _utf8(_encode(message))
+            body = _on_the_wire(_encode(message))
         except TooLarge:
             raise Unsendable("too_large", f"the event exceeds {MAX_EVENT_BYTES} bytes") from None
         except ValueError as error:
@@ -155,10 +159,13 @@ def _identifier(name: str, given: object) -> str | None:
     raise Unsendable("invalid", f"{name} is not text, an integer or a UUID")
 
 
-def _utf8(text: str) -> bytes:
+def _on_the_wire(text: str) -> bytes:
+    """Encode JSON text, with U+FFFD for what no reader at the other end can hold."""
+    if "\\u0000" in text:
+        text = _NULL.sub(r"\1\\ufffd", text)
     try:
         return text.encode()
     except UnicodeEncodeError:
-        # Lone surrogates, which JSON readers refuse. Through UTF-16 a pair that was split into
-        # halves becomes its character again; what stays alone becomes U+FFFD.
+        # Lone surrogates. Through UTF-16 a pair that was split into halves becomes its
+        # character again; what stays alone becomes U+FFFD.
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

@@ -9,6 +9,9 @@ from typing import Any, Final, TypedDict
 
 DEFAULT_HOST: Final = "http://127.0.0.1:8080"
 
+#: The endpoint takes no more events in one request; it would answer 413.
+MAX_BATCH_EVENTS: Final = 2500
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -47,6 +50,8 @@ class Settings:
         for name in ("batch_size", "max_queue_events", "max_queue_bytes"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} is not a whole number above 0")
+        if self.batch_size > MAX_BATCH_EVENTS:
+            raise ValueError(f"batch_size is above {MAX_BATCH_EVENTS}")
         for name in ("flush_interval", "request_timeout", "exit_timeout"):
             seconds: Any = getattr(self, name)
             if not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):

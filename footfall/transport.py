@@ -112,6 +112,7 @@ class Transport:
             while len(received) < MAX_ANSWER_BYTES:
                 piece = response.read1(MAX_ANSWER_BYTES - len(received))
                 if not piece:
+                    response.read()  # nothing is left; this says so to http.client
                     break
                 received += piece
                 if time.monotonic() > until:

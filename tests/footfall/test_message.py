@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import enum
+import json
+import re
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from footfall import __version__
+from footfall.message import MAX_EVENT_BYTES, Composer, Unsendable, track_properties
+
+NOW = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def composed(composer: Composer | None = None, **changes: Any) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"fields": {"event": "click"}, "ids": {"userId": "u1"}} | changes
+    body = (composer or Composer()).compose("track", **arguments)
+    event: dict[str, Any] = json.loads(body)
+    return event
+
+
+def refused(**changes: Any) -> Unsendable:
+    with pytest.raises(Unsendable) as caught:
+        composed(**changes)
+    return caught.value
+
+
+def test_an_event_has_segments_shape() -> None:
+    event = composed(
+        fields={"event": "click", "properties": {"plan": "annual", "value": "buy"}},
+        ids={"userId": "u1", "anonymousId": "d1"},
+    )
+    message_id, timestamp = event.pop("messageId"), event.pop("timestamp")
+    process = event["context"]["footfall"].pop("process")
+    assert event == {
+        "type": "track",
+        "event": "click",
+        "userId": "u1",
+        "anonymousId": "d1",
+        "properties": {"plan": "annual", "value": "buy"},
+        "context": {
+            "library": {"name": "footfall-python", "version": __version__},
+            "footfall": {"sequence": 1},
+        },
+    }
+    assert UUID7.fullmatch(message_id)
+    assert NOW.fullmatch(timestamp)
+    assert uuid.UUID(process)
+
+
+def test_the_sequence_rises_by_one_even_past_events_that_are_refused() -> None:
+    composer = Composer()
+    assert composed(composer)["context"]["footfall"]["sequence"] == 1
+    with pytest.raises(Unsendable):
+        composer.compose("track", {}, ids={})
+    assert composed(composer)["context"]["footfall"]["sequence"] == 3
+
+
+def test_event_ids_of_one_process_sort_in_the_order_of_the_calls() -> None:
+    composer = Composer()
+    ids = [composed(composer)["messageId"] for _ in range(2000)]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 2000
+
+
+def test_the_callers_context_stands_beside_the_clients() -> None:
+    context = composed(context={"page": {"path": "/"}, "library": {"name": "wrapper"}})["context"]
+    assert context["page"] == {"path": "/"}
+    assert context["library"] == {"name": "wrapper"}
+    assert context["footfall"]["sequence"] == 1
+
+
+def test_the_callers_context_cannot_forge_the_sequence() -> None:
+    context = composed(context={"footfall": {"sequence": 99}})["context"]
+    assert context["footfall"]["sequence"] == 1
+
+
+def test_a_given_event_id_and_timestamp_are_kept() -> None:
+    event = composed(event_id="order-17", timestamp=datetime(2026, 11, 1, tzinfo=timezone.utc))
+    assert event["messageId"] == "order-17"
+    assert event["timestamp"] == "2026-11-01T00:00:00.000000Z"
+
+
+class Role(str, enum.Enum):
+    ADMIN = "admin"
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("u1", "u1"),
+        (" u1 ", " u1 "),
+        (42, "42"),
+        (uuid.UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+        ("\ud83d\ude00", "😀"),
+        ("\udcff", "�"),
+        ("a\0b", "a�b"),
+        ("a\\u0000", "a\\u0000"),
+        ("a\\\0", "a\\�"),
+        (Role.ADMIN, "admin"),
+    ],
+)
+def test_ids_may_be_text_integers_or_uuids(given: object, sent: str) -> None:
+    assert composed(ids={"userId": given})["userId"] == sent
+
+
+@pytest.mark.parametrize("blank", [None, "", "  \t"])
+def test_a_blank_id_counts_as_none(blank: object) -> None:
+    event = composed(ids={"userId": blank, "anonymousId": "d1"})
+    assert "userId" not in event
+    assert refused(ids={"userId": blank, "anonymousId": blank}).reason == "invalid"
+
+
+@pytest.mark.parametrize("wrong", [1.5, True, b"u1", ["u1"], {"id": 1}, object()])
+def test_an_id_of_another_type_is_invalid_even_beside_a_good_one(wrong: object) -> None:
+    assert refused(ids={"userId": wrong, "anonymousId": "d1"}).reason == "invalid"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"event_id": ""}, {"event_id": 1.5}, {"timestamp": "soon"}, {"timestamp": []}]
+)
+def test_a_wrong_event_id_or_timestamp_is_invalid(changes: dict[str, Any]) -> None:
+    assert refused(**changes).reason == "invalid"
+
+
+def test_an_event_of_exactly_the_limit_is_sent_and_one_byte_more_is_too_large() -> None:
+    def event_of(characters: int) -> bytes:
+        return Composer().compose("track", {"x": "a" * characters}, ids={"userId": "u"})
+
+    room = MAX_EVENT_BYTES - len(event_of(0))
+    assert len(event_of(room)) == MAX_EVENT_BYTES
+    with pytest.raises(Unsendable) as caught:
+        event_of(room + 1)
+    assert caught.value.reason == "too_large"
+
+
+def test_the_limit_counts_bytes_and_not_characters() -> None:
+    assert refused(fields={"x": "é" * (MAX_EVENT_BYTES // 2)}).reason == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("value", "extra_info", "properties"),
+    [
+        ("buy", {"plan": "annual"}, {"plan": "annual", "value": "buy"}),
+        ("buy", None, {"value": "buy"}),
+        (None, {"value": 3}, {"value": 3}),
+        (None, None, {}),
+        (0, {"value": 3}, {"value": 0, "extra_info_value": 3}),
+        (
+            1,
+            {"value": 2, "extra_info_value": 3},
+            {"value": 1, "extra_info_value_": 2, "extra_info_value": 3},
+        ),
+        (1, "note", {"value": 1, "extra_info": "note"}),
+    ],
+)
+def test_value_and_extra_info_are_joined_without_loss(
+    value: object, extra_info: object, properties: dict[str, object]
+) -> None:
+    assert track_properties(value, extra_info) == properties
+
+
+def test_joining_leaves_the_callers_extra_info_alone() -> None:
+    extra_info = {"value": 1}
+    track_properties(2, extra_info)
+    assert extra_info == {"value": 1}
