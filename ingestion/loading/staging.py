@@ -240,7 +240,7 @@ def _grouped(files: list[LandedFile]) -> Iterator[list[LandedFile]]:
 
 def _compression(path: Path) -> str:
     with path.open("rb") as stream:
-        return "gzip" if stream.read(2) == b"\x1f\x8b" else "none"
+        return "gzip" if stream.read(2) == b"\x1f\x8b" else "uncompressed"
 
 
 def _literal(text: str) -> str:

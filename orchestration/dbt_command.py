@@ -1,0 +1,20 @@
+"""How dbt is told what Settings say: its own environment, never a second source of truth."""
+
+from __future__ import annotations
+
+from ingestion.settings import PREFIX, Settings
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """The variables that profiles.yml and the macros read, all paths absolute."""
+    return {
+        f"{PREFIX}HOME": str(settings.home),
+        f"{PREFIX}REPORTING_TIME_ZONE": settings.reporting_time_zone,
+        f"{PREFIX}THREADS": str(settings.threads),
+        f"{PREFIX}MEMORY_LIMIT": settings.memory_limit,
+        "DBT_PROFILES_DIR": str(settings.dbt_project),
+        "DBT_PROJECT_DIR": str(settings.dbt_project),
+        "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
+        "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }

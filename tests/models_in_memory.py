@@ -1,0 +1,278 @@
+"""The project's compiled models, run in memory: a build in milliseconds, for thousands of cases.
+
+dbt compiles every model twice, as a full refresh and as an increment; here both are run in the
+order of the graph, the way the materializations do. A handful of cases go through `dbt build`
+itself (test_end_to_end.py), which keeps this honest.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingestion.loading.pipeline import load
+from ingestion.loading.source import RAW_TABLES
+from ingestion.settings import Settings
+from ingestion.warehouse import writer_lock
+from orchestration.dbt_command import dbt_environment
+from tests.oracle.events import Load
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One compiled model: its place, how it is materialized, and both of its readings."""
+
+    name: str
+    schema: str
+    materialized: str
+    touched: str | None
+    keys: list[str]
+    rebuild_from: str | None
+    full: str
+    incremental: str
+
+
+def project_copy(settings: Settings, folder: Path, funnels: Iterable[Mapping[str, Any]]) -> Path:
+    """The dbt project with other funnels in its seed."""
+    project = folder / "dbt_project"
+    shutil.copytree(
+        settings.dbt_project, project, ignore=shutil.ignore_patterns("target", "logs", ".user.yml")
+    )
+    rows = list(funnels)
+    with (project / "seeds" / "funnel_steps.csv").open("w", newline="") as out:
+        writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return project
+
+
+def run_dbt(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """dbt itself, as the nightly job calls it; raises with its output when it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", *arguments],
+        env={**os.environ, **dbt_environment(settings)},
+        cwd=settings.dbt_project,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(f"dbt {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+class CompiledModels:
+    """All models of a project, compiled once against a warehouse that was built once."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Load what is in the landing, build once, compile both ways. The landing needs a line."""
+        with writer_lock(settings):
+            load(settings)
+            run_dbt(settings, "build", "--exclude-resource-type", "unit_test", "test")
+            incremental = self._compiled(settings)
+            full = self._compiled(settings, "--full-refresh")
+        self.models = [
+            Model(
+                name=node["name"],
+                schema=node["schema"],
+                materialized=node["config"]["materialized"],
+                touched=node["config"].get("touched"),
+                keys=node["config"].get("keys") or [],
+                rebuild_from=node["config"].get("rebuild_from"),
+                full=full[unique_id]["compiled_code"],
+                incremental=node["compiled_code"],
+            )
+            for unique_id, node in incremental.items()
+        ]
+        self.seeds = settings.dbt_project / "seeds"
+        with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+            self.seed_tables = {
+                name: connection.execute(f"select * from seeds.{name}").to_arrow_table()
+                for name in ("funnel_steps", "tracking_plan")
+            }
+
+    def _compiled(self, settings: Settings, *flags: str) -> dict[str, Any]:
+        run_dbt(settings, "compile", *flags)
+        manifest = settings.home / "dbt" / "target" / "manifest.json"
+        nodes = json.loads(manifest.read_text())["nodes"]
+        models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
+        ordered: dict[str, Any] = {}
+
+        def visit(key: str) -> None:
+            for parent in models[key]["depends_on"]["nodes"]:
+                if parent in models and parent not in ordered:
+                    visit(parent)
+            ordered.setdefault(key, models[key])
+
+        for key in sorted(models):
+            visit(key)
+        return ordered
+
+    @cached_property
+    def definition(self) -> str:
+        """The fingerprint of definitions that this compilation would record for a build."""
+        pending = next(m for m in self.models if m.name == "stg_footfall__loads_pending")
+        found = re.search(r"definition = '(\w+)'", pending.incremental)
+        assert found
+        return found[1]
+
+
+class MemoryWarehouse:
+    """A warehouse in memory: `load` what a dlt load would bring, then `build`."""
+
+    def __init__(self, compiled: CompiledModels) -> None:
+        """An empty warehouse of these models."""
+        self._compiled = compiled
+        self._load_number = 0
+        self._names = {f"{m.schema}.{m.name}" for m in compiled.models}
+        self.connection = duckdb.connect(config={"threads": 1})
+        self.connection.execute("attach ':memory:' as footfall; use footfall")
+        self.connection.execute("set TimeZone = 'UTC'")
+        for schema in ("raw", "staging", "intermediate", "marts", "meta", "seeds"):
+            self.connection.execute(f"create schema {schema}")
+        for table, columns in RAW_TABLES.items():
+            fields = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
+            self.connection.execute(f"create table raw.{table} ({fields})")
+        self.connection.execute(
+            "create table raw._dlt_loads (load_id varchar, status bigint, inserted_at timestamptz)"
+        )
+        self.connection.execute(
+            "create table meta.builds"
+            " (load_number bigint, definition varchar, invocation_id varchar, built_at timestamp)"
+        )
+        for name, rows in compiled.seed_tables.items():
+            self.connection.register("seed_rows", rows)
+            self.connection.execute(f"create table seeds.{name} as select * from seed_rows")
+            self.connection.unregister("seed_rows")
+
+    def load(self, files: Load, *, completes: bool = True) -> None:
+        """Put files into raw as one load; one that does not complete leaves orphans."""
+        self._load_number += completes
+        number = self._load_number + (not completes)
+        load_id = f"load {number} {'done' if completes else 'orphan'}"
+        for name, lines in files:
+            self.connection.execute(
+                "insert into raw.files (file, kind, load_number, _dlt_load_id)"
+                " values (?, 'events', ?, ?)",
+                [name, number, load_id],
+            )
+            for place, line in enumerate(lines, 1):
+                row = {**line, "_file": name, "_line": place}
+                row |= {"load_number": number, "_dlt_load_id": load_id}
+                columns = list(RAW_TABLES["events"])
+                values = [
+                    json.dumps(row[column]) if isinstance(row[column], dict) else row[column]
+                    for column in columns
+                ]
+                places = ", ".join("?" for _ in columns)
+                self.connection.execute(f"insert into raw.events values ({places})", values)
+        if completes:
+            self.connection.execute(
+                "insert into raw._dlt_loads values (?, 0, '2026-01-01 00:00:00+00')", [load_id]
+            )
+
+    def build(self, *, full_refresh: bool = False, stop_after: str | None = None) -> None:
+        """Run every model in order; with ``stop_after`` fail there, like a run that was killed."""
+        for model in self._compiled.models:
+            self._run(model, full_refresh=full_refresh)
+            if model.name == stop_after:
+                return
+        self.connection.execute(
+            "delete from meta.builds where load_number in"
+            " (select load_number from staging.stg_footfall__loads_pending)"
+        )
+        self.connection.execute(
+            "insert into meta.builds select load_number, ?, 'memory', null"
+            " from staging.stg_footfall__loads_pending",
+            [self._compiled.definition],
+        )
+
+    def _run(self, model: Model, *, full_refresh: bool) -> None:
+        name = f"{model.schema}.{model.name}"
+        exists = self._exists(model)
+        sql = model.incremental if exists and not full_refresh else model.full
+        if not exists:
+            # A first build has no outcome of an earlier one to look at.
+            sql = self._without_state(model)
+        if model.materialized == "view":
+            self.connection.execute(f"create or replace view {name} as {sql}")
+        elif model.materialized == "table" or full_refresh or not exists:
+            self.connection.execute(f"create or replace table {name} as {sql}")
+        else:
+            assert model.touched
+            touched = next(m for m in self._compiled.models if m.name == model.touched)
+            matches = [f"touched.{key} = {model.name}.{key}" for key in model.keys]
+            if model.rebuild_from:
+                matches.append(f"{model.name}.{model.rebuild_from} >= touched.rebuild_from")
+            self.connection.execute(f"create or replace temp table increment as {sql}")
+            self.connection.execute(
+                f"delete from {name} where exists (select 1 from {touched.schema}.{touched.name}"
+                f" as touched where {' and '.join(matches)})"
+            )
+            self.connection.execute(f"insert into {name} by name select * from increment")
+
+    def _without_state(self, model: Model) -> str:
+        if model.name == "int_visitors_touched" and not self._has("int_sessions_measured"):
+            self.connection.execute(
+                "create table if not exists intermediate.int_sessions_measured (source_id varchar,"
+                " visitor_id varchar, started_at timestamp, stretch_started_at timestamp)"
+            )
+            self._placeholders = {"int_sessions_measured"}
+        if model.name == "int_events_reattributed":
+            # On a first build nothing reads it.
+            return model.full if self._has("fct_events") else "select 1 as event_id where 1 = 0"
+        return model.full
+
+    def _has(self, name: str) -> bool:
+        return bool(
+            self.connection.execute(
+                "select 1 from duckdb_tables() where database_name = 'footfall' and table_name = ?",
+                [name],
+            ).fetchone()
+        )
+
+    def _exists(self, model: Model) -> bool:
+        placeholders: set[str] = getattr(self, "_placeholders", set())
+        if model.name in placeholders:
+            self.connection.execute(f"drop table {model.schema}.{model.name}")
+            placeholders.discard(model.name)
+        return self._has(model.name)
+
+    def rows(self, query: str) -> list[Row]:
+        """The rows of a query as dicts."""
+        cursor = self.connection.execute(query)
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def marts(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every table of the marts, all columns, in a fixed order."""
+        return {
+            model.name: self.connection.execute(
+                f"select * from marts.{model.name} order by all"
+            ).fetchall()
+            for model in self._compiled.models
+            if model.schema == "marts"
+        }
+
+
+def loaded(compiled: CompiledModels, loads: Sequence[Load]) -> MemoryWarehouse:
+    """A warehouse that got all loads and one build."""
+    warehouse = MemoryWarehouse(compiled)
+    for files in loads:
+        warehouse.load(files)
+    warehouse.build()
+    return warehouse
