@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import dlt
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from ingestion.loading.landing import Landing
 from ingestion.loading.ledger import read_ledger, sweep_orphans
-from ingestion.loading.source import landing_source
+from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, engine_config
 
@@ -20,9 +23,8 @@ SCHEMA = "raw"
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What one load did, in files and rows."""
+    """What one load did, in files and rows. ``data_through`` is the last received_at of all."""
 
-    load_number: int
     files: int
     events: int
     refused: int
@@ -36,11 +38,7 @@ def make_pipeline(settings: Settings) -> dlt.Pipeline:
     """The dlt pipeline of this site; its working folder is FOOTFALL_HOME/dlt."""
     # dlt reports its use to its makers unless told not to; Footfall talks to nobody.
     dlt.config["runtime.dlthub_telemetry"] = False
-    # The rows carry their load id already; dlt must not rewrite the Parquet files to add it.
-    dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = False
-    credentials = dlt.destinations.impl.duckdb.configuration.DuckDbCredentials(  # type: ignore[attr-defined]
-        str(settings.warehouse)
-    )
+    credentials = DuckDbCredentials(str(settings.warehouse))
     credentials.global_config = engine_config(settings)
     return dlt.pipeline(
         PIPELINE,
@@ -50,26 +48,30 @@ def make_pipeline(settings: Settings) -> dlt.Pipeline:
     )
 
 
-def load(settings: Settings) -> LoadReport:
+def load(
+    settings: Settings, run: Callable[[dlt.Pipeline, Any], object] = dlt.Pipeline.run
+) -> LoadReport:
     """Load every landed file that no completed load holds; running it twice loads nothing twice.
 
-    The caller holds the writer lock.
+    ``run`` takes the pipeline and the source and runs the one on the other. The caller holds
+    the writer lock.
     """
-    landing = Landing(settings.landing)
-    with connect(settings) as connection:
-        swept = sweep_orphans(connection)
-        ledger = read_ledger(connection)
-    landed = landing.files()
+    scratch = settings.home / "dlt" / "staged"
+    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)
     pipeline = make_pipeline(settings)
     # A package left by a crash would be loaded in place of the new one; its files are
     # still pending, because its load never completed.
     pipeline.abort_packages()
-    try:
-        if ledger.pending(landed) or not ledger.last_load_number:
-            pipeline.run(landing_source(settings, landing, ledger))
-    finally:
-        shutil.rmtree(settings.home / "dlt" / "staged", ignore_errors=True)
+    with connect(settings) as connection:
+        swept = sweep_orphans(connection)
+        ledger = read_ledger(connection)
+    landed = Landing(settings.landing).files()
     number = ledger.last_load_number + 1
+    try:
+        run(pipeline, landing_source(PendingLoad(settings, ledger.pending(landed), number)))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     with connect(settings) as connection:
         row = connection.execute(
             """
@@ -85,7 +87,6 @@ def load(settings: Settings) -> LoadReport:
     assert row is not None
     files, events, refused, bad_lines, data_through = row
     return LoadReport(
-        load_number=number,
         files=files,
         events=events,
         refused=refused,

@@ -17,7 +17,6 @@ from dlt.extract import DltResource
 
 from ingestion.event import EVENT_COLUMNS, REFUSED_COLUMNS
 from ingestion.loading.landing import LandedFile, Landing
-from ingestion.loading.ledger import Ledger
 from ingestion.loading.staging import Group, Stager, read_manifest
 from ingestion.settings import Settings
 
@@ -62,9 +61,8 @@ class PendingLoad:
     """The files of one load; staged once, however many tables are asked for."""
 
     settings: Settings
-    landing: Landing
-    files: list[LandedFile]
-    load_number: int
+    files: list[LandedFile] = field(default_factory=list)
+    load_number: int = 0
     rows: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {"bad_lines": [], "manifests": [], "files": []}
     )
@@ -79,12 +77,13 @@ class PendingLoad:
     @cached_property
     def groups(self) -> list[Group]:
         """Everything staged: Parquet files for events and refused, rows for the small tables."""
+        landing = Landing(self.settings.landing)
         load_id = str(load_package_state()["load_id"])
         load = {"load_number": self.load_number, "_dlt_load_id": load_id}
         vouched: dict[str, str] = {}
         for file in self.files:
             if file.kind == "manifest":
-                manifest = read_manifest(self.landing, file, self.folder)
+                manifest = read_manifest(landing, file, self.folder)
                 if manifest is None:
                     reason = "not a manifest: JSON with segment and received is expected"
                     bad = {"_file": file.name, "_line": 1, "reason": reason, "text": None}
@@ -94,7 +93,7 @@ class PendingLoad:
                     self.rows["manifests"] += [row | load for row in _manifest_rows(manifest)]
                 self.rows["files"].append(_file_row(file, bad_count=int(manifest is None)) | load)
         stager = Stager(
-            self.landing,
+            landing,
             self.folder,
             load_id=load_id,
             load_number=self.load_number,
@@ -124,15 +123,11 @@ class PendingLoad:
         return groups
 
 
-def landing_source(settings: Settings, landing: Landing, ledger: Ledger) -> Any:
-    """The dlt source `landing`: one resource per raw table, over the files not yet loaded.
+def landing_source(load: PendingLoad) -> Any:
+    """The dlt source `landing`: one resource per raw table, over the files of one load.
 
-    A file that is in the ledger of completed loads is never read again, whatever its
-    modification time says.
+    Nothing is read before dlt asks for it.
     """
-    load = PendingLoad(
-        settings, landing, ledger.pending(landing.files()), ledger.last_load_number + 1
-    )
 
     def parquet(kind: str) -> Iterator[Any]:
         yield dlt.mark.materialize_table_schema()

@@ -1,0 +1,176 @@
+"""The assets: raw by dlt, the models by dbt, and the file that people read."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dagster_dlt import DagsterDltResource, DagsterDltTranslator, dlt_assets
+from dagster_dlt.translator import DltResourceTranslatorData
+
+from ingestion.loading.pipeline import LoadReport, load, make_pipeline
+from ingestion.loading.source import PendingLoad, landing_source
+from ingestion.settings import Settings, get_settings
+from ingestion.warehouse import writer_lock
+from orchestration.prepare import manifest_path
+from orchestration.publish import publish
+
+#: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
+POOL = "warehouse"
+#: Where a segment lies before anything has read it.
+LANDING = dg.AssetKey(["landing", "segments"])
+PUBLISHED = dg.AssetKey(["published", "footfall"])
+
+_settings = get_settings()
+_freshness = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=_settings.freshness_hours)
+)
+
+landing_segments = dg.AssetSpec(
+    LANDING,
+    group_name="landing",
+    kinds={"json"},
+    description="Sealed segments that the collector, or a bulk import, put into the landing.",
+)
+
+
+class RawTranslator(DagsterDltTranslator):
+    """A dlt resource is the asset raw/<table>, behind the landing."""
+
+    def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
+        """The resource under the name that dbt and DuckDB give its table."""
+        descriptions = {
+            "events": "Every delivered event, append-only, the envelope as columns.",
+            "refused": "Every refused event, verbatim, with the reason.",
+            "files": "The ledger: which files are in, with their counts and sha256.",
+            "bad_lines": "Lines that could not be parsed, with file and line.",
+            "manifests": "The collector's own count of what each segment holds.",
+        }
+        table = data.resource.name
+        return (
+            super()
+            .get_asset_spec(data)
+            .replace_attributes(
+                key=dg.AssetKey(["raw", table]),
+                deps=[LANDING],
+                group_name="raw",
+                description=descriptions[table],
+                kinds={"dlt", "duckdb"},
+                freshness_policy=_freshness,
+            )
+        )
+
+
+@dlt_assets(
+    dlt_source=landing_source(PendingLoad(_settings)),
+    dlt_pipeline=make_pipeline(_settings),
+    name="load",
+    dagster_dlt_translator=RawTranslator(),
+    pool=POOL,
+)
+def raw_assets(context: dg.AssetExecutionContext, dlt: DagsterDltResource) -> Iterator[Any]:
+    """Load the landed files that no completed load holds."""
+    results: list[Any] = []
+    with writer_lock(_settings):
+        report = load(
+            _settings,
+            lambda pipeline, source: results.extend(
+                dlt.run(context=context, dlt_source=source, dlt_pipeline=pipeline)
+            ),
+        )
+    for result in results:
+        if result.asset_key == dg.AssetKey(["raw", "events"]):
+            result = result._replace(metadata={**result.metadata, **_load_metadata(report)})
+        yield result
+
+
+def _load_metadata(report: LoadReport) -> dict[str, Any]:
+    return {
+        "files": report.files,
+        "dagster/row_count": report.events,
+        "events": report.events,
+        "refused": report.refused,
+        "bad_lines": report.bad_lines,
+        "orphans_swept": report.orphans_swept,
+        "changed_files": report.changed_files,
+        "data_through": str(report.data_through),
+    }
+
+
+class ModelTranslator(DagsterDbtTranslator):
+    """A model is the asset <schema>/<table>, in the group of its folder."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """The key that dlt and DuckDB use too; a load's record is part of the files' ledger."""
+        if dbt_resource_props["resource_type"] == "source":
+            table = dbt_resource_props["name"]
+            return dg.AssetKey(["raw", "files" if table == "_dlt_loads" else table])
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The schema, which is the folder."""
+        return str(dbt_resource_props["schema"])
+
+    def get_asset_spec(self, manifest: Any, unique_id: str, project: Any) -> dg.AssetSpec:
+        """Marts are promised fresh; what lies before them only serves them."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        if spec.key.path[0] == "marts":
+            return spec.replace_attributes(freshness_policy=_freshness)
+        return spec
+
+
+@dbt_assets(
+    manifest=manifest_path(_settings),
+    dagster_dbt_translator=ModelTranslator(
+        settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
+    ),
+    name="build",
+    pool=POOL,
+)
+def model_assets(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    """Build and test the models; a failed test stops what lies behind it."""
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    with writer_lock(_settings):
+        yield from dbt.cli(arguments, context=context).stream()
+
+
+def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The published file, behind every mart."""
+
+    @dg.asset(
+        key=PUBLISHED,
+        deps=marts,
+        group_name="published",
+        kinds={"duckdb"},
+        freshness_policy=_freshness,
+        pool=POOL,
+        description=(
+            "The DuckDB file that BI tools read: marts and meta, swapped in whole after every "
+            "check has passed."
+        ),
+    )
+    def published_footfall() -> dg.MaterializeResult:
+        with writer_lock(settings):
+            report = publish(settings)
+        return dg.MaterializeResult(
+            metadata={
+                "path": dg.MetadataValue.path(str(settings.published)),
+                "version": report.version,
+                "data_through": str(report.data_through),
+                "size_bytes": report.size_bytes,
+                "dagster/row_count": sum(report.rows.values()),
+                "rows": dg.MetadataValue.md(
+                    "\n".join(
+                        ["| table | rows |", "| --- | ---: |"]
+                        + [f"| {name} | {rows:,} |" for name, rows in report.rows.items()]
+                    )
+                ),
+            }
+        )
+
+    return published_footfall
+
+
+mart_keys = sorted(key for key in model_assets.keys if key.path[0] == "marts")
+published_footfall = publish_asset(_settings, mart_keys)

@@ -1,0 +1,46 @@
+"""The nightly job once, without a UI: what `make nightly` and the end-to-end tests run."""
+
+from __future__ import annotations
+
+import os
+
+import dagster as dg
+
+from ingestion.settings import Settings
+from orchestration.prepare import prepare
+
+JOB = "nightly"
+
+
+def run_nightly(settings: Settings) -> dg.ExecuteInProcessResult:
+    """Load, build, check and publish in this process; the run shows in the UI like any other.
+
+    Raises nothing for a failed step: ask the result.
+    """
+    prepare(settings)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    # Definitions read dbt's manifest, which `prepare` has just made.
+    from orchestration.definitions import defs
+
+    with dg.DagsterInstance.get() as instance:
+        return defs.resolve_job_def(JOB).execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+
+
+def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """One line for each failed step and each failed check, saying what failed."""
+    lines = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            lines.append(f"{event.step_key}: {(cause.message if cause else 'failed').strip()}")
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            if not check.passed:
+                key = check.asset_check_key
+                lines.append(
+                    f"{check.severity.value}: {key.name} on {key.asset_key.to_user_string()}"
+                )
+    return lines
