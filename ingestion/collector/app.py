@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,10 +13,12 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ingestion.collector import segment_protocol
+from ingestion.collector.answers import Answer, cross_origin, failure, success
 from ingestion.collector.auth import KeyRing, key_in_request
-from ingestion.collector.body import GZIP_MAGIC, Batch, Unreadable, inflate, open_body
-from ingestion.collector.journal import Journal, Unavailable
+from ingestion.collector.body import GZIP_MAGIC, Batch, inflate, open_body
+from ingestion.collector.journal import Journal
 from ingestion.collector.metrics import Metrics
+from ingestion.collector.problems import Unavailable, Unreadable
 from ingestion.collector.verdict import RequestFacts, Verdict, client_ip, refused_line, utc_text
 from ingestion.event import MAX_BATCH_BYTES
 
@@ -29,28 +29,13 @@ logger = logging.getLogger(__name__)
 DRAIN_BYTES: Final = 4 * MAX_BATCH_BYTES
 #: At shutdown, bodies still arriving get this long.
 LAST_BODY_SECONDS: Final = 2.0
-#: A browser may keep a preflight's answer this long; browsers cap it at two hours or less.
-PREFLIGHT_SECONDS: Final = 7200
-
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-_encode = msgspec.json.Encoder().encode
-
 
 class Disconnected(Exception):
     """The sender went away; nobody waits for an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response: always JSON but for /metrics."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: bytes = b"application/json"
 
 
 class Collector:
@@ -298,65 +283,3 @@ def _open(body: bytes, headers: Mapping[bytes, bytes], path: str) -> Batch:
 
 def _too_large() -> Unreadable:
     return Unreadable(413, "body_too_large", f"send at most {MAX_BATCH_BYTES} bytes in one request")
-
-
-def success(verdict: Verdict) -> Answer:
-    """200 with the verdict: how many events are stored, and each refused one with its reason."""
-    return Answer(
-        200,
-        _encode(
-            {
-                "success": True,
-                "accepted": len(verdict.accepted),
-                "refused": [
-                    {
-                        "index": each.index,
-                        "event_id": each.event_id,
-                        "reason": each.reason,
-                        "detail": each.detail,
-                    }
-                    for each in verdict.refused
-                ],
-            }
-        ),
-    )
-
-
-def failure(
-    status: int,
-    code: str,
-    message: str,
-    retry_after: float | None = None,
-    *,
-    allow: bytes | None = None,
-) -> Answer:
-    """An error in the form SDKs understand; ``retry_after`` seconds where waiting helps."""
-    headers = []
-    if retry_after is not None:
-        headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after))))
-    if allow:
-        headers.append((b"allow", allow))
-    if status == 401:
-        headers.append((b"www-authenticate", b'Basic realm="write key"'))
-    body = _encode({"success": False, "code": code, "message": message})
-    return Answer(status, body, tuple(headers))
-
-
-def cross_origin(headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    """What a browser needs to let a page of any origin send events and read the answer."""
-    origin = headers.get(b"origin")
-    if not origin:
-        return []
-    asked = headers.get(b"access-control-request-headers")
-    preflight = [
-        (b"access-control-allow-methods", b"POST, GET, OPTIONS"),
-        (b"access-control-allow-headers", asked or b"authorization, content-type"),
-        (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
-    ]
-    return [
-        (b"access-control-allow-origin", origin),
-        (b"access-control-allow-credentials", b"true"),
-        (b"access-control-expose-headers", b"retry-after"),
-        (b"vary", b"origin"),
-        *(preflight if b"access-control-request-method" in headers else ()),
-    ]

@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from ingestion.collector.problems import Unreadable
+
 #: Sixteen times the batch limit: JSON events compress 8 to 15 times. A bomb stops here.
 MAX_INFLATED_BYTES: Final = 8 * 1024 * 1024
 #: Segment's documented limit of events in one batch; bounds the answer too.
@@ -31,16 +33,6 @@ _SPACE = re.compile(rb"[ \t\r\n]*")
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _NAME = msgspec.json.Decoder(str)
-
-
-class Unreadable(Exception):
-    """A request that cannot be read at all: the HTTP status, a code, and what to do about it."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Final
 from ingestion.collector.disk import Disk
 from ingestion.collector.identifiers import UlidSequence
 from ingestion.collector.metrics import Metrics
+from ingestion.collector.problems import Unavailable
 from ingestion.collector.segments import EVENTS, KINDS, NEWBORN, QUARANTINE, OpenSegment
 
 logger = logging.getLogger(__name__)
@@ -28,16 +29,6 @@ LONGEST_RETRY_SECONDS: Final = 30.0
 FREE_SPACE_SECONDS: Final = 1.0
 #: One page: the least a full disk must refuse.
 PROBE_BYTES: Final = 4096
-
-
-class Unavailable(Exception):
-    """The lines are not stored and will not be; the sender may come again after ``retry_after``."""
-
-    def __init__(self, code: str, message: str, retry_after: float) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)

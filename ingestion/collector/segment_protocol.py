@@ -11,11 +11,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-
-from ingestion.collector.body import MAX_DEPTH, Batch, nesting
+from ingestion.collector.body import Batch
+from ingestion.collector.fields import (
+    Refused,
+    decode_event,
+    identifier,
+    json_object,
+    take_clock,
+)
 from ingestion.collector.identifiers import uuid7
-from ingestion.collector.timestamps import parse_client_clock
 from ingestion.collector.verdict import (
     EventLine,
     Json,
@@ -26,11 +30,8 @@ from ingestion.collector.verdict import (
     refused_line,
     utc_text,
 )
-from ingestion.event import EVENT_TYPES, MAX_EVENT_BYTES
+from ingestion.event import EVENT_TYPES
 
-#: Characters of an id or an event's name. The longest id of the field's SDKs has 57; an e-mail
-#: address used as one has at most 254.
-MAX_ID_LENGTH: Final = 512
 #: Under this key of ``context`` stand the top-level fields that the line has no column for.
 EXTRA_FIELDS: Final = "extra_fields"
 
@@ -61,18 +62,7 @@ _CONSUMED: Final = frozenset(
     {"type", "messageId", "userId", "anonymousId", "groupId", "previousId", "event"}
     | {"properties", "traits", "context", "writeKey"}
 )
-_NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _MESSAGE_ID = re.compile(rb'"messageId"\s*:\s*"([^"\\\x00-\x1f]{1,512})"')
-_decoder = msgspec.json.Decoder()
-
-
-class Refused(Exception):
-    """One event cannot be kept: the reason from ``REASONS`` and what its sender should do."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 def judge(
@@ -131,32 +121,6 @@ def judge(
     return verdict
 
 
-def decode_event(text: bytes) -> Json:
-    """One event's text as a dict of values any JSON reader takes; raises Refused."""
-    if len(text) > MAX_EVENT_BYTES:
-        raise Refused(
-            "too_large",
-            f"the event has {len(text)} bytes; send at most {MAX_EVENT_BYTES} bytes an event",
-        )
-    if nesting(text) > MAX_DEPTH:
-        raise Refused("too_deep", f"nest objects and arrays at most {MAX_DEPTH} deep")
-    try:
-        event = _decoder.decode(text)
-    except msgspec.ValidationError as error:
-        raise Refused("number_out_of_range", f"{error}; send it as text") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refused(
-            "invalid_json",
-            "the event is not JSON; NaN, Infinity, lone surrogates and raw control characters "
-            "are not allowed, and text must be UTF-8",
-        ) from None
-    if not isinstance(event, dict):
-        raise Refused("not_an_object", "an event must be a JSON object")
-    if b"\\u0000" in text and _NULL_CHARACTER.search(text):
-        raise Refused("null_character", "remove \\u0000 from the event's text")
-    return event
-
-
 def _fields_beside(fields: Mapping[str, bytes]) -> Json | Refused:
     """What stands beside ``batch``, decoded; every event of the batch inherits it."""
     try:
@@ -204,12 +168,12 @@ def _canonical(
     event_type = forced_type or event.get("type")
     if event_type not in EVENT_TYPES:
         raise Refused("unknown_type", f"type must be one of {', '.join(EVENT_TYPES)}")
-    user_id = _identifier(event, "userId")
-    anonymous_id = _identifier(event, "anonymousId")
+    user_id = identifier(event, "userId")
+    anonymous_id = identifier(event, "anonymousId")
     if user_id is None and anonymous_id is None:
         raise Refused("missing_id", "give the event a non-empty userId or anonymousId")
-    properties = _object(event, "properties")
-    context = _object(event, "context")
+    properties = json_object(event, "properties")
+    context = json_object(event, "context")
     extra = {
         name: value
         for name, value in event.items()
@@ -219,7 +183,7 @@ def _canonical(
         extra["type"] = event["type"]
     name: str | None = _EVENT_NAMES.get(event_type, event_type)
     if event_type == "track":
-        name = _identifier(event, "event")
+        name = identifier(event, "event")
         if name is None:
             raise Refused("missing_event_name", 'name the action in "event"')
     else:
@@ -227,25 +191,25 @@ def _canonical(
             extra["event"] = event["event"]
         if event_type in _EVENT_NAMES:
             properties = _with_page_names(properties, extra)
-    original = _clock(extra, "timestamp") or _clock(extra, "originalTimestamp")
-    sent = None if ignores_sent_at else _clock(extra, "sentAt")
+    original = take_clock(extra, "timestamp") or take_clock(extra, "originalTimestamp")
+    sent = None if ignores_sent_at else take_clock(extra, "sentAt")
     if extra:
         context = _with_extra(context, extra)
     library = context.get("library")
     return EventLine(
-        event_id=_identifier(event, "messageId") or mint(),
+        event_id=identifier(event, "messageId") or mint(),
         source_id=source,
         type=event_type,
         event_name=name or event_type,
         user_id=user_id,
         anonymous_id=anonymous_id,
-        group_id=_identifier(event, "groupId"),
-        previous_id=_identifier(event, "previousId"),
+        group_id=identifier(event, "groupId"),
+        previous_id=identifier(event, "previousId"),
         original_timestamp=original,
         sent_at=sent,
         received_at=received,
         properties=properties,
-        traits=_object(event, "traits"),
+        traits=json_object(event, "traits"),
         context=context,
         request=facts
         | {
@@ -254,41 +218,6 @@ def _canonical(
             else None
         },
     )
-
-
-def _identifier(event: Json, name: str) -> str | None:
-    """An id as text; absent, null and empty are the same."""
-    value = event.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str):
-        raise Refused("invalid_id", f"{name} must be text or a whole number")
-    if len(value) > MAX_ID_LENGTH:
-        raise Refused("id_too_long", f"{name} must have at most {MAX_ID_LENGTH} characters")
-    return value
-
-
-def _object(event: Json, name: str) -> Json:
-    """A JSON object; absent, null and PHP's empty array are an empty one."""
-    value = event.get(name)
-    if value is None or value == []:
-        return {}
-    if not isinstance(value, dict):
-        raise Refused("invalid_field", f"{name} must be a JSON object")
-    return value
-
-
-def _clock(extra: Json, name: str) -> str | None:
-    """A client's clock, taken out of the extra fields; absent, null and empty are the same."""
-    value = extra.pop(name, None)
-    if value is None or value == "":
-        return None
-    try:
-        return utc_text(parse_client_clock(value))
-    except ValueError as error:
-        raise Refused("invalid_timestamp", f"{name} cannot be read: {error}") from None
 
 
 def _with_page_names(properties: Json, extra: Json) -> Json:

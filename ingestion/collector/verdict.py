@@ -125,7 +125,7 @@ def encode_line(line: EventLine | RefusedLine) -> bytes:
 
 def utc_text(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds and Z, as segments hold it."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def refused_line(

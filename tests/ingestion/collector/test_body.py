@@ -13,13 +13,13 @@ from ingestion.collector.body import (
     MAX_BATCH_EVENTS,
     MAX_DEPTH,
     MAX_INFLATED_BYTES,
-    Unreadable,
     inflate,
     nesting,
     open_body,
     split_array,
     split_object,
 )
+from ingestion.collector.problems import Unreadable
 
 
 def problem_of(text: bytes, *, holds_batch: bool = True) -> tuple[int, str]:

@@ -14,8 +14,9 @@ import pytest
 
 from ingestion.collector import journal as journal_module
 from ingestion.collector.disk import Disk
-from ingestion.collector.journal import Journal, Limits, Unavailable
+from ingestion.collector.journal import Journal, Limits
 from ingestion.collector.metrics import Metrics
+from ingestion.collector.problems import Unavailable
 from ingestion.collector.segments import OpenSegment
 
 LIMITS = Limits(

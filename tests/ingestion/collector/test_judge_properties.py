@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion.collector.body import Unreadable, open_body
+from ingestion.collector.body import open_body
+from ingestion.collector.problems import Unreadable
 from ingestion.collector.segment_protocol import judge
 from ingestion.collector.verdict import REASONS, RequestFacts, Verdict
 from ingestion.event import EVENT_COLUMNS, REFUSED_COLUMNS

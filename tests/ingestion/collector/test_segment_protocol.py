@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ingestion.collector.body import open_body
-from ingestion.collector.segment_protocol import MAX_ID_LENGTH, judge
+from ingestion.collector.fields import MAX_ID_LENGTH
+from ingestion.collector.segment_protocol import judge
 from ingestion.collector.verdict import REASONS, EventLine, RefusedLine, RequestFacts, Verdict
 from ingestion.event import EVENT_COLUMNS, REFUSED_COLUMNS
 
