@@ -1,0 +1,67 @@
+# `make` makes its own .venv: with uv where it is there, else with python3 -m venv and pip.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: help install demo test check up nightly reference exactness bench lock env-example clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Footfall needs Python 3.11 to 3.13: make PYTHON=python3.12 …" >&2; exit 2; }
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --clear --python $(PYTHON) $(VENV) \
+		&& uv pip install --quiet --python $(RUN) --require-hashes -r requirements.lock \
+		&& uv pip install --quiet --python $(RUN) --no-deps --no-build-isolation -e .; \
+	else \
+		$(PYTHON) -m venv --clear $(VENV) || { echo "python3 -m venv is missing: apt install python3-venv" >&2; exit 2; } \
+		&& $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock \
+		&& $(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@
+
+install: $(VENV)/.installed ## install everything into .venv
+
+demo: install ## a product's first weeks, from the client to the answers
+	$(RUN) -m demo
+
+test: install ## everything CI tests, but the reference run
+	$(RUN) -m pytest
+
+check: install ## ruff, mypy, sqlfluff, dbt parse, dagster definitions validate
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/sqlfluff lint --processes 2 --disable-progress-bar dbt_project
+	FOOTFALL_HOME=$$(mktemp -d) sh -ec '$(RUN) -m orchestration prepare; \
+		DAGSTER_HOME=$$FOOTFALL_HOME/dagster $(VENV)/bin/dagster definitions validate -w workspace.yaml; \
+		rm -r "$$FOOTFALL_HOME"'
+
+up: install ## collector on :8080 and Dagster's UI on :3000, until Ctrl-C
+	@$(RUN) -m orchestration up
+
+nightly: install ## the nightly job once, without a UI
+	@$(RUN) -m orchestration nightly
+
+reference: install ## real data through client, collector and nightly, against published answers
+	$(RUN) -m pytest -m reference tests/reference
+
+exactness: install ## thousands of random histories: increments = full refresh = oracle
+	$(RUN) -m pytest -m exactness tests
+
+bench: install ## the figures of the README, peers beside them
+	$(RUN) -m benchmarks
+
+
+lock: ## write requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 \
+		--extra collector --extra warehouse --extra dev --no-emit-package footfall \
+		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+env-example: install ## write .env.example anew from Settings
+	$(RUN) -m orchestration.env_example > .env.example
+
+clean: ## remove .venv and caches, never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
