@@ -1,0 +1,76 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_sessions'}}}) }}
+
+-- Flags: a session with more or fewer events than it says, or with another person's; stray activity.
+-- Matters: actives are counted through sessions, so such an event belongs to the wrong person.
+-- Do: find it in int_events_sessionized. If a full refresh mends it, an increment was wrong.
+with events as (
+
+    select * from {{ ref('fct_events') }}
+
+),
+
+sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+
+),
+
+events_grouped as (
+
+    select
+        session_id,
+        person_id,
+        count(*) as event_count
+
+    from events
+
+    where session_id is not null
+
+    group by session_id, person_id
+
+),
+
+sessions_compared as (
+
+    select
+        coalesce(sessions.session_id, events_grouped.session_id) as session_id,
+        sessions.event_count,
+        events_grouped.event_count as found_count
+
+    from sessions
+
+    full outer join events_grouped
+        on
+            sessions.session_id = events_grouped.session_id
+            and sessions.person_id = events_grouped.person_id
+
+),
+
+events_misplaced as (
+
+    select
+        event_type,
+        count(*) as event_count
+
+    from events
+
+    where (session_id is not null) <> (event_type in ('track', 'page', 'screen'))
+
+    group by event_type
+
+)
+
+select
+    session_id,
+    event_count,
+    found_count
+from sessions_compared
+where coalesce(event_count, 0) <> coalesce(found_count, 0)
+
+union all
+
+select
+    event_type as session_id,
+    event_count,
+    0 as found_count
+from events_misplaced
