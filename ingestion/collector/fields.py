@@ -13,8 +13,8 @@ from ingestion.collector.timestamps import parse_client_clock
 from ingestion.collector.verdict import Json, utc_text
 from ingestion.event import MAX_EVENT_BYTES
 
-#: Characters of an id or an event's name. The longest id of the field's SDKs has 57; an e-mail
-#: address used as one has at most 254.
+#: Characters of an id or an event's name. The longest id that an SDK was recorded to send has
+#: 74; an e-mail address used as one has at most 254.
 MAX_ID_LENGTH: Final = 512
 
 _NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")

@@ -25,7 +25,8 @@ from ingestion.collector.landing import Landing
 from ingestion.collector.segments import EVENTS, QUARANTINE, base_name, kind_of, minted_at
 from ingestion.collector.verdict import refused_line, utc_text
 
-#: zlib's level 5: measured on 64 MiB of events, 6 takes a third longer for 1 % less.
+#: Of 32 MiB of events, level 6 makes 1.4 % less in a seventh more time, 1 makes 15 % more in
+#: half of it.
 GZIP_LEVEL: Final = 5
 #: zlib gets this much at once and lets other threads run meanwhile.
 CHUNK_BYTES: Final = 256 * 1024

@@ -37,7 +37,7 @@ REASONS: Final = (
 #: compressed body can hold them) are cut, and ``detail`` says so. Escaped sixfold at worst, the
 #: row stays under the 16 MB that DuckDB reads as one JSON object.
 MAX_QUARANTINED_BYTES: Final = MAX_BATCH_BYTES
-#: Browsers of the field send 120 to 250 characters of user agent.
+#: Characters of a user agent; recorded ones have up to 109, in-app browsers add as much again.
 MAX_USER_AGENT: Final = 512
 
 Json = dict[str, Any]
