@@ -100,6 +100,8 @@ FUNNELS: Final = tuple(
         ("downwards", "720", [("purchase|sign_up", ""), ("sign_up|identify", "")]),
         ("annual", "168", [("sign_up|purchase", "annual"), ("page_view|sign_up", "1")]),
         ("yes", "168", [("sign_up|invite_sent|purchase", "true"), ("purchase|page_view", "")]),
+        # Both ends reach as far, so that at one moment only the event_id decides.
+        ("ends", "24", [("sign_up|purchase", ""), ("purchase", ""), ("purchase|sign_up", "")]),
         ("single", "1", [("purchase", "2.5")]),
     )
     for number, (event_name, plan) in enumerate(steps, start=1)
