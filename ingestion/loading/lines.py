@@ -21,7 +21,8 @@ CHUNK_BYTES = 1024 * 1024
 
 Text = str | None
 Clock = datetime | None
-Object = msgspec.Raw | None
+#: msgspec leaves a Raw field unread only where nothing else may stand there.
+NOTHING = msgspec.Raw(b"null")
 
 
 class EventLine(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,10 +39,10 @@ class EventLine(msgspec.Struct, forbid_unknown_fields=True):
     previous_id: Text = None
     original_timestamp: Clock = None
     sent_at: Clock = None
-    properties: Object = None
-    traits: Object = None
-    context: Object = None
-    request: Object = None
+    properties: msgspec.Raw = NOTHING
+    traits: msgspec.Raw = NOTHING
+    context: msgspec.Raw = NOTHING
+    request: msgspec.Raw = NOTHING
 
 
 class RefusedLine(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,7 +56,7 @@ class RefusedLine(msgspec.Struct, forbid_unknown_fields=True):
     detail: Text = None
     body: Text = None
     body_base64: Text = None
-    request: Object = None
+    request: msgspec.Raw = NOTHING
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,9 @@ class LineJudge:
         try:
             parsed = self._decode(line)
             for field in ("properties", "traits", "context", "request"):
-                raw = getattr(parsed, field, None)
                 # Raw is passed over unread, so its inside is decoded here.
-                value = self._decode_any(raw) if raw is not None else None
-                if value is None:
-                    if raw is not None:
-                        setattr(parsed, field, None)
-                elif not isinstance(value, dict):
+                value = self._decode_any(getattr(parsed, field, NOTHING))
+                if not isinstance(value, dict | None):
                     return f"{field} must be a JSON object"
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return f"not a line of this format: {error}"
