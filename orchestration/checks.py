@@ -90,3 +90,32 @@ def no_segment_waits_too_long() -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"oldest": waiting[0], "since": str(waiting[1])} if waiting else {},
     )
+
+
+@dg.asset_check(
+    asset=dg.AssetKey(["raw", "bad_lines"]),
+    description=(
+        "Flags lines of the last load that could not be parsed.\n"
+        "They are in no answer; raw.bad_lines keeps each with its file, line and reason.\n"
+        "Mend what writes them, then land the mended lines under a new file name."
+    ),
+    pool=POOL,
+)
+def every_line_is_readable() -> dg.AssetCheckResult:
+    """The last load that brought files had no bad line."""
+    with writer_lock(_settings), connect(_settings, read_only=True) as connection:
+        rows = connection.execute(
+            """
+            select file, bad_count from raw.files
+            where bad_count > 0 and load_number = (select max(load_number) from raw.files)
+            order by bad_count desc, file limit 20
+            """
+        ).fetchall()
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={file: dg.MetadataValue.int(count) for file, count in rows},
+    )
+
+
+CHECKS = [raw_events_are_fresh, no_segment_waits_too_long, every_line_is_readable]

@@ -10,7 +10,7 @@ from dagster_dlt import DagsterDltResource
 
 from ingestion.settings import get_settings
 from orchestration.assets import landing_segments, model_assets, published_footfall, raw_assets
-from orchestration.checks import no_segment_waits_too_long, raw_events_are_fresh
+from orchestration.checks import CHECKS
 from orchestration.dbt_command import dbt_environment
 
 settings = get_settings()
@@ -34,7 +34,7 @@ nightly_schedule = dg.ScheduleDefinition(
 
 defs = dg.Definitions(
     assets=[landing_segments, raw_assets, model_assets, published_footfall],
-    asset_checks=[raw_events_are_fresh, no_segment_waits_too_long],
+    asset_checks=CHECKS,
     jobs=[nightly],
     schedules=[nightly_schedule],
     resources={

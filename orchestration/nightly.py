@@ -10,6 +10,8 @@ from ingestion.settings import Settings
 from orchestration.prepare import prepare
 
 JOB = "nightly"
+#: The console gets what went wrong; the UI has every step.
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
 def run_nightly(settings: Settings) -> dg.ExecuteInProcessResult:
@@ -24,7 +26,7 @@ def run_nightly(settings: Settings) -> dg.ExecuteInProcessResult:
 
     with dg.DagsterInstance.get() as instance:
         return defs.resolve_job_def(JOB).execute_in_process(
-            instance=instance, raise_on_error=False
+            instance=instance, raise_on_error=False, run_config=QUIET
         )
 
 

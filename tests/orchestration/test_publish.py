@@ -1,0 +1,155 @@
+"""Promise 6: BI never sees a half-built warehouse, and nobody waits for anybody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.settings import Settings
+from ingestion.warehouse import connect
+from orchestration import publish as publishing
+from orchestration.publish import PublishError, publish
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A warehouse with one described mart of two rows."""
+    settings = Settings(home=tmp_path)
+    with connect(settings) as connection:
+        connection.execute("create schema marts; create schema intermediate")
+        connection.execute("create table marts.fct_things (thing_id varchar not null, size bigint)")
+        connection.execute("insert into marts.fct_things values ('a', 1), ('b', 2)")
+        connection.execute("comment on table marts.fct_things is 'One row per thing''s size.'")
+        connection.execute("comment on column marts.fct_things.size is 'In metres.'")
+        connection.execute(
+            "create table intermediate.int_data_edge as select timestamp '2026-03-01' as data_through"
+        )
+    return settings
+
+
+def read(settings: Settings, query: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(settings.published), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_the_published_file_holds_the_marts_with_their_descriptions(settings: Settings) -> None:
+    report = publish(settings)
+
+    assert report.rows == {"fct_things": 2}
+    assert read(settings, "from marts.fct_things order by all") == [("a", 1), ("b", 2)]
+    comments = read(settings, "select comment from duckdb_tables() where schema_name = 'marts'")
+    assert comments == [("One row per thing's size.",)]
+    columns = read(
+        settings,
+        "select column_name, is_nullable, comment from duckdb_columns()"
+        " where schema_name = 'marts' order by column_index",
+    )
+    assert columns == [("thing_id", False, None), ("size", True, "In metres.")]
+    meta = read(settings, "select version, data_through::varchar, row_count from meta.published")
+    assert meta == [(report.version, "2026-03-01 00:00:00", 2)]
+
+
+def test_the_published_file_is_in_a_storage_version_of_duckdb_1(settings: Settings) -> None:
+    publish(settings)
+
+    tags = read(settings, "select tags from duckdb_databases() where database_name = 'footfall'")
+    assert "v1.0.0" in str(tags)
+
+
+def test_only_marts_and_meta_are_published(settings: Settings) -> None:
+    publish(settings)
+
+    schemas = read(settings, "select distinct schema_name from duckdb_tables() order by all")
+    assert schemas == [("marts",), ("meta",)]
+
+
+def test_a_reader_of_the_old_file_neither_blocks_nor_notices_the_swap(settings: Settings) -> None:
+    publish(settings)
+    # Another process, as BI tools are: inside one process DuckDB would share its lock.
+    reader = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import duckdb, sys\n"
+            "c = duckdb.connect(sys.argv[1], read_only=True)\n"
+            "q = 'select count(*) from marts.fct_things'\n"
+            "print(c.execute(q).fetchone()[0], flush=True)\n"
+            "input()\n"
+            "print(c.execute(q).fetchone()[0], flush=True)\n",
+            str(settings.published),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "2\n"
+
+    with connect(settings) as connection:
+        connection.execute("insert into marts.fct_things values ('c', 3)")
+    publish(settings)
+
+    output, _ = reader.communicate("\n")
+    assert output == "2\n"
+    assert read(settings, "select count(*) from marts.fct_things") == [(3,)]
+
+
+@pytest.mark.parametrize("step", ["_write", "_verify", "_sync"])
+def test_a_failure_at_any_step_keeps_the_old_file_and_leaves_nothing_behind(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    publish(settings)
+    before = settings.published.read_bytes()
+    with connect(settings) as connection:
+        connection.execute("insert into marts.fct_things values ('c', 3)")
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(publishing, step, fails)
+    with pytest.raises(OSError, match="No space left"):
+        publish(settings)
+
+    assert settings.published.read_bytes() == before
+    assert [path.name for path in settings.published.parent.iterdir()] == ["footfall.duckdb"]
+
+
+def test_a_file_that_lost_rows_is_not_published(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = publishing._write
+
+    def loses_rows(
+        connection: duckdb.DuckDBPyConnection, fresh: Path, version: str
+    ) -> tuple[dict[str, int], object]:
+        rows, edge = write(connection, fresh, version)
+        with duckdb.connect(str(fresh)) as other:
+            other.execute("delete from marts.fct_things where size = 1")
+        return rows, edge
+
+    monkeypatch.setattr(publishing, "_write", loses_rows)
+    with pytest.raises(PublishError, match=r"fct_things has .*1.* in the new file: 2"):
+        publish(settings)
+    assert not settings.published.exists()
+
+
+def test_what_a_killed_publish_left_is_cleared_away(settings: Settings) -> None:
+    settings.published.parent.mkdir(parents=True)
+    leftover = settings.published.with_name(".footfall-half.duckdb")
+    leftover.write_bytes(b"half")
+
+    publish(settings)
+
+    assert not leftover.exists()
+
+
+def test_an_empty_warehouse_is_not_published(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    connect(settings).close()
+
+    with pytest.raises(PublishError, match="run the nightly job first"):
+        publish(settings)

@@ -1,0 +1,164 @@
+"""From landed files through the real nightly job to the published file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.settings import Settings
+from ingestion.warehouse import writer_lock
+from orchestration.dbt_command import dbt_environment
+from tests import golden
+from tests.conftest import GOLDEN_FUNNELS
+from tests.models_in_memory import project_copy
+
+CHECKOUT = Path(__file__).parents[1]
+Marts = dict[str, list[tuple[Any, ...]]]
+
+
+class Site:
+    """A home of its own, with the funnels of the golden days."""
+
+    def __init__(self, folder: Path, funnels: Iterable[dict[str, str]] = GOLDEN_FUNNELS) -> None:
+        folder.mkdir()
+        project = project_copy(Settings(), folder, funnels)
+        self.settings = Settings(home=folder / "home", dbt_project=project)
+
+    def land(self, name: str, lines: Iterable[dict[str, Any]]) -> None:
+        path = Path(self.settings.landing) / "events" / f"{name}.ndjson"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def nightly(self) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | dbt_environment(self.settings)
+        environment["FOOTFALL_DBT_PROJECT"] = str(self.settings.dbt_project)
+        return subprocess.run(
+            [sys.executable, "-m", "orchestration", "nightly"],
+            cwd=CHECKOUT,
+            env=environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+
+    def answers(self) -> Marts:
+        """Every table of the published marts, all columns."""
+        with duckdb.connect(str(self.settings.published), read_only=True) as connection:
+            tables = connection.execute(
+                "select table_name from duckdb_tables() where schema_name = 'marts'"
+            ).fetchall()
+            return {
+                str(table): connection.execute(
+                    f"select * from marts.{table} order by all"
+                ).fetchall()
+                for (table,) in tables
+            }
+
+
+def golden_lines() -> list[dict[str, Any]]:
+    """All golden days, a week each apart in arrival as in the files; ids do not collide."""
+    return [
+        {**line, "event_id": f"{day} {line['event_id']}"}
+        for day in golden.DAYS
+        for line in golden.load(day)[0].lines
+    ]
+
+
+def test_a_day_run_twice_then_late_then_shuffled_gives_the_same_answers(tmp_path: Path) -> None:
+    # Content of an id that comes twice depends on which came first; arrival order is the
+    # one thing that shuffling may not change for these.
+    lines = list({line["event_id"]: line for line in golden_lines()}.values())
+    late = lines[:: len(lines) // 7]
+    on_time = [line for line in lines if line not in late]
+
+    site = Site(tmp_path / "day_by_day")
+    site.land("1", on_time)
+    first = site.nightly()
+    assert first.returncode == 0, first.stdout + first.stderr
+    answers = site.answers()
+    assert len(answers["fct_events"]) == len(on_time)
+    assert "WARN: every_line_is_readable" not in first.stderr
+
+    assert site.nightly().returncode == 0
+    assert site.answers() == answers
+
+    site.land("0", late)
+    assert site.nightly().returncode == 0
+    assert len(site.answers()["fct_events"]) == len(lines)
+
+    shuffled = Site(tmp_path / "shuffled")
+    Random(7).shuffle(lines)
+    for number in range(3):
+        shuffled.land(f"{number}", lines[number::3])
+    assert shuffled.nightly().returncode == 0
+    assert shuffled.answers() == site.answers()
+
+
+def test_a_failed_check_keeps_yesterdays_file_and_says_which(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.land("1", golden_lines())
+    assert site.nightly().returncode == 0
+    before = site.settings.published.read_bytes()
+
+    seed = site.settings.dbt_project / "seeds" / "funnel_steps.csv"
+    seed.write_text(seed.read_text() + "broken,2,Second,paid,,,24\n")
+    failed = site.nightly()
+
+    assert failed.returncode == 1
+    assert "funnel" in failed.stderr
+    assert site.settings.published.read_bytes() == before
+
+
+def test_a_second_writer_is_turned_away_with_what_to_do(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.land("1", golden_lines())
+
+    with writer_lock(site.settings):
+        turned_away = site.nightly()
+
+    assert turned_away.returncode == 1
+    assert f"is being written by process {os.getpid()}" in turned_away.stderr
+    assert not site.settings.published.exists()
+
+
+def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    site = Site(tmp_path / "site")
+    site.settings = Settings(home=tmp_path / "file" / "home", dbt_project=site.settings.dbt_project)
+
+    refused = site.nightly()
+
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("FOOTFALL_HOME:")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("FOOTFALL_PORT", "eighty", "FOOTFALL_PORT: Input should be a valid integer"),
+        ("FOOTFALL_REPORTING_TIME_ZONE", "Mars/Olympus", "is not an IANA time zone"),
+        ("FOOTFALL_MEMORY_LIMIT", "plenty", "FOOTFALL_MEMORY_LIMIT: "),
+    ],
+)
+def test_a_bad_setting_stops_the_program_and_names_the_variable(
+    variable: str, value: str, complaint: str
+) -> None:
+    stopped = subprocess.run(
+        [sys.executable, "-m", "orchestration", "nightly"],
+        cwd=CHECKOUT,
+        env={**os.environ, variable: value},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert stopped.returncode == 2
+    assert complaint in stopped.stderr
