@@ -112,7 +112,8 @@ class Client(Calls):
                 return
             self._closed = True
         limit = self._settings.exit_timeout if timeout is None else timeout
-        has_sender = not self._queue.stats().pending or self._started()
+        stats = self._queue.stats()
+        has_sender = not (stats.pending or stats.dropped) or self._started()
         self._queue.close(limit)
         try:
             if not has_sender:

@@ -11,7 +11,7 @@ from typing import Final
 
 from footfall.answer import MAX_FAULTS, Again, Delivered, Rejected, Verdict, judge, pause_seconds
 from footfall.counts import Stats
-from footfall.queue import MAX_BATCH_BYTES, Batch, EventQueue
+from footfall.queue import MAX_BATCH_BYTES, Batch, EventQueue, OutOfTime
 from footfall.spool import Spool
 from footfall.timestamp import iso
 from footfall.transport import Transport
@@ -32,10 +32,6 @@ LONGEST_CLOSING_PAUSE_SECONDS: Final = 0.5
 
 #: Seconds to wait after a fault in this module, so that a fault that repeats is not a busy loop.
 FAULT_PAUSE_SECONDS: Final = 1.0
-
-
-class OutOfTime(Exception):
-    """The queue is closing and the next attempt would come too late."""
 
 
 class Delivery:
@@ -59,6 +55,8 @@ class Delivery:
         self._flush_interval = flush_interval
         self._report = report
         self._on_drop = on_drop
+        #: Whether the endpoint took the last batch: no report goes where nothing is taken.
+        self._welcome = True
         self._reported = 0
         self._report_at = 0.0
         self._scan_at = 0.0
@@ -86,7 +84,9 @@ class Delivery:
             delivered = batch is not None and self._deliver(batch)
             drained = (delivered or batch is None) and self._drain_spool()
             finished = not drained and self._queue.is_finished()
-            if delivered or drained:
+            if batch is not None:
+                self._welcome = delivered
+            if delivered or drained or (finished and self._welcome):
                 self._report_drops(last=finished)
         except OutOfTime:
             raise

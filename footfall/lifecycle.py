@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from types import FrameType
 from typing import Final, Protocol
 
@@ -29,6 +30,8 @@ class Member(Protocol):
 
 
 _members: list[Member] = []
+#: All clients there are, also those shut down: a fork may find their locks taken too.
+_forked_with: weakref.WeakSet[Member] = weakref.WeakSet()
 _hooked = False
 _previous_sigterm: signal._HANDLER = None
 
@@ -37,6 +40,7 @@ def join(member: Member, *, on_sigterm: bool) -> None:
     """Have a client told of the ends of this process, until it leaves."""
     global _hooked
     _members.append(member)
+    _forked_with.add(member)
     if not _hooked:
         _hooked = True
         atexit.register(_at_exit)
@@ -72,7 +76,7 @@ def _at_exit() -> None:
 
 
 def _in_child() -> None:
-    for member in list(_members):
+    for member in list(_forked_with):
         member.restart_in_child()
 
 

@@ -24,6 +24,10 @@ Event = tuple[int, bytes]
 """An event's ticket, which rises with every event of the queue, and its JSON."""
 
 
+class OutOfTime(Exception):
+    """The queue is closing, and whatever would come next would come too late."""
+
+
 class Batch:
     """Events that left the queue together and have yet to be settled."""
 
@@ -60,6 +64,7 @@ class EventQueue:
         self._batch_size = max_events
         self._in_flight: list[Batch] = []
         self._closes_at: float | None = None
+        self._seized = False
         self._counts = Counts()
 
     # What the product's threads call.
@@ -141,8 +146,13 @@ class EventQueue:
                 self._due.wait(wait)
 
     def begin(self, bodies: list[bytes], *, recovered: bool = False) -> Batch:
-        """Start a batch of events that come not from a call but from the spool or the client."""
+        """Start a batch of events that come not from a call but from the spool or the client.
+
+        Raises OutOfTime once the queue was seized: nobody would settle it any more.
+        """
         with self._lock:
+            if self._seized:
+                raise OutOfTime
             first = self._next_ticket
             self._next_ticket += len(bodies)
             batch = Batch(list(enumerate(bodies, first)), on_disk=recovered)
@@ -260,6 +270,7 @@ class EventQueue:
     def seize(self) -> list[Batch]:
         """Take every unsettled event, also out of the hands of a sender that is still trying."""
         with self._lock:
+            self._seized = True
             rest = [Batch(batch.events, on_disk=batch.on_disk) for batch in self._in_flight]
             if self._events:
                 rest.append(Batch(list(self._events)))

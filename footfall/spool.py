@@ -18,6 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 logger = logging.getLogger(__name__)
 
 #: Events in one file: one fsync for many, and still little to send twice after a crash.
@@ -181,10 +186,6 @@ class Spool:
 def _lock(descriptor: int) -> None:
     """Lock a whole file without waiting. Raises OSError when another holds it."""
     if sys.platform == "win32":
-        import msvcrt
-
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     else:
-        import fcntl
-
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

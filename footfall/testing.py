@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import footfall
+from footfall.answer import Answer
+from footfall.transport import Transport
 
 
 class CapturedEvents(list[dict[str, Any]]):
@@ -34,6 +36,8 @@ def captured_events(monkeypatch: pytest.MonkeyPatch) -> Iterator[CapturedEvents]
         captured.append(json.loads(body))
 
     monkeypatch.setattr(footfall.Client, "enqueue", capture)
+    # What a client says of its own accord, such as how many events it dropped.
+    monkeypatch.setattr(Transport, "post", lambda *_, **__: Answer(200))
     client = footfall.Client("captured", flush_on_sigterm=False)
     monkeypatch.setattr(footfall._default, "client", client)
     yield captured

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+
+# Resolving a name imports this module. On the sender's thread, amid a fork, that would leave the
+# child with a module lock that nobody ever releases; so it is imported beforehand.
+import encodings.idna  # noqa: F401
 import http.client
 import os
 import time

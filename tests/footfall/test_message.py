@@ -4,7 +4,7 @@ import enum
 import json
 import re
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -80,12 +80,12 @@ def test_the_callers_context_cannot_forge_the_sequence() -> None:
 
 
 def test_a_given_event_id_and_timestamp_are_kept() -> None:
-    event = composed(event_id="order-17", timestamp=datetime(2026, 11, 1, tzinfo=timezone.utc))
+    event = composed(event_id="order-17", timestamp=datetime(2026, 11, 1, tzinfo=UTC))
     assert event["messageId"] == "order-17"
     assert event["timestamp"] == "2026-11-01T00:00:00.000000Z"
 
 
-class Role(str, enum.Enum):
+class Role(enum.StrEnum):
     ADMIN = "admin"
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ VIENNA = timezone(timedelta(hours=1))
     [
         (datetime(2026, 11, 1, 10, 2, 11, 482000), "2026-11-01T10:02:11.482000Z"),
         (datetime(2026, 11, 1, 0, 30, tzinfo=VIENNA), "2026-10-31T23:30:00.000000Z"),
-        (datetime(2026, 11, 1, tzinfo=timezone.utc), "2026-11-01T00:00:00.000000Z"),
+        (datetime(2026, 11, 1, tzinfo=UTC), "2026-11-01T00:00:00.000000Z"),
         (0, "1970-01-01T00:00:00.000000Z"),
         (1_761_991_331.25, "2025-11-01T10:02:11.250000Z"),
         (-1.5, "1969-12-31T23:59:58.500000Z"),
