@@ -236,9 +236,12 @@ def test_an_unreachable_landing_is_tried_until_it_answers(
     assert sorted(row["event_id"] for row in landed(bucket)) == ["1", "2"]
 
 
-def test_closing_does_not_wait_for_an_unreachable_landing(tmp_path: Path) -> None:
+def test_closing_tries_an_unreachable_landing_once_a_segment(tmp_path: Path) -> None:
+    tried: list[str] = []
+
     class Unreachable(LocalLanding):
         def put(self, finished: Path, relative: str) -> None:
+            tried.append(relative)
             raise OSError("unreachable")
 
     sealer = Sealer(Unreachable(tmp_path), tmp_path / "open", metrics=Metrics())
@@ -247,6 +250,7 @@ def test_closing_does_not_wait_for_an_unreachable_landing(tmp_path: Path) -> Non
         sealer.add(segment)
     sealer.start()
     assert not sealer.close()
+    assert len(tried) == len(set(tried)) == 3
     assert len(list((tmp_path / "open").glob("*.ndjson"))) == 3
     for segment in segments:
         segment.close()
