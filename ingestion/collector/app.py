@@ -108,8 +108,7 @@ class Collector:
                 ],
             }
         )
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": answer.body})
 
     async def _answer(
         self,

@@ -8,10 +8,17 @@ from typing import Any
 
 import pytest
 
-from ingestion.collector.body import open_body
+from ingestion.collector.body import MAX_DEPTH, open_body
 from ingestion.collector.fields import MAX_ID_LENGTH
 from ingestion.collector.segment_protocol import judge
-from ingestion.collector.verdict import REASONS, EventLine, RefusedLine, RequestFacts, Verdict
+from ingestion.collector.verdict import (
+    MAX_QUARANTINED_BYTES,
+    REASONS,
+    EventLine,
+    RefusedLine,
+    RequestFacts,
+    Verdict,
+)
 from ingestion.event import EVENT_COLUMNS, REFUSED_COLUMNS
 
 RECEIVED_AT = datetime(2026, 3, 1, 12, 0, 0, 123456, UTC)
@@ -303,6 +310,16 @@ def test_an_event_that_is_no_object_is_refused(event: object) -> None:
     assert refused(event)[0] == "not_an_object"
 
 
+def test_an_event_nested_too_deep_is_refused_and_one_just_within_is_kept() -> None:
+    def nested(depth: int) -> bytes:
+        inner = b"[" * depth + b"]" * depth
+        return b'{"type":"track","event":"e","userId":"u","properties":{"a":%s}}' % inner
+
+    verdict = judged(b'{"batch":[%s,%s]}' % (nested(MAX_DEPTH - 2), nested(MAX_DEPTH - 1)))
+    assert len(verdict.accepted) == 1
+    assert [(each.index, each.reason) for each in verdict.refused] == [(1, "too_deep")]
+
+
 def test_an_escaped_backslash_before_u0000_is_no_null_character() -> None:
     assert kept(TRACK | {"properties": {"a": "\\u0000"}})["properties"] == {"a": "\\u0000"}
 
@@ -357,6 +374,16 @@ def test_a_refused_event_is_quarantined_verbatim_with_what_stood_beside_it() -> 
 def test_bytes_that_are_not_utf8_are_quarantined_in_base64() -> None:
     row = json.loads(judged(b'{"batch":[{"a":"\xff"}]}').refused[0].line)
     assert (row["body"], row["body_base64"]) == (None, "eyJhIjoi/yJ9")
+    row = json.loads(judged(b'{"batch":[{"a":"\0"}]}').refused[0].line)
+    assert (row["body"], row["body_base64"]) == (None, "eyJhIjoiACJ9")
+
+
+def test_what_quarantine_keeps_of_one_event_is_bounded_and_says_so() -> None:
+    event = json.dumps(TRACK | {"properties": {"a": "x" * 600_000}}).encode()
+    row = json.loads(judged(b'{"batch":[%s]}' % event).refused[0].line)
+    assert row["reason"] == "too_large"
+    assert row["body"].encode() == event[:MAX_QUARANTINED_BYTES]
+    assert f"the first {MAX_QUARANTINED_BYTES} of {len(event)} bytes are kept" in row["detail"]
 
 
 @pytest.mark.parametrize(
