@@ -20,7 +20,10 @@ def complaint(tmp_path: Path, **changes: str | None) -> str:
         **changes,
     }
     process = launch({name: value for name, value in variables.items() if value is not None})
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    try:
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
     assert process.returncode == 2
     text = said.decode()
     assert text.count("\n") == 1
