@@ -48,8 +48,8 @@ nightly: install ## the nightly job once, without a UI
 reference: install ## real data through client, collector and nightly, against published answers
 	$(RUN) -m pytest -m reference tests/reference
 
-exactness: install ## thousands of random histories: increments = full refresh = oracle
-	$(RUN) -m pytest -m exactness tests
+exactness: install ## a thousand random histories: increments = full refresh = oracle
+	$(RUN) -m pytest -m exactness tests/test_models_agree_with_oracle.py
 
 bench: install ## the figures of the README, peers beside them
 	$(RUN) -m benchmarks

@@ -132,7 +132,9 @@ def model_assets(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iter
     """Build and test the models; a failed test stops what lies behind it."""
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     with writer_lock(_settings):
-        yield from dbt.cli(arguments, context=context).stream()
+        # One folder for parsing and building: dbt finds its last parse there and skips it.
+        target = manifest_path(_settings).parent
+        yield from dbt.cli(arguments, context=context, target_path=target).stream()
 
 
 def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:

@@ -45,6 +45,9 @@ def serve(settings: Settings) -> int:
             *("--host", "127.0.0.1", "--port", str(UI_PORT), "--log-level", "warning"),
         ],
     }
+    # Set before the children start: one that is started with SIGINT ignored would ignore it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Each in a session of its own: Ctrl-C reaches us alone, and we end them in order.
     children = {
         name: subprocess.Popen(command, cwd=checkout, env=environment, start_new_session=True)
@@ -57,7 +60,6 @@ def serve(settings: Settings) -> int:
         "Ctrl-C ends both.\n"
     )
     sys.stdout.flush()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while all(child.poll() is None for child in children.values()):
             time.sleep(0.5)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests import golden, oracle
 from tests.conftest import GOLDEN_FUNNELS
-from tests.histories import FUNNELS, History, histories
+from tests.histories import FUNNELS, History, histories, random_histories
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 
 # Each mart as the oracle names its columns. A session is known by its first event.
@@ -81,11 +81,8 @@ def test_a_golden_day_is_what_was_worked_out_by_hand(compiled: CompiledModels, d
     compare(warehouse, expected, {row["funnel_name"] for row in funnels})
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(history=histories())
-def test_increments_equal_the_oracle_and_a_full_refresh(
-    compiled: CompiledModels, history: History
-) -> None:
+def check_history(compiled: CompiledModels, history: History) -> None:
+    """After each load the increments say what the oracle says, and at last what a refresh says."""
     warehouse = MemoryWarehouse(compiled)
     names = {row["funnel_name"] for row in FUNNELS}
     for number, files in enumerate(history.loads, 1):
@@ -95,3 +92,50 @@ def test_increments_equal_the_oracle_and_a_full_refresh(
     incremental = warehouse.marts()
     warehouse.build(full_refresh=True)
     assert incremental == warehouse.marts()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(history=histories())
+def test_increments_equal_the_oracle_and_a_full_refresh(
+    compiled: CompiledModels, history: History
+) -> None:
+    check_history(compiled, history)
+
+
+@pytest.mark.exactness
+def test_a_thousand_histories_are_exact(compiled: CompiledModels) -> None:
+    for history in random_histories(seed=20260301, count=1000):
+        check_history(compiled, history)
+
+
+def test_a_build_that_died_anywhere_is_made_good_by_the_next(compiled: CompiledModels) -> None:
+    *before, last = next(
+        history.loads for history in random_histories(seed=5, count=50) if len(history.loads) > 2
+    )
+    undisturbed = MemoryWarehouse(compiled)
+    for files in (*before, last):
+        undisturbed.load(files)
+        undisturbed.build()
+    expected = undisturbed.marts()
+
+    for model in compiled.models:
+        warehouse = MemoryWarehouse(compiled)
+        for files in before:
+            warehouse.load(files)
+            warehouse.build()
+        warehouse.load(last)
+        warehouse.build(stop_after=model.name)
+        warehouse.build()
+        assert warehouse.marts() == expected, f"after a build that died behind {model.name}"
+
+
+def test_rows_of_a_load_that_never_completed_count_nowhere(compiled: CompiledModels) -> None:
+    (files,) = ([golden.load(day)[0]] for day in golden.DAYS[:1])
+    clean = loaded(compiled, [files])
+
+    crashed = MemoryWarehouse(compiled)
+    crashed.load(files, completes=False)
+    crashed.load(files)
+    crashed.build()
+
+    assert crashed.marts() == clean.marts()
