@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     )
     dbt_project: Path = Field(
         default=Path(__file__).parents[1] / "dbt_project",
-        description="Folder of the dbt project, seeds/funnel_steps.csv in it; a copy may be a site's own.",
+        description="Folder of the dbt project; a copy may be a site's own, with its own seeds.",
     )
 
     @field_validator("home", "dbt_project")

@@ -5,7 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    dbt_assets,
+)
 from dagster_dlt import DagsterDltResource, DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
 
@@ -23,9 +28,7 @@ LANDING = dg.AssetKey(["landing", "segments"])
 PUBLISHED = dg.AssetKey(["published", "footfall"])
 
 _settings = get_settings()
-_freshness = dg.FreshnessPolicy.time_window(
-    fail_window=timedelta(hours=_settings.freshness_hours)
-)
+_freshness = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=_settings.freshness_hours))
 
 landing_segments = dg.AssetSpec(
     LANDING,
@@ -152,7 +155,7 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
             "check has passed."
         ),
     )
-    def published_footfall() -> dg.MaterializeResult:
+    def published_footfall() -> dg.MaterializeResult[None]:
         with writer_lock(settings):
             report = publish(settings)
         return dg.MaterializeResult(

@@ -60,6 +60,8 @@ def test_the_lock_goes_by_name_and_hash_and_names_no_index() -> None:
     lock = (CHECKOUT / "requirements.lock").read_text()
     assert "--hash=sha256:" in lock
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links", lock)
-    pinned = re.findall(r"^[a-z0-9._-]+(?:\[[\w,-]+\])?==\S+.*$", lock, re.MULTILINE | re.IGNORECASE)
+    pinned = re.findall(
+        r"^[a-z0-9._-]+(?:\[[\w,-]+\])?==\S+.*$", lock, re.MULTILINE | re.IGNORECASE
+    )
     assert pinned
     assert all(line.rstrip().endswith("\\") for line in pinned)

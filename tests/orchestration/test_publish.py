@@ -26,7 +26,8 @@ def settings(tmp_path: Path) -> Settings:
         connection.execute("comment on table marts.fct_things is 'One row per thing''s size.'")
         connection.execute("comment on column marts.fct_things.size is 'In metres.'")
         connection.execute(
-            "create table intermediate.int_data_edge as select timestamp '2026-03-01' as data_through"
+            "create table intermediate.int_data_edge as"
+            " select timestamp '2026-03-01' as data_through"
         )
     return settings
 
