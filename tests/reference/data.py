@@ -1,0 +1,67 @@
+"""The reference data: real events and published answers, read where they lie, never copied."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parents[2]
+DEFAULT_FOLDER = CHECKOUT.parent / "shared" / "data"
+
+RETAIL = "online_retail_by_day"
+BEER = "beer_stackexchange"
+SCENARIOS = "posthog_scenarios/scenarios.json"
+ANSWERS = "reference.json"
+
+
+class DataMissing(Exception):
+    """The reference data is not there; without it nothing can be said, so nothing is skipped."""
+
+
+@dataclass(frozen=True)
+class ReferenceData:
+    """The folder of data sets, each with its SOURCE.md, and the answers computed from them."""
+
+    folder: Path
+
+    def check(self) -> None:
+        """Raise DataMissing, naming every file that is not there."""
+        wanted = [self.events_file(RETAIL), self.events_file(BEER)]
+        wanted += [self.folder / SCENARIOS, self.folder / ANSWERS]
+        missing = [str(path) for path in wanted if not path.is_file()]
+        if missing:
+            raise DataMissing(
+                f"the reference run needs real data, and these files are missing: "
+                f"{', '.join(missing)}. Name their folder with --reference-data."
+            )
+
+    def events_file(self, name: str) -> Path:
+        """The events of a data set, one JSON object a line."""
+        return self.folder / name / "events.ndjson.gz"
+
+    def lines(self, name: str) -> Iterator[str]:
+        """The events of a data set as they are written, in the order of the file."""
+        with gzip.open(self.events_file(name), "rt", encoding="utf-8") as lines:
+            for line in lines:
+                yield line.rstrip("\n")
+
+    def events(self, name: str) -> Iterator[dict[str, Any]]:
+        """The events of a data set."""
+        return map(json.loads, self.lines(name))
+
+    @cached_property
+    def answers(self) -> dict[str, dict[str, Any]]:
+        """Data set → what DuckDB SQL and pandas both say about it."""
+        answers: dict[str, dict[str, Any]] = json.loads((self.folder / ANSWERS).read_text())
+        return answers
+
+    @cached_property
+    def scenarios(self) -> dict[str, dict[str, Any]]:
+        """Scenario name → events and the expected answer."""
+        scenarios = json.loads((self.folder / SCENARIOS).read_text())
+        return {scenario["name"]: scenario for scenario in scenarios}
