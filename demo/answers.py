@@ -1,0 +1,268 @@
+"""The answers that the demo prints, each read from the published file and nothing else."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+import duckdb
+
+from demo.facts import SOURCES
+from demo.law import DECISION_AFTER, FEATURES, purchase_probability
+from demo.tables import duration, percent, table
+
+#: The funnel of seeds/funnel_steps.csv that the demo's product fills.
+FUNNEL: Final = "trial"
+DAYS_SHOWN: Final = 8
+
+
+def answers(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Every answer as a title and a text, in the order in which a newcomer asks."""
+    return [
+        daily_actives(connection),
+        sessions(connection),
+        trial_funnel(connection),
+        features(connection),
+        oddities(connection),
+        ledger(connection),
+    ]
+
+
+def daily_actives(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """Who was active yesterday, and on the days before."""
+    rows = _rows(
+        connection,
+        """
+        select
+            activity_date, daily_actives, weekly_actives, monthly_actives, new_persons,
+            returning_persons, resurrected_persons, dormant_persons, bot_actives, is_complete
+        from marts.fct_daily_actives order by activity_date desc limit ?
+        """,
+        [DAYS_SHOWN],
+    )
+    last = next(row for row in rows if row[-1])
+    day, daily, weekly, monthly, new, returning, resurrected, dormant = last[:8]
+    text = table(
+        ("day", "daily", "7 days", "30 days", "new", "returning", "resurrected", "dormant", "bots"),
+        [(_day(row[0], row[-1]), *row[1:-1]) for row in reversed(rows)],
+    )
+    text += (
+        f"\n\n  {daily:,} people = {new:,} new + {returning:,} who were here the day before"
+        f" + {resurrected:,} back from a break."
+        f"\n  {dormant:,} of the day before stayed away. In 7 days {weekly:,} different people, in"
+        f" 30 days {monthly:,}."
+    )
+    return f"How many people used it on {day:%A, %d %B %Y}?", text
+
+
+def sessions(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """How long visits were in the last seven full days."""
+    rows = _rows(
+        connection,
+        """
+        select
+            coalesce(source_id, 'all'), count(*), count(distinct person_id),
+            median(duration_seconds), avg(event_count), avg(cast(is_bounce as integer))
+        from marts.fct_sessions
+        where
+            not is_bot and session_date between (
+                select max(activity_date) - 6 from marts.fct_daily_actives where is_complete
+            ) and (select max(activity_date) from marts.fct_daily_actives where is_complete)
+        group by rollup (source_id) order by source_id nulls last
+        """,
+    )
+    reasons = _rows(
+        connection,
+        "select split_reason, count(*) from marts.fct_sessions group by all order by 2 desc",
+    )
+    words = {
+        "first": "a first visit",
+        "timeout": "30 minutes of silence",
+        "user_change": "another person at the same device",
+        "max_duration": "24 hours",
+    }
+    text = table(
+        ("source", "sessions", "people", "median length", "events each", "only one event"),
+        [
+            (source, count, people, duration(median), f"{events:.1f}", percent(bounces, 1))
+            for source, count, people, median, events, bounces in rows
+        ],
+    )
+    began = ", ".join(f"{words.get(reason, reason)} {count:,}" for reason, count in reasons)
+    return "How long are their visits? (last seven full days)", f"{text}\n\n  Began after: {began}."
+
+
+def trial_funnel(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """Where trials end, over those whose time is up, with the open ones beside them."""
+    # A day with an open attempt has no rate yet: those who bought early would count and those
+    # who may still buy would not.
+    first_open = _rows(
+        connection,
+        """
+        select coalesce(min(entry_date), date '9999-12-31') from marts.fct_funnel_attempts
+        where funnel_name = ? and state = 'open'
+        """,
+        [FUNNEL],
+    )[0][0]
+    steps = _rows(
+        connection,
+        """
+        select
+            step_number, step_name, cast(sum(persons) as bigint),
+            cast(sum(case when entry_date < $1 then persons else 0 end) as bigint)
+        from marts.fct_funnel_steps where funnel_name = $2 group by all order by step_number
+        """,
+        [first_open, FUNNEL],
+    )
+    weeks = _rows(
+        connection,
+        """
+        select
+            cast(date_trunc('week', entry_date) as date), count(*),
+            count_if(state = 'converted'), count_if(state = 'open'), count_if(state = 'dropped')
+        from marts.fct_funnel_attempts where funnel_name = ? group by 1 order by 1
+        """,
+        [FUNNEL],
+    )
+    mature = steps[0][3]
+    text = table(
+        ("step", "reached, all", "reached, mature", "of mature trials"),
+        [(f"{n} {name}", every, done, percent(done, mature)) for n, name, every, done in steps],
+    )
+    text += "\n\n" + table(
+        ("trials of the week from", "started", "bought", "open", "ended", "bought, of mature"),
+        [
+            (week, entered, converted, still, dropped, percent(converted, entered * (not still)))
+            for week, entered, converted, still, dropped in weeks
+        ],
+    )
+    if first_open.year < 9999:
+        text += (
+            f"\n\n  Mature are the trials started before {first_open:%a %d %b}: for all of them the"
+            " 14 days are over.\n  Open trials may still buy, so a week that has any shows no rate"
+            " rather than one too low."
+        )
+    return "Where do trials end?", text
+
+
+def features(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """What the people used who bought: what the data shows beside what is true."""
+    used = ", ".join(
+        f"bool_or(events.event_name = '{feature}' and events.occurred_at < trials.started_at"
+        f" + interval {DECISION_AFTER.days} day)"
+        for feature in FEATURES
+    )
+    rows = _rows(
+        connection,
+        f"""
+        with trials as (
+            select person_id, min(occurred_at) as started_at from marts.fct_events
+            where event_name = 'trial_started' group by person_id
+            having
+                min(occurred_at)
+                < (select max(data_through) from meta.published) - interval 14 day
+        ),
+        uses as (
+            select [{used}] as used, bool_or(events.event_name = 'plan_purchased') as bought
+            from trials inner join marts.fct_events as events using (person_id)
+            group by trials.person_id
+        )
+        select used, count(*), count_if(bought) from uses group by used order by used
+        """,
+    )
+    text = table(
+        ("used in the first five days", "trials", "bought", "share", "the truth"),
+        [
+            (
+                " + ".join(found) or "none of them",
+                trials,
+                bought,
+                percent(bought, trials),
+                percent(purchase_probability(found), 1),
+            )
+            for used_features, trials, bought in rows
+            for found in [
+                [name for name, was_used in zip(FEATURES, used_features, strict=True) if was_used]
+            ]
+        ],
+    )
+    text += (
+        "\n\n  The truth is known because these people are synthetic (demo/law.py): saving a query"
+        "\n  sells nothing by itself. The difference to the share is chance, large in small groups."
+    )
+    return "What do buyers do that others do not?", text
+
+
+def oddities(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """What real data brings, and the warehouse has sorted out."""
+    row = _rows(
+        connection,
+        """
+        select
+            (select cast(sum(duplicates) as bigint) from marts.ledger),
+            (select cast(sum(refused) as bigint) from marts.ledger),
+            count_if(time_quality = 'corrected'),
+            count_if(user_id is null and person_id <> anonymous_id),
+            (
+                select count(*) from (
+                    select anonymous_id from marts.fct_events
+                    where user_id is not null and anonymous_id is not null
+                    group by anonymous_id having count(distinct person_id) > 1
+                )
+            ),
+            (
+                select count(*) from marts.dim_persons
+                where json_array_length(cast(user_ids as json)) > 1
+            ),
+            count_if(is_bot)
+        from marts.fct_events
+        """,
+    )[0]
+    labels = (
+        "deliveries of an event that was there already: counted once",
+        "events refused as unreadable: kept in quarantine, with the reason",
+        "events told by a clock that is hours fast: put where they belong",
+        "events without a name that belong to somebody who signed in on the device",
+        "devices with more than one person: told apart",
+        "people with two accounts, joined by an alias: one person",
+        "page views of known bots: kept, and in nobody's figures",
+    )
+    return "What came in crooked?", table(("what", "number"), zip(labels, row, strict=True))
+
+
+def ledger(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """Whether everything that was received has its place."""
+    rows = _rows(
+        connection,
+        """
+        select
+            coalesce(source_id, 'all'), cast(sum(received) as bigint),
+            cast(sum(refused) as bigint), cast(sum(loaded) as bigint),
+            cast(sum(duplicates) as bigint), cast(sum(counted) as bigint),
+            cast(sum(unexplained) as bigint)
+        from marts.ledger group by rollup (source_id) order by source_id nulls last
+        """,
+    )
+    text = table(
+        ("source", "received", "refused", "loaded", "duplicates", "counted", "unexplained"), rows
+    )
+    _, received, refused, loaded, duplicates, counted, unexplained = rows[-1]
+    text += (
+        f"\n\n  {received:,} received = {refused:,} refused + {loaded:,} loaded;"
+        f" {loaded:,} loaded = {duplicates:,} duplicates + {counted:,} counted."
+        f"\n  {unexplained:,} unexplained."
+    )
+    others = sorted({str(row[0]) for row in rows[:-1]} - set(SOURCES))
+    if others:
+        text += f"\n  This home also holds {', '.join(others)}: all figures above include them."
+    return "Is anything missing?", text
+
+
+def _day(day: date, is_complete: bool) -> str:
+    return f"{day:%a %d %b}{'' if is_complete else ' so far'}"
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any] | None = None
+) -> list[tuple[Any, ...]]:
+    return connection.execute(sql, parameters or []).fetchall()
