@@ -239,11 +239,17 @@ footfall.track("u1", "parent_after")
         script = (
             CONFIGURE
             + """
+import stat
+def is_open(name):
+    try: return os.fstat(int(name))
+    except OSError: return False  # the descriptor that listed the others
 footfall.track("u1", "warm"); footfall.flush()
 footfall.track("u1", "parent")
 threading.Thread(target=footfall.flush, daemon=True).start()
 sys.stdin.readline()
 if os.fork() == 0:
+    open_files = [os.stat(f"/dev/fd/{name}") for name in os.listdir("/dev/fd") if is_open(name)]
+    assert not any(stat.S_ISSOCK(file.st_mode) for file in open_files), "a parent's socket"
     footfall.track("u1", "child")
     footfall.shutdown(30.0)
     os._exit(0 if footfall.stats().sent == 1 else 1)

@@ -18,6 +18,11 @@ def queue_of(*bodies: bytes, max_events: int = 1000, max_bytes: int = 10**9) -> 
     return queue
 
 
+def waits_on(condition: threading.Condition) -> bool:
+    """Whether a thread is waiting, that is, has looked and found nothing to do yet."""
+    return bool(condition._waiters)  # type: ignore[attr-defined]
+
+
 def take(queue: EventQueue, max_events: int = 100, linger: float = 0.0) -> Batch:
     batch = queue.take(max_events=max_events, linger=linger, idle=0.0)
     assert batch is not None
@@ -123,7 +128,9 @@ def test_flush_waits_for_what_was_put_before_it_and_for_nothing_later() -> None:
         eventually(lambda: queue._flushes)
         queue.put(b"2")
         newer = take(queue)
+        eventually(lambda: waits_on(queue._settled))
         queue.settle(newer, sent=1)
+        eventually(lambda: waits_on(queue._settled))
         assert results == []
         queue.put(b"3")
         queue.settle(old, sent=1)
@@ -140,6 +147,27 @@ def test_a_batch_that_is_put_back_is_the_next_again() -> None:
     queue = queue_of(b"1", b"2", b"3")
     queue.put_back(take(queue, 2))
     assert take(queue, 3).bodies == [b"1", b"2", b"3"]
+
+
+def test_what_was_put_back_takes_up_room_again() -> None:
+    queue = queue_of(b"one", b"two", max_bytes=6)
+    queue.put_back(take(queue))
+    assert queue.put(b"three") == "queue_full"
+
+
+def test_a_flush_by_the_thread_that_holds_the_lock_lets_the_others_work() -> None:
+    # That is where a signal handler may find itself.
+    queue = queue_of(b"1")
+    results: list[bool] = []
+
+    def interrupted() -> None:
+        with queue._lock:
+            results.append(queue.flush(PATIENCE_SECONDS))
+
+    with in_thread(interrupted):
+        eventually(lambda: queue._flushes)
+        queue.settle(take(queue), sent=1)
+    assert results == [True]
 
 
 def test_splitting_loses_nothing() -> None:
@@ -202,7 +230,7 @@ class TestPause:
         queue = queue_of()
         results: list[bool] = []
         with in_thread(lambda: results.append(queue.pause(1000, firm=False, patient=False))):
-            eventually(lambda: queue._due._waiters)  # type: ignore[attr-defined]
+            eventually(lambda: waits_on(queue._due))
             queue.close(500.0)
         assert results == [True]
 
@@ -210,9 +238,9 @@ class TestPause:
         queue = queue_of(b"1")
         results: list[bool] = []
         with in_thread(lambda: results.append(queue.pause(1000, firm=True, patient=True))):
-            eventually(lambda: queue._due._waiters)  # type: ignore[attr-defined]
+            eventually(lambda: waits_on(queue._due))
             queue.flush(0.0)
-            eventually(lambda: queue._due._waiters)  # type: ignore[attr-defined]
+            eventually(lambda: waits_on(queue._due))
             assert results == []
             queue.close(1.0)
         assert results == [False]

@@ -30,6 +30,7 @@ def test_clients_that_the_product_makes_are_captured(captured_events):
     footfall.track("u1", "click")
     with footfall.Client("k", "HOST") as client:
         client.track("u1", "click")
+        client.track(None, "the client would report this one as dropped")
     assert len(captured_events.named("click")) == 2
 
 

@@ -106,6 +106,13 @@ def test_a_silent_endpoint_is_an_error_after_the_timeout(
         transport.post(BODY, timeout=0.05)
 
 
+def test_a_kept_connection_has_the_timeout_of_the_attempt(transport: Transport) -> None:
+    for seconds in (4.0, 3.0):
+        transport.post(BODY, timeout=seconds)
+        assert transport._connection is not None
+        assert transport._connection.sock.gettimeout() == seconds
+
+
 def test_an_address_without_a_listener_is_an_error(free_port: int) -> None:
     transport = Transport(
         host=f"http://127.0.0.1:{free_port}", write_key="k", timeout=5.0, gzip=True
