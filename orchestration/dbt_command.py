@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from ingestion.settings import PREFIX, Settings
+
+#: The dbt of this virtual environment, whatever the PATH says.
+DBT = str(Path(sys.executable).with_name("dbt"))
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:

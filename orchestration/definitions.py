@@ -11,7 +11,7 @@ from dagster_dlt import DagsterDltResource
 from ingestion.settings import get_settings
 from orchestration.assets import landing_segments, model_assets, published_footfall, raw_assets
 from orchestration.checks import CHECKS
-from orchestration.dbt_command import dbt_environment
+from orchestration.dbt_command import DBT, dbt_environment
 
 settings = get_settings()
 # dbt reads its own variables; the child processes that Dagster starts for it inherit them.
@@ -42,6 +42,7 @@ defs = dg.Definitions(
         "dbt": DbtCliResource(
             project_dir=str(settings.dbt_project),
             profiles_dir=str(settings.dbt_project),
+            dbt_executable=DBT,
         ),
     },
 )

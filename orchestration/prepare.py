@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from ingestion.settings import Settings
-from orchestration.dbt_command import dbt_environment
+from orchestration.dbt_command import DBT, dbt_environment
 
 INSTANCE = Path(__file__).with_name("dagster.yaml")
 
@@ -43,7 +42,7 @@ def prepare(settings: Settings) -> None:
         return
     environment = {**dbt_environment(settings), "DBT_TARGET_PATH": str(manifest.parent)}
     done = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "parse"],
+        [DBT, "parse"],
         env={**os.environ, **environment},
         cwd=settings.dbt_project,
         text=True,

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +25,7 @@ from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
 from ingestion.warehouse import writer_lock
-from orchestration.dbt_command import dbt_environment
+from orchestration.dbt_command import DBT, dbt_environment
 from tests.oracle.events import Load
 
 Row = dict[str, Any]
@@ -63,7 +62,7 @@ def project_copy(settings: Settings, folder: Path, funnels: Iterable[Mapping[str
 def run_dbt(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """dbt itself, as the nightly job calls it; raises with its output when it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", *arguments],
+        [DBT, *arguments],
         env={**os.environ, **dbt_environment(settings)},
         cwd=settings.dbt_project,
         text=True,

@@ -1,0 +1,1 @@
+"""What the README's figures come from; ratios of one run on one machine."""
