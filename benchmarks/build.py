@@ -1,7 +1,8 @@
 """A full build of all models, and a night that adds 1 %: time and peak memory of each.
 
 The events are made up: of 50,000 persons most have few and some many (the busiest one in 200 of
-all, the median one about 14 of a million), two months of days, visits of a few events. The figures are ratios, because the machine is whatever it is.
+all, the median one about 14 of a million), two months of days, visits of a few events. The
+figures are ratios, because the machine is whatever it is.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ from ingestion.settings import Settings, get_settings
 
 #: A delivery that took longer was late; before that it is what networks do.
 LATE: Final = timedelta(hours=24)
+#: Below the words of a numbered step.
+MARGIN: Final = " " * 14
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -119,20 +121,20 @@ def _introduce(settings: Settings, story: Story, is_known: bool) -> None:
     )
     if is_known:
         print(
-            "  This home has heard the story before. It is sent again in full, and goes on to now:\n"
-            "  what was there already is a duplicate, and no answer may count it twice.\n"
+            "  This home holds the story already. It is sent again in full and goes on to now:\n"
+            "  what was there before is a duplicate, and no answer may count it twice.\n"
         )
 
 
 def _live(story: Story, now: datetime) -> list[Fact]:
-    progress = Progress("1  Live    ")
+    progress = Progress("1  Live   ")
     facts = live(story, now)
     repeated = sum(count - 1 for count in Counter(fact.event_id for fact in facts).values())
     late = sum(fact.delivered_at - fact.occurred_at > LATE for fact in facts)
     fast = sum(fact.clock_error > timedelta(0) for fact in facts)
     progress.end(f"{len(facts):,} deliveries of {len(facts) - repeated:,} events")
     print(
-        f"              of them {repeated:,} are repeated, {late:,} come days late, "
+        f"{MARGIN}of them {repeated:,} are repeated, {late:,} come days late, "
         f"{fast:,} have a clock {CLOCK_ERROR.seconds / 3600:.1f} hours fast"
     )
     return facts
@@ -144,20 +146,20 @@ def _deliver(
     keys = {source: secrets.token_urlsafe(16) for source in SOURCES}
     endpoint = Endpoint(port or free_port(), keys)
     with collector(settings, endpoint.port, keys, folder / "collector.log") as process:
-        print(f"              collector listens on {endpoint.url}, process {process.pid}")
-        progress = Progress("2  Deliver ")
+        print(f"{MARGIN}the collector listens on {endpoint.url}, process {process.pid}")
+        progress = Progress("2  Deliver")
         with contextlib.closing(Courier(endpoint)) as courier:
             for number, week in enumerate(by_week(facts, story.starts_at), 1):
                 progress.show(f"week {number}", courier.accepted, len(facts))
                 courier.deliver(week)
             courier.deliver_slips(WEB, slips(story))
         progress.end(f"{courier.accepted:,} acknowledged, {courier.refused} broken ones refused")
-        progress = Progress("3  Seal    ")
+        progress = Progress("3  Seal   ")
     progress.end("the collector has put everything in the landing and ended")
 
 
 def _build(settings: Settings, folder: Path) -> None:
-    progress = Progress("4  Build   ")
+    progress = Progress("4  Build  ")
     progress.show("the nightly job starts: load, build, test, publish")
     totals = [0]
 

@@ -52,7 +52,7 @@ def daily_actives(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
         f"\n  {dormant:,} of the day before stayed away. In 7 days {weekly:,} different people, in"
         f" 30 days {monthly:,}."
     )
-    return f"How many people used it on {day:%A, %d %B %Y}?", text
+    return f"How many people used it yesterday, {day:%A %d %B %Y}?", text
 
 
 def sessions(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
@@ -76,10 +76,10 @@ def sessions(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
         "select split_reason, count(*) from marts.fct_sessions group by all order by 2 desc",
     )
     words = {
-        "first": "a first visit",
-        "timeout": "30 minutes of silence",
-        "user_change": "another person at the same device",
-        "max_duration": "24 hours",
+        "first": "on a first visit",
+        "timeout": "after 30 minutes of silence",
+        "user_change": "when another person took over",
+        "max_duration": "after 24 hours",
     }
     text = table(
         ("source", "sessions", "people", "median length", "events each", "only one event"),
@@ -88,8 +88,11 @@ def sessions(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
             for source, count, people, median, events, bounces in rows
         ],
     )
-    began = ", ".join(f"{words.get(reason, reason)} {count:,}" for reason, count in reasons)
-    return "How long are their visits? (last seven full days)", f"{text}\n\n  Began after: {began}."
+    began = ", ".join(f"{count:,} {words[reason]}" for reason, count in reasons)
+    return (
+        "How long are their visits? (last seven full days)",
+        f"{text}\n\n  In all weeks began: {began}.",
+    )
 
 
 def trial_funnel(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:

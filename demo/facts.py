@@ -18,6 +18,11 @@ PHONE: Final = "demo_phone"
 SOURCES: Final = (WEB, PHONE)
 
 
+#: Which telling: to be raised with every change to what people do, for a home that holds an
+#: earlier one would hold the same people doing other things at other times.
+EDITION: Final = 1
+
+
 @dataclass(frozen=True)
 class Story:
     """Which first weeks: the same values give the same people doing the same things."""
@@ -26,6 +31,7 @@ class Story:
     persons: int
     weeks: int
     starts_on: date
+    edition: int = EDITION
 
     @property
     def starts_at(self) -> datetime:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from demo.facts import Story
+from demo.facts import EDITION, Story
 
 DEFAULT_SEED: Final = 1
 #: With the default weeks some 45,000 events: enough for rates to settle, quick enough to wait for.
@@ -58,6 +58,7 @@ def story_of(folder: Path, wishes: Wishes, now: datetime) -> tuple[Story, bool]:
         "persons": story.persons,
         "weeks": story.weeks,
         "starts_on": story.starts_on.isoformat(),
+        "edition": story.edition,
     }
     fresh.write_text(json.dumps(told) + "\n", encoding="utf-8")
     fresh.replace(path)
@@ -66,6 +67,8 @@ def story_of(folder: Path, wishes: Wishes, now: datetime) -> tuple[Story, bool]:
 
 def _check(story: Story, wishes: Wishes, now: datetime, folder: Path) -> None:
     advice = f"Name another home to start a new one: FOOTFALL_HOME={folder.parent}-2 make demo"
+    if story.edition != EDITION:
+        raise OtherStory(f"{folder.parent} holds a demo of another version of Footfall. {advice}")
     for name in ("seed", "persons", "weeks"):
         wish, told = getattr(wishes, name), getattr(story, name)
         if wish is not None and wish != told:
