@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from footfall import lifecycle
+from footfall.batch import Batch
 from footfall.calls import Calls, track_fields
 from footfall.counts import Stats
 from footfall.delivery import Delivery
 from footfall.message import Composer, Unsendable
 from footfall.overflow import run_overflow
-from footfall.queue import Batch, EventQueue
+from footfall.queue import EventQueue
 from footfall.settings import DEFAULT_HOST, Settings
 from footfall.spool import Spool
 from footfall.transport import Transport
@@ -47,16 +49,18 @@ class Client(Calls):
     def __init__(
         self, write_key: str, host: str = DEFAULT_HOST, **options: Unpack[Options]
     ) -> None:
-        if not isinstance(write_key, str) or not write_key.strip():
+        self._settings = Settings(**options)
+        if self._settings.enabled and (not isinstance(write_key, str) or not write_key.strip()):
             raise ValueError("write_key is blank")
         self._write_key = write_key
         self._host = host
-        self._settings = Settings(**options)
         self._logged: set[str] = set()
         self._closed = False
         self._start_anew()
+        if not self._settings.enabled:
+            return
         lifecycle.join(self, on_sigterm=self._settings.flush_on_sigterm)
-        if self._spool is not None and self._settings.enabled and self._spool.has_chunks():
+        if self._spool is not None and self._spool.has_chunks():
             self._started()
 
     def _start_anew(self) -> None:
@@ -199,17 +203,20 @@ class Client(Calls):
             sender = threading.Thread(target=self._delivery.run, name="footfall", daemon=True)
             try:
                 sender.start()
-                if self._spool is not None:
-                    threading.Thread(
-                        target=run_overflow,
-                        args=(self._queue, self._spool),
-                        name="footfall-overflow",
-                        daemon=True,
-                    ).start()
             except RuntimeError:
                 # Out of threads, or the interpreter is ending: shutdown sends by itself.
                 return False
             self._sender = sender
+            if self._spool is not None:
+                overflow = threading.Thread(
+                    target=run_overflow,
+                    args=(self._queue, self._spool),
+                    name="footfall-overflow",
+                    daemon=True,
+                )
+                # Without it a full queue drops events, as it does without a spool.
+                with suppress(RuntimeError):
+                    overflow.start()
             return True
 
     def _put_away(self, batch: Batch) -> None:

@@ -10,8 +10,9 @@ from datetime import datetime, timezone
 from typing import Final
 
 from footfall.answer import MAX_FAULTS, Again, Delivered, Rejected, Verdict, judge, pause_seconds
+from footfall.batch import Batch, OutOfTime
 from footfall.counts import Stats
-from footfall.queue import MAX_BATCH_BYTES, Batch, EventQueue, OutOfTime
+from footfall.queue import MAX_BATCH_BYTES, EventQueue
 from footfall.spool import Spool
 from footfall.timestamp import iso
 from footfall.transport import Transport

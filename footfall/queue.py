@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+from footfall.batch import Batch, Event, OutOfTime
 from footfall.counts import Counts, Stats
 
 #: 500 KiB: the endpoint's limit for one batch; 1 KiB of it is left to the envelope.
@@ -19,29 +20,6 @@ MAX_BATCH_BYTES: Final = 500 * 1024 - 1024
 
 #: Longest wait of one attempt to get a lock back; a wait has to end so that signals are seen.
 _FOREVER: Final = 3600.0
-
-Event = tuple[int, bytes]
-"""An event's ticket, which rises with every event of the queue, and its JSON."""
-
-
-class OutOfTime(Exception):
-    """The queue is closing, and whatever would come next would come too late."""
-
-
-class Batch:
-    """Events that left the queue together and have yet to be settled."""
-
-    __slots__ = ("events", "on_disk")
-
-    def __init__(self, events: list[Event], *, on_disk: bool = False) -> None:
-        self.events = events
-        #: They also lie in the spool: giving the batch up leaves them there.
-        self.on_disk = on_disk
-
-    @property
-    def bodies(self) -> list[bytes]:
-        """The events' JSON, in order."""
-        return [body for _, body in self.events]
 
 
 class EventQueue:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,6 +206,12 @@ def test_a_disabled_client_does_nothing(endpoint: Endpoint, make_client: ClientM
     assert endpoint.requests == []
 
 
+def test_a_disabled_client_needs_no_key_and_leaves_the_process_alone() -> None:
+    previous = signal.getsignal(signal.SIGTERM)
+    footfall.Client("", enabled=False)
+    assert signal.getsignal(signal.SIGTERM) is previous
+
+
 def test_a_full_queue_drops_and_does_not_block(
     endpoint: Endpoint, make_client: ClientMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -393,6 +401,28 @@ def test_where_no_thread_can_start_shutdown_sends_by_itself(
     assert [event["event"] for event in endpoint.stored][:2] == ["click", "click"]
     stats = client.stats()
     assert (stats.dropped, stats.pending) == ({"queue_full": 1}, 0)
+
+
+def test_where_only_one_thread_can_start_it_is_the_sender_and_the_only_one(
+    endpoint: Endpoint, make_client: ClientMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[str] = []
+    original = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        if self.name == "footfall-overflow":
+            raise RuntimeError("can't start new thread")
+        if self.name == "footfall":
+            started.append(self.name)
+        original(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    client = make_client(spool_dir=tmp_path)
+    client.track("u1", "click")
+    client.track("u1", "click")
+    assert client.flush()
+    assert started == ["footfall"]
+    assert client.stats() == footfall.Stats(2, 2, 0, {}, 0, 0)
 
 
 def test_many_threads_lose_nothing(endpoint: Endpoint, make_client: ClientMaker) -> None:

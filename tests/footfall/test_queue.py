@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from footfall.batch import Batch
 from footfall.counts import Stats
-from footfall.queue import MAX_BATCH_BYTES, Batch, EventQueue
+from footfall.queue import MAX_BATCH_BYTES, EventQueue
 from tests.footfall.endpoint import PATIENCE_SECONDS, eventually
 
 
