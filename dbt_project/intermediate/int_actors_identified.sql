@@ -62,7 +62,8 @@ actors as (
     select
         actors_gathered.*,
         row_number() over (
-            partition by actors_gathered.source_id, actors_gathered.visitor_id, actors_gathered.is_session
+            partition by
+                actors_gathered.source_id, actors_gathered.visitor_id, actors_gathered.is_session
             order by actors_gathered.started_at, actors_gathered.first_event_id
         ) as session_number
 
@@ -90,7 +91,9 @@ sightings_numbered as (
         user_id,
         occurred_at,
         event_id,
-        row_number() over (partition by device_id order by occurred_at, event_id, user_id) as sighting_number
+        row_number() over (
+            partition by device_id order by occurred_at, event_id, user_id
+        ) as sighting_number
 
     from sightings
 
@@ -139,19 +142,19 @@ actors_resolved as (
 
     select
         sightings_counted.actor_id,
-        coalesce(following.user_id, preceding.user_id) as user_id
+        coalesce(next_sightings.user_id, last_sightings.user_id) as user_id
 
     from sightings_counted
 
-    left join sightings_numbered as following
+    left join sightings_numbered as next_sightings
         on
-            sightings_counted.device_id = following.device_id
-            and sightings_counted.sightings_before + 1 = following.sighting_number
+            sightings_counted.device_id = next_sightings.device_id
+            and sightings_counted.sightings_before + 1 = next_sightings.sighting_number
 
-    left join sightings_numbered as preceding
+    left join sightings_numbered as last_sightings
         on
-            sightings_counted.device_id = preceding.device_id
-            and sightings_counted.sightings_before = preceding.sighting_number
+            sightings_counted.device_id = last_sightings.device_id
+            and sightings_counted.sightings_before = last_sightings.sighting_number
 
     where sightings_counted.actor_id is not null
 

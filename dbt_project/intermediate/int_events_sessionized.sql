@@ -61,7 +61,8 @@ stretches_cut as (
 
     select
         *,
-        coalesce(occurred_at - previous_occurred_at > interval '30' minute, true) as is_stretch_start,
+        coalesce(occurred_at - previous_occurred_at > interval '30' minute, true)
+            as is_stretch_start,
         max(
             case
                 when coalesce(occurred_at - previous_occurred_at > interval '30' minute, true)
@@ -106,6 +107,18 @@ pieces_measured as (
 
 ),
 
+pieces_timed as (
+
+    select
+        *,
+        {{ microseconds_between('piece_started_at', 'occurred_at') }} as piece_microseconds,
+        {{ microseconds_between('piece_started_at', 'previous_occurred_at') }}
+            as previous_piece_microseconds
+
+    from pieces_measured
+
+),
+
 sessions_cut as (
 
     select
@@ -114,12 +127,12 @@ sessions_cut as (
             when is_stretch_start then 'timeout'
             when is_user_change then 'user_change'
             when
-                floor({{ microseconds_between('piece_started_at', 'occurred_at') }} / 86400000000.0)
-                > floor({{ microseconds_between('piece_started_at', 'previous_occurred_at') }} / 86400000000.0)
+                floor(piece_microseconds / 86400000000.0)
+                > floor(previous_piece_microseconds / 86400000000.0)
                 then 'max_duration'
         end as cut_reason
 
-    from pieces_measured
+    from pieces_timed
 
 ),
 

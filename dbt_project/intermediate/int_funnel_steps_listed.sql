@@ -26,9 +26,12 @@ steps_listed as (
         steps.step_number,
         steps.step_name,
         trim(split_part(steps.event_name, '|', alternatives.alternative_number)) as event_name,
-        case when steps.property_value <> '' then nullif(steps.property_name, '') end as property_name,
-        case when steps.property_name <> '' then nullif(steps.property_value, '') end as property_value,
-        cast(max(steps.window_hours) over (partition by steps.funnel_name) as double) as window_hours,
+        case when steps.property_value <> '' then nullif(steps.property_name, '') end
+            as property_name,
+        case when steps.property_name <> '' then nullif(steps.property_value, '') end
+            as property_value,
+        cast(max(steps.window_hours) over (partition by steps.funnel_name) as double)
+            as window_hours,
         max(steps.step_number) over (partition by steps.funnel_name) as last_step_number
 
     from steps

@@ -9,15 +9,15 @@
 
 -- depends_on: {{ ref('int_persons_touched') }}
 
-with recursive matched as (
+with recursive events_matched as (
 
-    select matched.*
+    select events_matched.*
 
-    from {{ ref('int_funnel_events_matched') }} as matched
+    from {{ ref('int_funnel_events_matched') }} as events_matched
 
     {% if is_incremental() %}
         inner join {{ ref('int_persons_touched') }} as touched
-            on matched.person_id = touched.person_id
+            on events_matched.person_id = touched.person_id
     {% endif %}
 
 ),
@@ -42,7 +42,7 @@ events_ordered as (
             order by occurred_at, min(step_number), max(step_number), event_id
         ) as position
 
-    from matched
+    from events_matched
 
     group by funnel_name, person_id, event_id, occurred_at
 
@@ -51,19 +51,19 @@ events_ordered as (
 steps_placed as (
 
     select
-        matched.funnel_name,
-        matched.person_id,
-        matched.step_number,
-        matched.occurred_at,
+        events_matched.funnel_name,
+        events_matched.person_id,
+        events_matched.step_number,
+        events_matched.occurred_at,
         events_ordered.position
 
-    from matched
+    from events_matched
 
     inner join events_ordered
         on
-            matched.funnel_name = events_ordered.funnel_name
-            and matched.person_id = events_ordered.person_id
-            and matched.event_id = events_ordered.event_id
+            events_matched.funnel_name = events_ordered.funnel_name
+            and events_matched.person_id = events_ordered.person_id
+            and events_matched.event_id = events_ordered.event_id
 
 ),
 
@@ -134,7 +134,16 @@ links as (
 
 -- From every entry to the earliest next step, and so on while the window lasts. The earliest
 -- is never the wrong choice: whatever follows a later one follows it too.
-attempts (funnel_name, person_id, entry_position, entered_at, closes_at, step_number, position, reached_at) as (
+attempts (
+    funnel_name,
+    person_id,
+    entry_position,
+    entered_at,
+    closes_at,
+    step_number,
+    position,
+    reached_at
+) as (
 
     select
         steps_placed.funnel_name,
@@ -202,7 +211,7 @@ attempts_ranked as (
         *,
         row_number() over (
             partition by funnel_name, person_id, entry_date
-            order by deepest_step desc, deepest_step_at - entered_at, entry_position
+            order by deepest_step desc, deepest_step_at - entered_at asc, entry_position asc
         ) as attempt_rank
 
     from attempts_measured

@@ -29,7 +29,7 @@ with events as (
         events.utm_source,
         events.utm_medium,
         events.utm_campaign,
-        events.utm_source is not null or events.utm_medium is not null or events.utm_campaign is not null
+        coalesce(events.utm_source, events.utm_medium, events.utm_campaign) is not null
             as has_campaign,
         events.is_bot
 

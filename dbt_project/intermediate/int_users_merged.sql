@@ -18,13 +18,31 @@ aliases as (
 
 edges as (
 
-    select previous_id as from_id, user_id as to_id from aliases
+    select
+        previous_id as from_id,
+        user_id as to_id
+    from aliases
+
     union
-    select user_id as from_id, previous_id as to_id from aliases
+
+    select
+        user_id as from_id,
+        previous_id as to_id
+    from aliases
+
     union
-    select user_id as from_id, user_id as to_id from aliases
+
+    select
+        user_id as from_id,
+        user_id as to_id
+    from aliases
+
     union
-    select previous_id as from_id, previous_id as to_id from aliases
+
+    select
+        previous_id as from_id,
+        previous_id as to_id
+    from aliases
 
 ),
 

@@ -53,7 +53,10 @@ visitors_touched as (
         group by
             visitors_arrived.source_id, visitors_arrived.visitor_id, visitors_arrived.earliest_at
     {% else %}
-        select source_id, visitor_id, earliest_at as rebuild_from
+        select
+            source_id,
+            visitor_id,
+            earliest_at as rebuild_from
         from visitors_arrived
     {% endif %}
 

@@ -62,8 +62,10 @@ properties_typed as (
         event_name,
         source_id,
         property_name,
-        {{ json_array_of_distinct("case when property_type <> 'null' then property_type end") }} as property_types,
-        cast(sum(case when property_type <> 'null' then event_count else 0 end) as bigint) as filled_count
+        {{ json_array_of_distinct("case when property_type <> 'null' then property_type end") }}
+            as property_types,
+        cast(sum(case when property_type <> 'null' then event_count else 0 end) as bigint)
+            as filled_count
 
     from counts
 
@@ -80,7 +82,9 @@ properties_described as (
         properties_typed.source_id,
         properties_typed.property_name,
         '{"fill_rate": '
-        || cast(round(properties_typed.filled_count * 1.0 / events_measured.event_count, 4) as varchar)
+        || cast(
+            round(properties_typed.filled_count * 1.0 / events_measured.event_count, 4) as varchar
+        )
         || ', "types": ' || properties_typed.property_types || '}' as description
 
     from properties_typed

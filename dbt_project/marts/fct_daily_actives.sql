@@ -26,7 +26,12 @@ person_dates as (
         lag(activity_date) over person as previous_date,
         lead(activity_date) over person as next_date
 
-    from (select distinct person_id, activity_date from person_days) as distinct_dates
+    from (
+        select distinct
+            person_id,
+            activity_date
+        from person_days
+    ) as distinct_dates
 
     window person as (partition by person_id order by activity_date)
 
@@ -105,7 +110,8 @@ persons_counted as (
         activity_date,
         count(*) as daily_actives,
         sum(case when previous_date is null then 1 else 0 end) as new_persons,
-        sum(case when previous_date = {{ days_after('activity_date', -1) }} then 1 else 0 end) as returning_persons
+        sum(case when previous_date = {{ days_after('activity_date', -1) }} then 1 else 0 end)
+            as returning_persons
 
     from person_dates
 
@@ -153,7 +159,8 @@ days_described as (
         coalesce(events_counted.sessions, 0) as sessions,
         coalesce(events_counted.events, 0) as events,
         coalesce(bot_days.bot_actives, 0) as bot_actives,
-        coalesce({{ reporting_date('edge.data_through') }} > days.activity_date, false) as is_complete
+        coalesce({{ reporting_date('edge.data_through') }} > days.activity_date, false)
+            as is_complete
 
     from days
 

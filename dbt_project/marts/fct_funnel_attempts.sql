@@ -56,7 +56,9 @@ attempts_judged as (
         end as state,
         case
             when attempts_measured.deepest_step = funnels.last_step_number
-                then {{ seconds_between('attempts_measured.entered_at', 'attempts_measured.deepest_step_at') }}
+                then {{ seconds_between(
+                    'attempts_measured.entered_at', 'attempts_measured.deepest_step_at'
+                ) }}
         end as seconds_to_convert
 
     from attempts_measured

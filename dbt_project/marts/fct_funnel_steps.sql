@@ -42,7 +42,9 @@ steps_timed as (
         steps_reached.entry_date,
         steps_reached.step_number,
         attempts.state,
-        {{ seconds_between('lag(steps_reached.reached_at) over attempt', 'steps_reached.reached_at') }}
+        {{ seconds_between(
+            'lag(steps_reached.reached_at) over attempt', 'steps_reached.reached_at'
+        ) }}
             as seconds_from_previous_step
 
     from steps_reached

@@ -39,7 +39,8 @@ sessions_attributed as (
         sessions.user_id,
         actors.person_id,
         actors.session_number,
-        case when actors.session_number = 1 then 'first' else sessions.cut_reason end as split_reason,
+        case when actors.session_number = 1 then 'first' else sessions.cut_reason end
+            as split_reason,
         sessions.started_at,
         sessions.ended_at,
         {{ reporting_date('sessions.started_at') }} as session_date,

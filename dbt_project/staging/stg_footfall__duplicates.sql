@@ -46,8 +46,9 @@ duplicates_found as (
         or coalesce(deliveries.anonymous_id, '') <> coalesce(events.anonymous_id, '')
         or coalesce(deliveries.group_id, '') <> coalesce(events.group_id, '')
         or coalesce(deliveries.previous_id, '') <> coalesce(events.previous_id, '')
-        or {{ utc('deliveries.original_timestamp') }} is distinct from events.original_timestamp
-        or coalesce(cast(deliveries.properties as varchar), '{}') <> coalesce(events.properties, '{}')
+        or ({{ utc('deliveries.original_timestamp') }} is distinct from events.original_timestamp)
+        or coalesce(cast(deliveries.properties as varchar), '{}')
+        <> coalesce(events.properties, '{}')
         or coalesce(cast(deliveries.traits as varchar), '{}') <> coalesce(events.traits, '{}')
             as is_id_collision,
         deliveries._file,

@@ -7,6 +7,13 @@
     )
 }}
 
+{#- Only browsers report their user agent in the context; a server's HTTP library is not a bot.
+    CUBOT is a make of telephone. -#}
+{%- set bots = [
+    '(^|[^u])bot', '[^c]ubot', 'crawl', 'spider', 'slurp', 'headlesschrome', 'lighthouse',
+    'facebookexternalhit', 'pingdom', 'bingpreview',
+] | join('|') %}
+
 -- depends_on: {{ ref('stg_footfall__loads') }}
 -- depends_on: {{ ref('stg_footfall__loads_pending') }}
 
@@ -102,33 +109,52 @@ events_typed as (
 
 ),
 
+clocks_measured as (
+
+    select
+        *,
+        {{ microseconds_between('sent_at', 'received_at') }} as clock_skew_microseconds
+
+    from events_typed
+
+),
+
 -- Up to 2 seconds of difference is the network's delay, not the clock's error: correcting for
 -- it would only move a good clock. Beyond that the client's clock is wrong by a constant, and
 -- the distance between its own two readings is still right. Nothing happens after it arrived.
+clocks_compared as (
+
+    select
+        *,
+        coalesce(clock_skew_microseconds between -2000000 and 2000000, true) as has_good_clock
+
+    from clocks_measured
+
+),
+
 clocks_corrected as (
 
     select
         *,
         case
             when original_timestamp is null then received_at
-            when sent_at is null or {{ microseconds_between('sent_at', 'received_at') }} between -2000000 and 2000000
-                then least(original_timestamp, received_at)
+            when has_good_clock then least(original_timestamp, received_at)
             when sent_at < original_timestamp then received_at
             else received_at - (sent_at - original_timestamp)
         end as occurred_at,
         case
             when original_timestamp is null then 'received'
-            when sent_at is null or {{ microseconds_between('sent_at', 'received_at') }} between -2000000 and 2000000
+            when has_good_clock
                 then case when original_timestamp <= received_at then 'trusted' else 'clamped' end
             when sent_at < original_timestamp then 'clamped'
             else 'corrected'
         end as time_quality,
-        cast(trunc({{ microseconds_between('sent_at', 'received_at') }} / 1000.0) as bigint) as clock_skew_ms,
+        cast(trunc(clock_skew_microseconds / 1000.0) as bigint) as clock_skew_ms,
         coalesce(context_path, {{ json_text('page_properties', 'path') }}) as page_path,
         coalesce(context_url, {{ json_text('page_properties', 'url') }}) as page_url,
         coalesce(context_referrer, {{ json_text('page_properties', 'referrer') }}) as referrer
 
-    from events_typed
+    from clocks_compared
 
 ),
 
@@ -155,17 +181,15 @@ events_described as (
         page_path,
         page_url,
         nullif(referrer, '') as referrer,
-        {% for name, source in [('source', 'source'), ('medium', 'medium'), ('campaign', 'name')] -%}
-        coalesce(
-            campaign_{{ source }},
-            nullif(url_decode(regexp_extract(page_url, '[?&]utm_{{ name }}=([^&#]*)', 1)), '')
-        ) as utm_{{ name }},
-        {% endfor -%}
+        {% for name, field in [('source', 'source'), ('medium', 'medium'), ('campaign', 'name')] %}
+            coalesce(
+                campaign_{{ field }},
+                nullif(url_decode(regexp_extract(page_url, '[?&]utm_{{ name }}=([^&#]*)', 1)), '')
+            ) as utm_{{ name }},
+        {% endfor %}
         user_agent,
-        -- Only browsers report their user agent in the context; a server's HTTP library is
-        -- not a bot. CUBOT is a make of telephone.
         coalesce(
-            {{ matches('lower(user_agent)', '(^|[^u])bot|[^c]ubot|crawl|spider|slurp|headlesschrome|lighthouse|facebookexternalhit|pingdom|bingpreview') }},
+            {{ matches('lower(user_agent)', bots) }},
             false
         ) as is_bot,
         properties,

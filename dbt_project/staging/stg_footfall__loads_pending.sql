@@ -13,7 +13,7 @@ builds as (
     from {{ builds_relation() }}
     where
         definition = '{{ definition() }}'
-        {% if flags.FULL_REFRESH %}and 1 = 0{% endif %}
+        and {{ 'false' if flags.FULL_REFRESH else 'true' }}
 
 ),
 

@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_sessions'}}}) }}
 
--- Flags: a session with more or fewer events than it says, or with another person's; stray activity.
+-- Flags: a session with more or fewer events than it says, or another person's; stray activity.
 -- Matters: actives are counted through sessions, so such an event belongs to the wrong person.
 -- Do: find it in int_events_sessionized. If a full refresh mends it, an increment was wrong.
 with events as (

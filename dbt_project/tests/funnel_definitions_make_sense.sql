@@ -36,51 +36,65 @@ steps_compared as (
 
 mistakes as (
 
-    select place || 'steps are numbered 1, 2, 3 without gaps; write step_number '
-        || cast(expected_number as varchar) as mistake
+    select
+        place || 'steps are numbered 1, 2, 3 without gaps; write step_number '
+        || cast(expected_number as varchar)
+            as mistake
     from steps_compared
     where step_number <> expected_number
 
     union
 
-    select place || 'stands there ' || cast(row_count as varchar) || ' times; write one row, '
-        || 'with alternative events in its event_name as first_event|second_event' as mistake
+    select
+        place || 'stands there ' || cast(row_count as varchar) || ' times; write one row, '
+        || 'with alternative events in its event_name as first_event|second_event'
+            as mistake
     from steps_compared
     where row_count > 1
 
     union
 
-    select place || 'a funnel has one window; write window_hours '
+    select
+        place || 'a funnel has one window; write window_hours '
         || cast(expected_hours as varchar) || ' as in its first row, instead of '
-        || cast(window_hours as varchar) as mistake
+        || cast(window_hours as varchar)
+            as mistake
     from steps_compared
     where window_hours <> expected_hours
 
     union
 
-    select place || 'nothing happens within ' || cast(window_hours as varchar)
-        || ' hours; write a window_hours above 0, as 24 for a day' as mistake
+    select
+        place || 'nothing happens within ' || cast(window_hours as varchar)
+        || ' hours; write a window_hours above 0, as 24 for a day'
+            as mistake
     from steps_compared
     where window_hours <= 0
 
     union
 
-    select place || 'lists ' || cast(alternatives as varchar) || ' events; write at most '
-        || '{{ max_alternatives }}, or track one event that means the step' as mistake
+    select
+        place || 'lists ' || cast(alternatives as varchar) || ' events; write at most '
+        || '{{ max_alternatives }}, or track one event that means the step'
+            as mistake
     from steps_compared
     where alternatives > {{ max_alternatives }}
 
     union
 
-    select place || 'an event name is missing; write event_name as one_event or as '
-        || 'first_event|second_event' as mistake
+    select
+        place || 'an event name is missing; write event_name as one_event or as '
+        || 'first_event|second_event'
+            as mistake
     from steps_compared
     where '|' || replace(event_name, ' ', '') || '|' like '%||%'
 
     union
 
-    select place || 'half a condition is no condition; write both property_name and '
-        || 'property_value, or neither' as mistake
+    select
+        place || 'half a condition is no condition; write both property_name and '
+        || 'property_value, or neither'
+            as mistake
     from steps_compared
     where (property_name = '') <> (property_value = '')
 
