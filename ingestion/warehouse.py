@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,23 @@ from ingestion.settings import Settings
 
 
 class WarehouseBusy(RuntimeError):
-    """Another process is writing to the warehouse."""
+    """Another process is writing to the warehouse, or reading it."""
+
+
+class HomeUnusable(RuntimeError):
+    """FOOTFALL_HOME cannot hold the warehouse; the message says why and what to do."""
+
+
+@contextmanager
+def usable_home(settings: Settings) -> Iterator[None]:
+    """Turn what the system says of a path under home into HomeUnusable."""
+    try:
+        yield
+    except OSError as error:
+        raise HomeUnusable(
+            f"FOOTFALL_HOME: {settings.home} cannot be written to ({error.strerror}): "
+            "make it writable for this user, or name another folder"
+        ) from error
 
 
 @contextmanager
@@ -24,8 +41,10 @@ def writer_lock(settings: Settings) -> Iterator[None]:
     what Dagster's pool cannot see: a second daemon, a dbt in a terminal, a script.
     """
     path = settings.warehouse.with_suffix(".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as lock:
+    with usable_home(settings):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a+")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -38,8 +57,10 @@ def writer_lock(settings: Settings) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
-        lock.truncate(0)
+        try:
+            yield
+        finally:
+            lock.truncate(0)
 
 
 def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -47,10 +68,20 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
 
     Writers must hold `writer_lock`. DuckDB lets one process in at a time, readers included.
     """
-    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(
-        str(settings.warehouse), read_only=read_only, config=engine_config(settings)
-    )
+    with usable_home(settings):
+        settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = duckdb.connect(
+            str(settings.warehouse), read_only=read_only, config=engine_config(settings)
+        )
+    except duckdb.IOException as error:
+        holder = re.search(r"Conflicting lock is held in .*?\(PID (\d+)\)", str(error))
+        if holder is None:
+            raise
+        raise WarehouseBusy(
+            f"{settings.warehouse} is open in process {holder[1]}: close it there, and let "
+            f"people read {settings.published} instead"
+        ) from None
     connection.execute("set TimeZone = 'UTC'")
     return connection
 

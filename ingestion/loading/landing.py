@@ -18,6 +18,10 @@ KINDS = {"events": "events", "quarantine": "quarantine", "manifest": "manifest"}
 SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 
 
+class LandingUnusable(RuntimeError):
+    """The landing cannot be listed; the message names the variable and says what to do."""
+
+
 @dataclass(frozen=True)
 class LandedFile:
     """One sealed file: its name relative to the landing, and what the storage says of it."""
@@ -33,32 +37,46 @@ class Landing:
 
     def __init__(self, url: str) -> None:
         """Open the landing at a path or URL; a missing local folder is made."""
-        self._fs, root = url_to_fs(url)
+        self._url = url
+        try:
+            self._fs, root = url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise self._unusable(error, "install the fsspec driver of its scheme") from error
         self._root = str(root).rstrip("/")
-        self.is_local = "file" in (
-            (self._fs.protocol,) if isinstance(self._fs.protocol, str) else self._fs.protocol
-        )
+        protocol = self._fs.protocol
+        self.is_local = "file" in ((protocol,) if isinstance(protocol, str) else protocol)
         if self.is_local:
-            for folder in KINDS:
-                (Path(self._root) / folder).mkdir(parents=True, exist_ok=True)
+            try:
+                for folder in KINDS:
+                    (Path(self._root) / folder).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._unusable(error, "make it writable for this user") from error
+
+    def _unusable(self, error: Exception, remedy: str) -> LandingUnusable:
+        return LandingUnusable(
+            f"FOOTFALL_LANDING_URL: {self._url} cannot be used ({error}): {remedy}, or name "
+            "another (empty: the folder landing under FOOTFALL_HOME)"
+        )
 
     def files(self) -> list[LandedFile]:
         """All sealed files in order of name, which is the order they were sealed in."""
         self._fs.invalidate_cache()
-        return sorted(
-            (file for folder in KINDS for file in self._files_of(folder)), key=lambda f: f.name
-        )
+        try:
+            # Manifests last: a segment that is seen here has its manifest in the landing.
+            found = [file for folder in KINDS for file in self._files_of(folder)]
+        except OSError as error:
+            raise self._unusable(error, "make it readable for this user") from error
+        return sorted(found, key=lambda file: file.name)
 
     def _files_of(self, folder: str) -> Iterator[LandedFile]:
         found = self._fs.find(f"{self._root}/{folder}", detail=True)
         for path, info in found.items():
             name = str(path)[len(self._root) :].lstrip("/")
-            leaf = name.rsplit("/", 1)[-1]
             # A name that starts with a dot is still being written (rename it to publish it).
-            if leaf.startswith("."):
+            if "/." in name:
                 continue
             expected = (".json",) if folder == "manifest" else SUFFIXES
-            if not leaf.endswith(expected):
+            if not name.endswith(expected):
                 logger.warning("%s is passed over: its name does not end in %s", name, expected)
                 continue
             yield LandedFile(name, KINDS[folder], int(info["size"] or 0), _modified(info))

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Literal
+import re
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 import msgspec
 
-#: A line longer than this is not read into memory whole: 32 KiB an event, with room for context
-#: that a bulk import carries beside it.
-MAX_LINE_BYTES = 1024 * 1024
-#: Characters of a bad line that its row keeps; the file itself stays in the landing.
-KEPT_TEXT = 64 * 1024
-#: Bytes read or inflated at a time: bounds the memory of a file that inflates a thousandfold.
-CHUNK_BYTES = 1024 * 1024
+from ingestion.collector.timestamps import FIRST_YEAR, LAST_YEAR
+from ingestion.event import MAX_BATCH_BYTES
+
+#: kind of file → bytes of its longest line. An event has 32 KiB, with room for context that a
+#: bulk import carries beside it; a quarantined body is a whole request, escaped sixfold at worst.
+MAX_LINE_BYTES: Final = {"events": 1024 * 1024, "quarantine": 6 * MAX_BATCH_BYTES + 64 * 1024}
+
+_CLOCKS = ("original_timestamp", "sent_at", "received_at")
+_OBJECTS = ("properties", "traits", "context", "request")
+_NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 Text = str | None
-Clock = datetime | None
-#: msgspec leaves a Raw field unread only where nothing else may stand there.
-NOTHING = msgspec.Raw(b"null")
 
 
 class EventLine(msgspec.Struct, forbid_unknown_fields=True):
@@ -32,17 +29,17 @@ class EventLine(msgspec.Struct, forbid_unknown_fields=True):
     source_id: str
     type: Literal["track", "page", "screen", "identify", "group", "alias"]
     event_name: str
-    received_at: datetime
+    received_at: str
     user_id: Text = None
     anonymous_id: Text = None
     group_id: Text = None
     previous_id: Text = None
-    original_timestamp: Clock = None
-    sent_at: Clock = None
-    properties: msgspec.Raw = NOTHING
-    traits: msgspec.Raw = NOTHING
-    context: msgspec.Raw = NOTHING
-    request: msgspec.Raw = NOTHING
+    original_timestamp: Text = None
+    sent_at: Text = None
+    properties: msgspec.Raw = msgspec.Raw(b"null")
+    traits: msgspec.Raw = msgspec.Raw(b"null")
+    context: msgspec.Raw = msgspec.Raw(b"null")
+    request: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class RefusedLine(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,22 +47,13 @@ class RefusedLine(msgspec.Struct, forbid_unknown_fields=True):
 
     refused_id: str
     reason: str
-    received_at: datetime
+    received_at: str
     source_id: Text = None
     event_id: Text = None
     detail: Text = None
     body: Text = None
     body_base64: Text = None
-    request: msgspec.Raw = NOTHING
-
-
-@dataclass(frozen=True)
-class BadLine:
-    """A line that could not be loaded: where it stands, why, and its text."""
-
-    line: int
-    reason: str
-    text: str
+    request: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class LineJudge:
@@ -78,88 +66,52 @@ class LineJudge:
         self._decode_any = msgspec.json.Decoder().decode
 
     def verdict(self, line: bytes) -> EventLine | RefusedLine | str:
-        """The parsed line, or the reason it cannot be loaded."""
+        """The parsed line, its clocks in UTC, or the reason it cannot be loaded."""
+        if b"\\u0000" in line and _NULL_CHARACTER.search(line):
+            return "null_character: remove \\u0000 from the text"
         try:
+            # msgspec looks for bad UTF-8 in texts it makes, and Raw makes none.
+            line.decode("utf-8")
             parsed = self._decode(line)
-            for field in ("properties", "traits", "context", "request"):
+            for field in _OBJECTS:
                 # Raw is passed over unread, so its inside is decoded here.
-                value = self._decode_any(getattr(parsed, field, NOTHING))
+                raw = getattr(parsed, field, None)
+                value = self._decode_any(raw) if raw is not None else None
                 if not isinstance(value, dict | None):
                     return f"{field} must be a JSON object"
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return f"not a line of this format: {error}"
-        if isinstance(parsed, EventLine):
-            for field in ("event_id", "source_id", "event_name"):
-                if not getattr(parsed, field):
-                    return f"{field} is empty"
-            if not (parsed.user_id or parsed.anonymous_id):
-                return "one of user_id and anonymous_id is required"
-        return parsed
+            return f"not a line of this format, one JSON object in UTF-8: {error}"
+        for field in _CLOCKS:
+            if (text := getattr(parsed, field, None)) is not None:
+                try:
+                    setattr(parsed, field, utc_clock(text))
+                except (ValueError, OverflowError):
+                    return (
+                        f"{field} must be ISO 8601 such as 2026-11-23T16:00:11.006Z, "
+                        f"of the years {FIRST_YEAR} to {LAST_YEAR}"
+                    )
+        return _missing(parsed) or parsed
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, bytes | BadLine]]:
-    """The lines of a file, numbered from 1; what cannot be read is a BadLine in its place.
+def _missing(parsed: EventLine | RefusedLine) -> str | None:
+    if isinstance(parsed, RefusedLine):
+        return None
+    for field in ("event_id", "source_id", "event_name"):
+        if not getattr(parsed, field):
+            return f"{field} is empty"
+    if not (parsed.user_id or parsed.anonymous_id):
+        return "one of user_id and anonymous_id is required"
+    return None
 
-    Blank lines are passed over. Everything whole before a tear is still given.
+
+def utc_clock(text: str) -> str:
+    """A clock of a line in UTC; no offset means UTC, digits past the microsecond are cut.
+
+    Raises ValueError or OverflowError for what is not ISO 8601 or not of a usable year.
     """
-    number, rest, too_long = 0, b"", 0
-    chunks = read_chunks(path)
-    for chunk in chunks:
-        if isinstance(chunk, str):
-            yield number + 1, bad_line(number + 1, chunk, rest)
-            return
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            number += 1
-            if too_long or len(line) > MAX_LINE_BYTES:
-                length = too_long + len(line)
-                reason = f"longer than {MAX_LINE_BYTES} bytes: {length} bytes"
-                yield number, bad_line(number, reason, line)
-                too_long = 0
-            elif line.strip():
-                yield number, line
-        if too_long or len(rest) > MAX_LINE_BYTES:
-            too_long, rest = too_long + len(rest), b""
-    if too_long:
-        reason = f"longer than {MAX_LINE_BYTES} bytes: {too_long} bytes"
-        yield number + 1, bad_line(number + 1, reason, b"")
-    elif rest.strip():
-        yield number + 1, rest
-
-
-def read_chunks(path: Path) -> Iterator[bytes | str]:
-    """The inflated bytes of a file in pieces of at most 1 MiB; last, the reason of a tear.
-
-    Compression is told by the first two bytes and not by the name.
-    """
-    with path.open("rb") as stream:
-        is_gzip = stream.read(2) == b"\x1f\x8b"
-        stream.seek(0)
-        if not is_gzip:
-            while chunk := stream.read(CHUNK_BYTES):
-                yield chunk
-            return
-        inflater, packed = zlib.decompressobj(zlib.MAX_WBITS | 16), b""
-        while True:
-            packed = packed or stream.read(CHUNK_BYTES)
-            if not packed:
-                if not inflater.eof:
-                    yield "the gzip stream ends before its end: the file was cut short"
-                return
-            if inflater.eof:
-                # A gzip file may hold several members, one after the other.
-                inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            try:
-                chunk = inflater.decompress(packed, CHUNK_BYTES)
-            except zlib.error as error:
-                yield f"the gzip stream is damaged from here: {error}"
-                return
-            packed = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-            if chunk:
-                yield chunk
-
-
-def bad_line(number: int, reason: str, line: bytes) -> BadLine:
-    """A BadLine whose text is readable whatever the bytes are."""
-    text = line[:KEPT_TEXT].decode("utf-8", "backslashreplace").rstrip("\n")
-    return BadLine(number, reason, text)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(moment.year)
+    return moment.isoformat(sep=" ", timespec="microseconds") + "+00"

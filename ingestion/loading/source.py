@@ -17,7 +17,9 @@ from dlt.extract import DltResource
 
 from ingestion.event import EVENT_COLUMNS, REFUSED_COLUMNS
 from ingestion.loading.landing import LandedFile, Landing
-from ingestion.loading.staging import Group, Stager, read_manifest
+from ingestion.loading.manifests import Manifest, read_manifest
+from ingestion.loading.reading import bad_line
+from ingestion.loading.staging import Group, StagedFile, Stager
 from ingestion.settings import Settings
 
 _DLT_TYPES = {
@@ -53,7 +55,18 @@ RAW_TABLES: dict[str, dict[str, str]] = {
         **_LOAD,
     },
 }
-_ARROW_TYPES = {"varchar": pa.string(), "bigint": pa.int64(), "date": pa.date32()}
+_ARROW_TYPES = {
+    "varchar": pa.string(),
+    "bigint": pa.int64(),
+    "timestamptz": pa.timestamp("us", "UTC"),
+    "date": pa.date32(),
+    "json": pa.string(),
+}
+
+
+def scratch_of(settings: Settings) -> Path:
+    """The folder of files that live for one load only; each load finds it empty."""
+    return settings.home / "dlt"
 
 
 @dataclass
@@ -70,57 +83,56 @@ class PendingLoad:
     @cached_property
     def folder(self) -> Path:
         """Scratch space beside the warehouse, so that dlt can link files instead of copying."""
-        scratch = self.settings.home / "dlt" / "staged"
+        scratch = scratch_of(self.settings)
         scratch.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=scratch))
+        return Path(tempfile.mkdtemp(prefix="staged-", dir=scratch))
 
     @cached_property
     def groups(self) -> list[Group]:
         """Everything staged: Parquet files for events and refused, rows for the small tables."""
-        landing = Landing(self.settings.landing)
         load_id = str(load_package_state()["load_id"])
         load = {"load_number": self.load_number, "_dlt_load_id": load_id}
-        vouched: dict[str, str] = {}
-        for file in self.files:
-            if file.kind == "manifest":
-                manifest = read_manifest(landing, file, self.folder)
-                if manifest is None:
-                    reason = "not a manifest: JSON with segment and received is expected"
-                    bad = {"_file": file.name, "_line": 1, "reason": reason, "text": None}
-                    self.rows["bad_lines"].append(bad | load)
-                else:
-                    vouched[str(manifest["segment"])] = str(manifest.get("sha256"))
-                    self.rows["manifests"] += [row | load for row in _manifest_rows(manifest)]
-                self.rows["files"].append(_file_row(file, bad_count=int(manifest is None)) | load)
+        vouched: dict[str, Manifest] = {}
         stager = Stager(
-            landing,
+            Landing(self.settings.landing),
             self.folder,
             load_id=load_id,
             load_number=self.load_number,
             vouched=vouched,
             threads=self.settings.threads,
         )
-        groups = list(stager.stage(self.files))
+        for landed in self.files:
+            if landed.kind == "manifest" and (staged := stager.fetched(landed)):
+                manifest = read_manifest(staged.path)
+                staged.line_count = 1
+                if isinstance(manifest, str):
+                    staged.refuse(bad_line(1, manifest, staged.path.read_bytes()))
+                else:
+                    vouched[manifest.segment] = manifest
+                    self.rows["manifests"] += [row | load for row in manifest.rows()]
+                self._account(staged, load)
+        groups = stager.stage(self.files)
         for staged in (file for group in groups for file in group.files):
-            row = _file_row(
-                staged.landed,
-                sha256=staged.sha256,
-                line_count=staged.line_count,
-                loaded_count=staged.loaded_count,
-                bad_count=staged.bad_count,
-            )
-            self.rows["files"].append(row | load)
-            self.rows["bad_lines"] += [
-                {
-                    "_file": staged.landed.name,
-                    "_line": bad.line,
-                    "reason": bad.reason,
-                    "text": bad.text,
-                }
-                | load
-                for bad in staged.bad_lines
-            ]
+            self._account(staged, load)
         return groups
+
+    def _account(self, file: StagedFile, load: dict[str, Any]) -> None:
+        """Put a file into the ledger, and its bad lines beside."""
+        row = {
+            "file": file.landed.name,
+            "kind": file.landed.kind,
+            "size_bytes": file.landed.size_bytes,
+            "sha256": file.sha256,
+            "line_count": file.line_count,
+            "loaded_count": file.loaded_count,
+            "bad_count": file.bad_count,
+        }
+        self.rows["files"].append(row | load)
+        self.rows["bad_lines"] += [
+            {"_file": file.landed.name, "_line": bad.line, "reason": bad.reason, "text": bad.text}
+            | load
+            for bad in file.bad_lines
+        ]
 
 
 def landing_source(load: PendingLoad) -> Any:
@@ -129,27 +141,35 @@ def landing_source(load: PendingLoad) -> Any:
     Nothing is read before dlt asks for it.
     """
 
-    def parquet(kind: str) -> Iterator[Any]:
-        yield dlt.mark.materialize_table_schema()
+    def parquet(table: str, kind: str) -> Iterator[Any]:
+        yield _arrow(table, [])
         for group in load.groups:
             if group.kind == kind and group.rows:
                 yield dlt.mark.with_file_import(str(group.parquet), "parquet", group.rows)
 
     def small(table: str) -> Iterator[Any]:
-        yield dlt.mark.materialize_table_schema()
-        if load.groups is not None and load.rows[table]:
-            columns = [(name, _ARROW_TYPES[type_]) for name, type_ in RAW_TABLES[table].items()]
-            yield pa.Table.from_pylist(load.rows[table], schema=pa.schema(columns))
+        if load.groups is not None:
+            yield _arrow(table, load.rows[table])
 
     @dlt.source(name="landing", max_table_nesting=0)
     def landing_tables() -> list[DltResource]:
         return [
-            _resource("events", parquet("events")),
-            _resource("refused", parquet("quarantine")),
+            _resource("events", parquet("events", "events")),
+            _resource("refused", parquet("refused", "quarantine")),
             *(_resource(table, small(table)) for table in ("bad_lines", "manifests", "files")),
         ]
 
     return landing_tables()
+
+
+def _arrow(table: str, rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows of a raw table, none included: dlt makes the table either way.
+
+    Not dlt.mark.materialize_table_schema: that gives the table a column _dlt_id that may not
+    be null, and no columnar row ever has one, so the first bad line would stop every load.
+    """
+    columns = [(name, _ARROW_TYPES[type_]) for name, type_ in RAW_TABLES[table].items()]
+    return pa.Table.from_pylist(rows, schema=pa.schema(columns))
 
 
 def _resource(table: str, rows: Iterator[Any]) -> DltResource:
@@ -158,37 +178,3 @@ def _resource(table: str, rows: Iterator[Any]) -> DltResource:
         for name, type_ in RAW_TABLES[table].items()
     ]
     return dlt.resource(rows, name=table, write_disposition="append", columns=columns)
-
-
-def _file_row(
-    file: LandedFile,
-    *,
-    sha256: str | None = None,
-    line_count: int = 0,
-    loaded_count: int = 0,
-    bad_count: int = 0,
-) -> dict[str, Any]:
-    return {
-        "file": file.name,
-        "kind": file.kind,
-        "size_bytes": file.size_bytes,
-        "sha256": sha256,
-        "line_count": line_count,
-        "loaded_count": loaded_count,
-        "bad_count": bad_count,
-    }
-
-
-def _manifest_rows(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    from datetime import date
-
-    return [
-        {
-            "segment": manifest["segment"],
-            "source_id": source_id,
-            "received_date": date.fromisoformat(day),
-            "line_count": int(lines),
-        }
-        for source_id, days in manifest["received"].items()
-        for day, lines in days.items()
-    ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,40 +15,28 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from ingestion.event import EVENT_COLUMNS, EVENT_TYPES, REFUSED_COLUMNS
 from ingestion.loading.landing import LandedFile, Landing
-from ingestion.loading.lines import BadLine, EventLine, LineJudge, RefusedLine, bad_line, read_lines
+from ingestion.loading.lines import MAX_LINE_BYTES, LineJudge
+from ingestion.loading.manifests import Manifest
+from ingestion.loading.parquet import COLUMNS, Lines, write_parquet
+from ingestion.loading.reading import BadLine, bad_line, read_lines
 
 logger = logging.getLogger(__name__)
 
 #: Files that one DuckDB statement reads: a night of small segments is a few statements, not
 #: thousands (a statement and its Parquet file cost about 20 ms).
 FILES_PER_GROUP = 200
-#: Packed bytes that one group holds at most, so that two threads share a large load evenly.
-GROUP_BYTES = 16 * 1024 * 1024
-#: Groups under way together: bounds what waits on the disk for the loader to take it.
-GROUPS_AT_ONCE = 8
-#: Rows of raw.bad_lines that one file may make; the count in raw.files tells of all.
+#: Packed bytes of a group. dlt inserts one Parquet file after the other; few large ones take a
+#: third less time and space than many small ones, and two threads share a load evenly.
+SMALL_GROUP_BYTES = 16 * 1024 * 1024
+LARGE_GROUP_BYTES = 64 * 1024 * 1024
+#: Rows of raw.bad_lines that one file may make, and the text they keep together; the count in
+#: raw.files tells of all.
 BAD_LINES_KEPT = 1000
+BAD_TEXT_KEPT = 4 * 1024 * 1024
 
-COLUMNS = {"events": EVENT_COLUMNS, "quarantine": REFUSED_COLUMNS}
-
-# What the fast way must see to trust a file; LineJudge says the same of single lines.
-_TYPES = ", ".join(f"'{name}'" for name in EVENT_TYPES)
-_OBJECTS = " and ".join(
-    f"coalesce(left({name}, 1), '{{') = '{{'"
-    for name in ("properties", "traits", "context", "request")
-)
-IS_SOUND = {
-    "events": f"""
-        length(event_id) > 0 and length(source_id) > 0 and length(event_name) > 0
-        and type in ({_TYPES}) and received_at is not null
-        and (length(user_id) > 0 or length(anonymous_id) > 0) and {_OBJECTS}
-    """,
-    "quarantine": """
-        refused_id is not null and reason is not null and received_at is not null
-    """,
-}
+# DuckDB reads these in a path as patterns, and a control character not at all.
+_SPECIAL = re.compile(r"[*?\[\]{}\\\x00-\x1f]")
 
 
 @dataclass
@@ -58,13 +47,20 @@ class StagedFile:
     path: Path
     sha256: str
     line_count: int = 0
-    bad_lines: list[BadLine] = field(default_factory=list)
     bad_count: int = 0
+    bad_lines: list[BadLine] = field(default_factory=list)
 
     @property
     def loaded_count(self) -> int:
         """Lines that become rows."""
         return self.line_count - self.bad_count
+
+    def refuse(self, line: BadLine) -> None:
+        """Count a bad line, and keep it while there is room."""
+        self.bad_count += 1
+        if len(self.bad_lines) < BAD_LINES_KEPT:
+            room = BAD_TEXT_KEPT - sum(len(bad.text) for bad in self.bad_lines)
+            self.bad_lines.append(BadLine(line.line, line.reason, line.text[:room]))
 
 
 @dataclass(frozen=True)
@@ -80,9 +76,10 @@ class Group:
 class Stager:
     """Makes Parquet files of landed files, for one load.
 
-    A file that the collector's manifest vouches for (same sha256) is read by DuckDB alone. Any
-    other, and any that DuckDB finds fault with, has its lines judged one by one: the good ones
-    go in, the bad ones become rows of raw.bad_lines.
+    A file that the collector's manifest vouches for (same sha256, same count of lines) is read
+    by DuckDB alone. Any other, and any that DuckDB finds fault with, has its lines judged one by
+    one: the good ones go in, the bad ones become rows of raw.bad_lines. A file that cannot be
+    read at all is in no group.
     """
 
     def __init__(
@@ -92,10 +89,10 @@ class Stager:
         *,
         load_id: str,
         load_number: int,
-        vouched: dict[str, str],
+        vouched: Mapping[str, Manifest],
         threads: int,
     ) -> None:
-        """Stage into the folder; ``vouched`` is segment name → sha256."""
+        """Stage into the folder; ``vouched`` is segment name → its manifest."""
         self._landing = landing
         self._folder = folder
         self._load_id = load_id
@@ -104,91 +101,77 @@ class Stager:
         self._threads = threads
         self._numbers = count()
 
-    def stage(self, files: list[LandedFile]) -> Iterator[Group]:
-        """Stage all event and quarantine files, a few groups at a time."""
+    def stage(self, files: list[LandedFile]) -> list[Group]:
+        """Stage all event and quarantine files, ``threads`` groups at a time."""
         groups = [
             group
             for kind in COLUMNS
-            for group in _grouped([file for file in files if file.kind == kind])
+            for group in grouped([file for file in files if file.kind == kind], self._threads)
         ]
         with ThreadPoolExecutor(self._threads) as pool:
-            for start in range(0, len(groups), GROUPS_AT_ONCE):
-                yield from pool.map(self._stage_group, groups[start : start + GROUPS_AT_ONCE])
+            return list(pool.map(self._stage_group, groups))
+
+    def fetched(self, landed: LandedFile) -> StagedFile | None:
+        """The file on this disk and its digest; None, and a log line, if it cannot be read."""
+        try:
+            path = self._landing.fetch(landed, self._folder)
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE):
+                raise
+            logger.error("%s cannot be read and waits for the next load: %s", landed.name, error)
+            return None
+        if _SPECIAL.search(str(path)):
+            plain = self._folder / f"named-{next(self._numbers):06}"
+            plain.symlink_to(path)
+            path = plain
+        return StagedFile(landed, path, digest)
 
     def _stage_group(self, landed: list[LandedFile]) -> Group:
         kind = landed[0].kind
-        files = [self._fetched(file) for file in landed]
+        files = [staged for file in landed if (staged := self.fetched(file))]
         parquet = self._folder / f"{kind}-{next(self._numbers):06}.parquet"
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            if all(self._vouched.get(f.landed.name) == f.sha256 for f in files):
-                try:
-                    return self._written(connection, kind, files, parquet, judged=False)
-                except (duckdb.Error, _Unsound) as error:
-                    logger.warning("%d files are judged line by line: %s", len(files), error)
-            for file in files:
-                self._judge(kind, file)
-            return self._written(connection, kind, files, parquet, judged=True)
+        if not files:
+            return Group(kind, [], parquet, 0)
+        if all(self._is_vouched(file) for file in files):
+            try:
+                counts = self._written(kind, files, parquet, judged=False)
+                unlike = [f for f in files if counts.get(f.landed.name, 0) != self._lines_of(f)]
+                if not unlike:
+                    return self._group(kind, files, parquet, counts)
+                cause = f"{unlike[0].landed.name} has not as many lines as its manifest says"
+            except duckdb.Error as error:
+                cause = str(error).partition("\n")[0]
+            logger.warning("%d files are judged line by line: %s", len(files), cause)
+        for file in files:
+            self._judge(kind, file)
+        return self._group(kind, files, parquet, self._written(kind, files, parquet, judged=True))
 
-    def _fetched(self, landed: LandedFile) -> StagedFile:
-        path = self._landing.fetch(landed, self._folder)
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return StagedFile(landed, path, digest)
+    def _is_vouched(self, file: StagedFile) -> bool:
+        manifest = self._vouched.get(file.landed.name)
+        return manifest is not None and manifest.sha256 == file.sha256
+
+    def _lines_of(self, file: StagedFile) -> int:
+        return self._vouched[file.landed.name].lines
 
     def _written(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        kind: str,
-        files: list[StagedFile],
-        parquet: Path,
-        *,
-        judged: bool,
+        self, kind: str, files: list[StagedFile], parquet: Path, *, judged: bool
+    ) -> dict[str, int]:
+        return write_parquet(
+            kind,
+            [Lines(file.landed.name, file.path) for file in files],
+            parquet,
+            judged=judged,
+            load_id=self._load_id,
+            load_number=self._load_number,
+        )
+
+    def _group(
+        self, kind: str, files: list[StagedFile], parquet: Path, counts: dict[str, int]
     ) -> Group:
-        """Read the files in one statement, each numbered on its own, into one Parquet file."""
-        types = dict(COLUMNS[kind])
-        line = "_line"
-        if judged:
-            types[line] = "bigint"
-        else:
-            line = "row_number() over () as _line"
-        columns = "{" + ", ".join(f"'{name}': '{type_}'" for name, type_ in types.items()) + "}"
-        names = ", ".join(COLUMNS[kind])
-        reads = " union all ".join(
-            f"""
-            select {names}, {_literal(file.landed.name)} as _file, {line}
-            from read_json(
-                {_literal(str(file.path))}, columns = {columns}, format = 'newline_delimited',
-                compression = '{_compression(file.path)}', maximum_object_size = {1 << 26}
-            )
-            """
-            for file in files
-        )
-        connection.execute(
-            f"""
-            copy (
-                select
-                    {names}, _file, _line,
-                    cast({self._load_number} as bigint) as load_number,
-                    '{self._load_id}' as _dlt_load_id
-                from ({reads})
-            ) to {_literal(str(parquet))} (format parquet, compression snappy)
-            """
-        )
-        if not judged:
-            found = connection.execute(
-                f"select count(*) from {_literal(str(parquet))} where not ({IS_SOUND[kind]})"
-                f" or ({IS_SOUND[kind]}) is null"
-            ).fetchone()
-            if found and found[0]:
-                raise _Unsound(f"{found[0]} lines are not sound")
-        counts = dict(
-            connection.execute(
-                f"select _file, count(*) from {_literal(str(parquet))} group by _file"
-            ).fetchall()
-        )
         for file in files:
-            file.line_count = int(counts.get(file.landed.name, 0)) + file.bad_count
+            file.line_count = counts.get(file.landed.name, 0) + file.bad_count
         return Group(kind, files, parquet, sum(counts.values()))
 
     def _judge(self, kind: str, file: StagedFile) -> None:
@@ -197,51 +180,30 @@ class Stager:
         encode = msgspec.json.Encoder().encode
         sound = self._folder / f"{kind}-{next(self._numbers):06}.ndjson"
         with sound.open("wb") as out:
-            for number, line in read_lines(file.path):
-                verdict = judge.verdict(line) if isinstance(line, bytes) else line
-                if isinstance(verdict, EventLine | RefusedLine):
-                    out.write(encode({**msgspec.structs.asdict(verdict), "_line": number}) + b"\n")
+            for number, line in read_lines(file.path, MAX_LINE_BYTES[kind]):
+                if isinstance(line, BadLine):
+                    file.refuse(line)
                     continue
-                if isinstance(verdict, str) and isinstance(line, bytes):
-                    verdict = bad_line(number, verdict, line)
-                file.bad_count += 1
-                if isinstance(verdict, BadLine) and len(file.bad_lines) < BAD_LINES_KEPT:
-                    file.bad_lines.append(verdict)
+                verdict = judge.verdict(line)
+                if isinstance(verdict, str):
+                    file.refuse(bad_line(number, verdict, line))
+                    continue
+                out.write(b'%b,"_line":%d}\n' % (encode(verdict)[:-1], number))
         file.path = sound
 
 
-class _Unsound(Exception):
-    """DuckDB could read the lines but they are not what the format asks for."""
-
-
-def read_manifest(landing: Landing, file: LandedFile, folder: Path) -> dict[str, object] | None:
-    """The collector's own account of a segment, or None where it cannot be read."""
-    try:
-        manifest = json.loads(landing.fetch(file, folder).read_bytes())
-        if isinstance(manifest["segment"], str) and isinstance(manifest["received"], dict):
-            return dict(manifest)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        logger.warning("%s is not a manifest: %s", file.name, error)
-    return None
-
-
-def _grouped(files: list[LandedFile]) -> Iterator[list[LandedFile]]:
+def grouped(files: list[LandedFile], threads: int) -> Iterator[list[LandedFile]]:
+    """Files that are staged together, in their order; a load of any size keeps threads busy."""
+    # A tenth more than fair, so that the rest of a division makes no group of its own.
+    fair = sum(file.size_bytes for file in files) * 11 // (10 * threads)
+    limit = min(max(fair, SMALL_GROUP_BYTES), LARGE_GROUP_BYTES)
     group: list[LandedFile] = []
     size = 0
     for file in files:
-        if group and (len(group) >= FILES_PER_GROUP or size + file.size_bytes > GROUP_BYTES):
+        if group and (len(group) >= FILES_PER_GROUP or size + file.size_bytes > limit):
             yield group
             group, size = [], 0
         group.append(file)
         size += file.size_bytes
     if group:
         yield group
-
-
-def _compression(path: Path) -> str:
-    with path.open("rb") as stream:
-        return "gzip" if stream.read(2) == b"\x1f\x8b" else "uncompressed"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,255 @@
+"""What lies in the landing is in raw afterwards: rows, types, line numbers, every file once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from ingestion.loading import staging
+from ingestion.loading.parquet import Lines, write_parquet
+from ingestion.loading.source import RAW_TABLES
+from tests.ingestion.loading.site import Site, event, refused
+
+
+def test_plain_and_compressed_files_are_loaded_whatever_their_name_says(site: Site) -> None:
+    site.land("events/a.ndjson", [event("a1"), event("a2")])
+    site.land("events/date=2026-03-01/hour=10/b.ndjson.gz", [event("b1")])
+    packed = site.land("events/c.jsonl.gz", [event("c1")])
+    packed.rename(packed.with_name("c.jsonl"))
+    report = site.load()
+    assert (report.files, report.events, report.bad_lines) == (3, 4, 0)
+    assert site.query("select _file, _line, event_id from raw.events order by all") == [
+        ("events/a.ndjson", 1, "a1"),
+        ("events/a.ndjson", 2, "a2"),
+        ("events/c.jsonl", 1, "c1"),
+        ("events/date=2026-03-01/hour=10/b.ndjson.gz", 1, "b1"),
+    ]
+
+
+def test_raw_tables_have_the_declared_columns_and_types_even_when_nothing_was_landed(
+    site: Site,
+) -> None:
+    report = site.load()
+    assert (report.files, report.events, report.data_through) == (0, 0, None)
+    types = {"varchar": "VARCHAR", "bigint": "BIGINT", "json": "JSON", "date": "DATE"}
+    types["timestamptz"] = "TIMESTAMP WITH TIME ZONE"
+    for table, columns in RAW_TABLES.items():
+        found = site.query(
+            "select column_name, data_type from duckdb_columns()"
+            f" where schema_name = 'raw' and table_name = '{table}'"
+        )
+        assert dict(found) == {name: types[type_] for name, type_ in columns.items()}
+
+
+def test_quarantine_goes_to_refused_and_manifests_to_manifests(site: Site) -> None:
+    # A body of a whole request, where every byte takes six: far longer than any event.
+    body = "\x01" * (500 * 1024)
+    site.land("quarantine/date=2026-03-01/q.ndjson.gz", [refused("r1"), refused("r2", body=body)])
+    site.land("events/a.ndjson.gz", [event("a1")])
+    site.vouch(
+        "events/a.ndjson.gz", 1, received={"web": {"2026-03-01": 1}, "app": {"2026-02-28": 2}}
+    )
+    report = site.load()
+    assert (report.events, report.refused, report.bad_lines) == (1, 2, 0)
+    assert site.query("select refused_id, length(body) from raw.refused order by 1") == [
+        ("r1", 1),
+        ("r2", len(body)),
+    ]
+    assert site.query(
+        "select segment, source_id, received_date::varchar, line_count from raw.manifests"
+        " order by all"
+    ) == [
+        ("events/a.ndjson.gz", "app", "2026-02-28", 2),
+        ("events/a.ndjson.gz", "web", "2026-03-01", 1),
+    ]
+
+
+def test_the_ledger_tells_of_every_file_its_size_digest_and_counts(site: Site) -> None:
+    path = site.land("events/a.ndjson", [event("a1"), event("", user_id="u2"), event("a3")])
+    site.load()
+    assert site.query(
+        "select kind, size_bytes, length(sha256), line_count, loaded_count, bad_count,"
+        " load_number from raw.files"
+    ) == [("events", path.stat().st_size, 64, 3, 2, 1, 1)]
+
+
+def test_many_small_files_are_loaded_in_several_groups_with_their_own_line_numbers(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "FILES_PER_GROUP", 60)
+    groups: list[int] = []
+
+    def counted(kind: str, files: list[Lines], *rest: Any, **how: Any) -> dict[str, int]:
+        groups.append(len(files))
+        return write_parquet(kind, files, *rest, **how)
+
+    monkeypatch.setattr(staging, "write_parquet", counted)
+    names = [f"events/{number:03}.ndjson" for number in range(300)]
+    for number, name in enumerate(names):
+        site.land(name, [event(f"{number}-{line}") for line in (1, 2)])
+        site.vouch(name, 2)
+    assert site.load().events == 600
+    assert sorted(groups) == [60] * 5
+    assert site.query(
+        "select count(distinct event_id), count(*) filter (_line::varchar"
+        " = split_part(event_id, '-', 2)), count(*) filter (split_part(event_id, '-', 1)::int"
+        " = _file[8:10]::int) from raw.events"
+    ) == [(600, 600, 600)]
+
+
+def test_a_large_load_is_cut_by_size_and_shared_by_the_threads(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "SMALL_GROUP_BYTES", 1)
+    for number in range(8):
+        site.land(f"events/{number}.ndjson", [event(f"e{number}")])
+    site.load()
+    assert len(site.ids()) == 8
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    ["it's.ndjson", "späte Grüße 🎉.ndjson", "[a]*?.ndjson", 'say "so".ndjson', "%41~b.jsonl"],
+)
+def test_a_file_may_have_any_name(site: Site, leaf: str) -> None:
+    site.land(f"events/{leaf}", [event("a1")])
+    site.land("events/a.ndjson", [event("a2")])
+    site.vouch(f"events/{leaf}", 1)
+    assert site.load().events == 2
+    assert site.query("select _file from raw.events where event_id = 'a1'") == [(f"events/{leaf}",)]
+
+
+def test_an_empty_file_is_loaded_and_not_looked_at_again(site: Site) -> None:
+    site.land("events/empty.ndjson", b"")
+    site.land("events/blank.ndjson.gz", b"\n \r\n")
+    assert site.load().files == 2
+    assert site.load().files == 0
+
+
+def test_home_may_be_a_symbolic_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "home").symlink_to(tmp_path / "disk")
+    site = Site(tmp_path / "home")
+    site.land("events/a.ndjson", [event("a1")])
+    assert site.load().events == 1
+    assert site.load().events == 0
+
+
+def test_the_landing_may_be_a_file_url(tmp_path: Path) -> None:
+    site = Site(tmp_path / "home", landing_url=f"file://{tmp_path / 'shared landing'}/")
+    site.land("events/a.ndjson", [event("a1")])
+    assert site.load().events == 1
+    assert site.query("select file from raw.files") == [("events/a.ndjson",)]
+
+
+def test_the_landing_may_be_remote(tmp_path: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    root = f"/{tmp_path.name}"
+    local = Site(tmp_path / "elsewhere")
+    for name in ("events/it's.ndjson.gz", "events/date=2026-03-01/b.ndjson"):
+        path = local.land(name, [event(name)])
+        memory.pipe(f"{root}/{name}", path.read_bytes())
+    manifest = local.vouch("events/it's.ndjson.gz", 1)
+    memory.pipe(f"{root}/manifest/{manifest.name}", manifest.read_bytes())
+    site = Site(tmp_path / "home", landing_url=f"memory://{root}")
+    assert site.load().files == 3
+    assert site.load().files == 0
+    assert len(site.ids()) == 2
+
+
+def test_an_empty_remote_landing_is_an_empty_load(tmp_path: Path) -> None:
+    site = Site(tmp_path / "home", landing_url=f"memory:///{tmp_path.name}-empty")
+    assert site.load().files == 0
+
+
+def test_loading_again_loads_nothing_again(site: Site) -> None:
+    site.land("events/a.ndjson", [event("a1")])
+    site.load()
+    assert (site.load().files, site.ids()) == (0, ["a1"])
+
+
+def test_a_file_published_late_under_an_earlier_time_and_name_is_loaded(site: Site) -> None:
+    site.land("events/b.ndjson", [event("b1")])
+    site.load()
+    os.utime(site.land("events/a.ndjson", [event("a1")]), (1, 1))
+    assert site.load().events == 1
+
+
+def test_a_loaded_file_with_another_time_is_not_loaded_again(site: Site) -> None:
+    path = site.land("events/a.ndjson", [event("a1")])
+    site.load()
+    os.utime(path, (2**31, 2**31))
+    assert site.load().files == 0
+
+
+def test_content_published_under_two_names_is_in_raw_twice(site: Site) -> None:
+    # The models keep one of them, by event_id; raw keeps what was delivered.
+    site.land("events/a.ndjson", [event("a1")])
+    site.land("events/b.ndjson", [event("a1")])
+    site.load()
+    assert site.ids() == ["a1", "a1"]
+
+
+def test_a_loaded_file_that_grew_is_reported_and_never_loaded_again(site: Site) -> None:
+    path = site.land("events/a.ndjson", [event("a1")])
+    site.load()
+    with path.open("ab") as out:
+        out.write(b'{"torn')
+    report = site.load()
+    assert (report.files, report.changed_files) == (0, ["events/a.ndjson"])
+    assert site.ids() == ["a1"]
+
+
+def test_names_that_start_with_a_dot_are_still_being_written(site: Site) -> None:
+    site.land("events/.tmp/a.ndjson", [event("a1")])
+    site.land("events/a.ndjson", [event("a2")]).rename(site.landing / "events" / ".a.ndjson")
+    assert site.load().files == 0
+    (site.landing / "events" / ".a.ndjson").rename(site.landing / "events" / "a.ndjson")
+    assert site.load().files == 1
+
+
+def test_a_name_of_another_format_is_passed_over_and_said(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.land("events/a.csv", b"a,b\n")
+    assert site.load().files == 0
+    assert "events/a.csv is passed over" in caplog.text
+
+
+def test_a_file_renamed_in_during_a_load_waits_for_the_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.land("events/a.ndjson", [event("a1")])
+
+    def write_late(*arguments: Any, **how: Any) -> dict[str, int]:
+        site.land("events/0.ndjson", [event("a0")])
+        return write_parquet(*arguments, **how)
+
+    monkeypatch.setattr(staging, "write_parquet", write_late)
+    assert site.load().events == 1
+    monkeypatch.undo()
+    assert site.load().events == 1
+    assert site.ids() == ["a0", "a1"]
+
+
+def test_raw_gets_a_column_that_was_added_to_the_envelope(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = RAW_TABLES["files"]
+    monkeypatch.setitem(RAW_TABLES, "files", {k: v for k, v in files.items() if k != "bad_count"})
+    monkeypatch.setattr(
+        "ingestion.loading.pipeline.COUNTS", "select 0, 0, 0, 0, null where $1 is not null"
+    )
+    site.land("events/a.ndjson", [event("a1")])
+    site.load()
+    monkeypatch.undo()
+    site.land("events/b.ndjson", [event(""), event("b2")])
+    assert site.load().bad_lines == 1
+    assert site.query("select file, bad_count from raw.files order by 1") == [
+        ("events/a.ndjson", None),
+        ("events/b.ndjson", 1),
+    ]
