@@ -89,10 +89,8 @@ def sessions(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
         ],
     )
     began = ", ".join(f"{count:,} {words[reason]}" for reason, count in reasons)
-    return (
-        "How long are their visits? (last seven full days)",
-        f"{text}\n\n  In all weeks began: {began}.",
-    )
+    text += f"\n\n  In all weeks began: {began}."
+    return "How long are their visits? (last seven full days)", text
 
 
 def trial_funnel(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:

@@ -15,8 +15,10 @@ DEFAULT_SEED: Final = 1
 DEFAULT_PERSONS: Final = 1500
 DEFAULT_WEEKS: Final = 6
 
-#: A story that went on for longer would take longer to send again than anybody waits for.
 MAX_WEEKS: Final = 26
+#: How long a story goes on after its first weeks. Much longer, and to send it again from the
+#: start would take longer than anybody waits for.
+MORE_WEEKS: Final = 20
 
 
 class OtherStory(Exception):
@@ -75,8 +77,8 @@ def _check(story: Story, wishes: Wishes, now: datetime, folder: Path) -> None:
             raise OtherStory(
                 f"{folder.parent} holds a demo with --{name} {told}, not {wish}. {advice}"
             )
-    if now - story.starts_at > timedelta(weeks=MAX_WEEKS):
+    if now - story.starts_at > timedelta(weeks=story.weeks + MORE_WEEKS):
         raise OtherStory(
-            f"The demo in {folder.parent} began on {story.starts_on}, more than {MAX_WEEKS} weeks "
-            f"ago. {advice}"
+            f"The demo in {folder.parent} began on {story.starts_on}, too long ago to go on. "
+            f"{advice}"
         )

@@ -242,8 +242,6 @@ class Household:
     # What becomes of it on the way.
 
     def _deliveries(self, fact: Fact) -> Iterator[Fact]:
-        if fact.occurred_at >= self._until:
-            return
         # Apart from the life itself, so that how a fact travels never changes what happens next.
         fate = Random(fact.event_id)
         if fact.source == PHONE and self._is_one_in(OFFLINE_PHONE_EVERY) and fate.random() < 0.5:
