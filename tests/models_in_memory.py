@@ -79,6 +79,7 @@ class CompiledModels:
 
     def __init__(self, settings: Settings) -> None:
         """Load what is in the landing, build once, compile both ways. The landing needs a line."""
+        self.settings = settings
         with writer_lock(settings):
             load(settings)
             run_dbt(settings, "build", "--exclude-resource-type", "unit_test", "test")

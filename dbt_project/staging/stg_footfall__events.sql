@@ -86,7 +86,9 @@ events_typed as (
         nullif(anonymous_id, '') as anonymous_id,
         nullif(group_id, '') as group_id,
         nullif(previous_id, '') as previous_id,
-        type in ('track', 'page', 'screen') as is_activity,
+        -- What a client says about its own drops is nobody's activity.
+        type in ('track', 'page', 'screen')
+        and coalesce(event_name, '') <> 'footfall_events_dropped' as is_activity,
         {{ utc('original_timestamp') }} as original_timestamp,
         {{ utc('sent_at') }} as sent_at,
         {{ utc('received_at') }} as received_at,
