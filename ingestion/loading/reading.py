@@ -64,8 +64,10 @@ def read_lines(path: Path, longest: int) -> Iterator[tuple[int, bytes | BadLine]
             passed, rest = passed + len(rest), b""
     if passed:
         yield number + 1, _too_long(number + 1, longest, passed, b"")
-    elif rest.removeprefix(BYTE_ORDER_MARK).strip():
-        yield number + 1, rest.removeprefix(BYTE_ORDER_MARK) if number == 0 else rest
+        return
+    rest = rest if number else rest.removeprefix(BYTE_ORDER_MARK)
+    if rest.strip():
+        yield number + 1, rest
 
 
 def read_chunks(path: Path) -> Iterator[bytes | str]:

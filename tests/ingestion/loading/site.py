@@ -73,7 +73,7 @@ class Site:
         """Publish a file the way an importer does: write beside, rename; gzip by its suffix."""
         data = content if isinstance(content, bytes) else ndjson(content)
         if name.endswith(".gz") and not data.startswith(b"\x1f\x8b"):
-            data = gzip.compress(data, 1)
+            data = gzip.compress(data, 1, mtime=0)
         path = self.landing / name
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.with_name(f".{path.name}")

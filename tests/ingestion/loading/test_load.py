@@ -111,16 +111,23 @@ def test_a_large_load_is_cut_by_size_and_shared_by_the_threads(
     assert len(site.ids()) == 8
 
 
-@pytest.mark.parametrize(
-    "leaf",
-    ["it's.ndjson", "späte Grüße 🎉.ndjson", "[a]*?.ndjson", 'say "so".ndjson', "%41~b.jsonl"],
-)
-def test_a_file_may_have_any_name(site: Site, leaf: str) -> None:
-    site.land(f"events/{leaf}", [event("a1")])
-    site.land("events/a.ndjson", [event("a2")])
-    site.vouch(f"events/{leaf}", 1)
-    assert site.load().events == 2
-    assert site.query("select _file from raw.events where event_id = 'a1'") == [(f"events/{leaf}",)]
+def test_a_file_may_have_any_name(site: Site) -> None:
+    names = [
+        f"events/{leaf}"
+        for leaf in (
+            "it's.ndjson",
+            "späte Grüße 🎉.ndjson",
+            "[a]*?.ndjson",
+            'say "so".ndjson',
+            "%41~b.jsonl",
+            "a.ndjson",
+        )
+    ]
+    for name in names:
+        site.land(name, [event(name)])
+        site.vouch(name, 1)
+    assert site.load().events == len(names)
+    assert site.query("select count(*) from raw.events where event_id = _file") == [(len(names),)]
 
 
 def test_an_empty_file_is_loaded_and_not_looked_at_again(site: Site) -> None:

@@ -1,0 +1,92 @@
+"""Settings come from FOOTFALL_… variables, and a bad value names its variable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ingestion.settings import Settings, get_settings, parse_write_keys
+
+
+@pytest.fixture(autouse=True)
+def _read_anew() -> Iterator[None]:
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+def test_every_path_stands_under_home_and_is_absolute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOOTFALL_HOME", "state")
+    settings = Settings()
+    home = tmp_path / "state"
+    assert settings.home == home
+    assert settings.landing == str(home / "landing")
+    assert settings.open_segments == home / "landing" / "open"
+    assert settings.warehouse == home / "warehouse" / "footfall.duckdb"
+    assert settings.published == home / "published" / "footfall.duckdb"
+    assert settings.dagster_home == home / "dagster"
+
+
+def test_a_landing_url_takes_the_place_of_the_folder(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, landing_url="s3://bucket/landing/")
+    assert settings.landing == "s3://bucket/landing"
+    assert settings.open_segments == tmp_path / "landing" / "open"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("FOOTFALL_PORT", "0"),
+        ("FOOTFALL_PORT", "http"),
+        ("FOOTFALL_THREADS", "0"),
+        ("FOOTFALL_MEMORY_LIMIT", "lots"),
+        ("FOOTFALL_CLIENT_IP", "hide"),
+        ("FOOTFALL_FRESHNESS_HOURS", "0"),
+        ("FOOTFALL_NIGHTLY_TIME_ZONE", "Vienna"),
+        ("FOOTFALL_REPORTING_TIME_ZONE", "../etc/passwd"),
+        ("FOOTFALL_WRITE_KEYS", "no-pair"),
+        ("FOOTFALL_SEGMENT_SECONDS", "nan"),
+    ],
+)
+def test_a_bad_value_ends_the_program_and_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as ended:
+        get_settings()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"{variable}: ")
+    assert said.count("\n") == 1
+
+
+def test_both_sources_of_keys_at_once_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="not both"):
+        Settings(write_keys={"web": "k"}, write_keys_file=tmp_path / "keys")
+
+
+def test_write_keys_are_pairs_and_a_key_may_hold_an_equals_sign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FOOTFALL_WRITE_KEYS", " web = a==, backend=b ")
+    assert Settings().write_keys == {"web": "a==", "backend": "b"}
+    assert parse_write_keys("# who\n\nweb=a\n") == {"web": "a"}
+
+
+@pytest.mark.parametrize(
+    "text", ["web", "web=", "=secret", "web=secret\nweb=other", "a=secret\nb=secret"]
+)
+def test_a_bad_pair_is_named_without_its_key(text: str) -> None:
+    with pytest.raises(ValueError, match=r"pair|named twice|repeats") as refused:
+        parse_write_keys(text)
+    assert "secret" not in str(refused.value)
+
+
+def test_settings_are_read_once() -> None:
+    assert get_settings() is get_settings()

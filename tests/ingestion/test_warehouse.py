@@ -1,0 +1,96 @@
+"""One writer at a time, named to whoever comes second."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.settings import Settings
+from ingestion.warehouse import HomeUnusable, WarehouseBusy, connect, writer_lock
+from tests.ingestion.loading.site import start_python
+
+HOLDS_THE_LOCK = """
+import sys, time
+from ingestion.settings import Settings
+from ingestion.warehouse import writer_lock
+with writer_lock(Settings(home=sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+HOLDS_THE_FILE = """
+import sys, time
+from ingestion.settings import Settings
+from ingestion.warehouse import connect
+connection = connect(Settings(home=sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.mark.parametrize("script", [HOLDS_THE_LOCK, HOLDS_THE_FILE])
+def test_a_second_writer_is_told_who_is_first_and_may_follow_when_that_is_killed(
+    settings: Settings, script: str
+) -> None:
+    first = start_python(script, str(settings.home))
+    try:
+        assert first.stdout
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(WarehouseBusy, match=rf"process {first.pid}: "), writer_lock(settings):
+            connect(settings)
+    finally:
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
+    with writer_lock(settings), connect(settings) as connection:
+        connection.execute("create table t as select 1 as one")
+
+
+def test_the_lock_names_this_process_and_nobody_afterwards(settings: Settings) -> None:
+    path = settings.warehouse.with_suffix(".lock")
+    with writer_lock(settings):
+        assert path.read_text() == str(os.getpid())
+        with pytest.raises(WarehouseBusy, match=f"process {os.getpid()}"), writer_lock(settings):
+            pass
+    assert path.read_text() == ""
+
+
+def test_an_error_lets_the_lock_go(settings: Settings) -> None:
+    with pytest.raises(ZeroDivisionError), writer_lock(settings):
+        raise ZeroDivisionError
+    assert settings.warehouse.with_suffix(".lock").read_text() == ""
+    with writer_lock(settings):
+        pass
+
+
+def test_a_connection_is_in_utc_within_the_sites_bounds(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, threads=1, memory_limit="300MiB")
+    with connect(settings) as connection:
+        found = connection.execute(
+            "select current_setting('TimeZone'), current_setting('threads'),"
+            " current_setting('memory_limit')"
+        ).fetchone()
+    assert found == ("UTC", 1, "300.0 MiB")
+
+
+def test_a_file_that_is_no_warehouse_keeps_duckdbs_own_words(settings: Settings) -> None:
+    settings.warehouse.parent.mkdir(parents=True)
+    settings.warehouse.write_bytes(b"no database" * 1000)
+    with pytest.raises(duckdb.Error, match="not a valid DuckDB database"):
+        connect(settings)
+
+
+def test_a_home_that_is_no_folder_is_named_with_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "home").write_bytes(b"")
+    settings = Settings(home=tmp_path / "home")
+    with pytest.raises(HomeUnusable, match=r"^FOOTFALL_HOME: "), writer_lock(settings):
+        pass
+    with pytest.raises(HomeUnusable, match="make it writable"):
+        connect(settings)
