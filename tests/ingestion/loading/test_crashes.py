@@ -101,10 +101,12 @@ def test_a_killed_load_is_made_good_by_the_next(
         assert len(site.ids()) == (4 if moment == "after completion" else 1), moment
         there = {event_id for (event_id,) in site.query("select event_id from raw.events")}
         is_inserted = moment in ("after the insert", "before completion", "after completion")
-        assert ("a1" in there) == is_inserted, moment
+        # Two files of events go in side by side, so either may have been first.
+        assert bool(there - {"before"}) == is_inserted, moment
         report = site.load()
-        is_orphaned = moment in ("after the insert", "before completion")
-        assert (report.orphans_swept > 0) == is_orphaned, moment
+        # The other tables' files may have gone in before the events' were tried.
+        if is_inserted:
+            assert (report.orphans_swept > 0) == (moment != "after completion"), moment
         assert (report.files == 0) == (moment == "after completion"), moment
         assert contents(site) == undisturbed, moment
         assert site.query("select distinct status from raw._dlt_loads") == [(0,)]
