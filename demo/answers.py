@@ -89,7 +89,7 @@ def sessions(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
         ],
     )
     began = ", ".join(f"{count:,} {words[reason]}" for reason, count in reasons)
-    text += f"\n\n  In all weeks began: {began}."
+    text += f"\n\n  In all weeks they began:\n  {began}."
     return "How long are their visits? (last seven full days)", text
 
 

@@ -98,30 +98,54 @@ def _running(
 
     It gets a session of its own: Ctrl-C reaches us alone, and we end it.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        cwd=CHECKOUT,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with _signals_held_back():
+            process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=CHECKOUT,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         yield process
     finally:
-        _end(process)
+        if process is not None:
+            _end(process)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Raise KeyboardInterrupt for a signal afterwards, not in the middle.
+
+    A process that starts while a signal comes would be running with nobody who knows its id.
+    """
+    came: list[int] = []
+    former = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.stdout:
+        process.stdout.close()
 
 
 def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -144,17 +168,16 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
 def _last_words(program: str, log: Path) -> str:
     """Say what a program that failed said last, and where the rest is."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    said = "\n".join(f"    {line}" for line in lines[-5:] if line.strip())
+    # Indented lines are the inside of a traceback; what it came to stands at the margin.
+    telling = [line for line in lines if line[:1].strip() and not line.startswith("Traceback")]
+    said = "\n".join(f"    {line}" for line in telling[-3:])
     return f"{program} failed:\n{said}\n    (all of it: {log})"
 
 
 def _environment(settings: Settings) -> dict[str, str]:
     """What both programs inherit, with paths that hold in any current directory."""
-    interpreter = str(Path(sys.executable).parent)
     return {
         **os.environ,
         f"{PREFIX}HOME": str(settings.home),
         f"{PREFIX}DBT_PROJECT": str(settings.dbt_project),
-        # Dagster looks for dbt's command on the path, where a .venv that is not activated is not.
-        "PATH": os.pathsep.join([interpreter, os.environ.get("PATH", "")]),
     }
