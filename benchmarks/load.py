@@ -1,6 +1,10 @@
 """Loading sealed segments into raw, beside DuckDB reading the same files into a table.
 
 The second is the floor: the same parsing and the same table, without ledger, dlt or exactly once.
+Beside it stand files that no manifest vouches for, whose lines are judged one by one, and the
+two ways dlt is used most: a resource that yields dicts (a small share of the events is enough
+to wait for), and one that yields Arrow. Each subject runs in a process of its own, so that its
+peak memory is its own. Absolute figures are the machine's; ratios travel.
 """
 
 from __future__ import annotations
@@ -10,20 +14,28 @@ import gzip
 import hashlib
 import json
 import resource
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import dlt
 import duckdb
 
 from benchmarks.build import DAYS, write_events
 from ingestion.event import EVENT_COLUMNS
-from ingestion.loading.pipeline import load
+from ingestion.loading.pipeline import load, make_pipeline
 from ingestion.settings import Settings
-from ingestion.warehouse import engine_config, writer_lock
+from ingestion.warehouse import connect, engine_config, writer_lock
 
 SEGMENTS = 20
+#: Events of the resource of dicts: it takes a hundred times as long for each.
+SAMPLE = 20_000
+ARROW_ROWS = 100_000
 
 
 def write_segments(settings: Settings, events: int) -> None:
@@ -50,44 +62,118 @@ def write_segments(settings: Settings, events: int) -> None:
     plain.unlink()
 
 
-def floor(settings: Settings) -> float:
-    """Seconds of DuckDB's own `create table as select … from read_json`."""
-    started = time.monotonic()
-    with duckdb.connect(
-        str(settings.home / "floor.duckdb"), config=engine_config(settings)
-    ) as connection:
+def reading(settings: Settings) -> str:
+    """The query that reads all segments."""
+    return (
+        f"select * from read_json('{settings.landing}/events/*/*/*.gz',"
+        f" columns = {EVENT_COLUMNS}, format = 'newline_delimited')"
+    )
+
+
+def floor(settings: Settings) -> int:
+    """DuckDB's own `create table as select … from read_json`."""
+    settings.warehouse.parent.mkdir()
+    with duckdb.connect(str(settings.warehouse), config=engine_config(settings)) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute(
-            f"""
-            create table events as select * from read_json(
-                '{settings.landing}/events/*/*/*.gz', columns = {EVENT_COLUMNS},
-                format = 'newline_delimited'
-            )
-            """
-        )
-    return time.monotonic() - started
+        created = connection.execute(f"create table events as {reading(settings)}").fetchone()
+    return int(created[0]) if created else 0
+
+
+def footfall(settings: Settings) -> int:
+    """The load as the nightly job runs it."""
+    with writer_lock(settings):
+        return load(settings).events
+
+
+def judged(settings: Settings) -> int:
+    """The same load of the same files without their manifests."""
+    shutil.rmtree(Path(settings.landing) / "manifest")
+    return footfall(settings)
+
+
+def dicts(settings: Settings) -> int:
+    """A resource that yields every event as a dict."""
+
+    def events() -> Iterator[Any]:
+        for path in sorted(Path(settings.landing).glob("events/*/*/*.gz")):
+            with gzip.open(path) as lines:
+                yield from (json.loads(line) for line in lines)
+
+    resource_ = dlt.resource(events, name="events", max_table_nesting=0).add_limit(SAMPLE)
+    return _run(settings, resource_)
+
+
+def arrow(settings: Settings) -> int:
+    """A resource that yields Arrow, read by DuckDB."""
+
+    def events() -> Iterator[Any]:
+        with duckdb.connect(config=engine_config(settings)) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            yield from connection.execute(reading(settings)).to_arrow_reader(ARROW_ROWS)
+
+    return _run(settings, dlt.resource(events, name="events"))
+
+
+def _run(settings: Settings, resource_: Any) -> int:
+    settings.warehouse.parent.mkdir()
+    make_pipeline(settings).run(resource_)
+    with connect(settings, read_only=True) as connection:
+        counted = connection.execute("select count(*) from raw.events").fetchone()
+    return int(counted[0]) if counted else 0
+
+
+SUBJECTS: dict[str, tuple[str, Callable[[Settings], int]]] = {
+    "floor": ("read_json into a table", floor),
+    "footfall": ("load", footfall),
+    "judged": ("load without manifests", judged),
+    "arrow": ("dlt, Arrow", arrow),
+    "dicts": ("dlt, a dict an event", dicts),
+}
+
+
+def measure(home: Path, name: str) -> tuple[int, float, float]:
+    """Rows, seconds and peak MiB of one subject, in a process of its own."""
+    for left in ("warehouse", "dlt"):
+        shutil.rmtree(home / left, ignore_errors=True)
+    command = [sys.executable, "-m", "benchmarks.load", "--subject", name, "--home", str(home)]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    rows, seconds, peak = json.loads(said.splitlines()[-1])
+    return rows, seconds, peak
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
-    events = parser.parse_args().events
+    parser.add_argument("--rounds", type=int, default=2, help="the best round of each counts")
+    parser.add_argument("--subject", choices=SUBJECTS, help=argparse.SUPPRESS)
+    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.subject:
+        started = time.perf_counter()
+        rows = SUBJECTS[chosen.subject][1](Settings(home=chosen.home, landing_url=""))
+        seconds = time.perf_counter() - started
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        sys.stdout.write(json.dumps([rows, seconds, peak]) + "\n")
+        return
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(home=Path(folder))
-        write_segments(settings, events)
-        least = floor(settings)
-        started = time.monotonic()
-        with writer_lock(settings):
-            report = load(settings)
-        loading = time.monotonic() - started
-    if report.events != events:
-        raise SystemExit(f"{report.events} of {events} events were loaded")
-    sys.stdout.write(
-        f"read_json into a table: {least:.1f} s\n"
-        f"load of {events:,} events: {loading:.1f} s, {loading / least:.2f} times that\n"
-        f"peak of both: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB\n"
-    )
+        home = Path(folder)
+        events = chosen.events // SEGMENTS * SEGMENTS
+        write_segments(Settings(home=home, landing_url=""), events)
+        rates: dict[str, float] = {}
+        # The one without manifests takes them away for good, so it and what follows run after.
+        for round_names in (["floor", "footfall"] * chosen.rounds, ["judged", "arrow", "dicts"]):
+            for name in round_names:
+                rows, seconds, peak = measure(home, name)
+                if rows != (expected := min(events, SAMPLE) if name == "dicts" else events):
+                    raise SystemExit(f"{name}: {rows} of {expected} events were loaded")
+                rates[name] = max(rates.get(name, 0), rows / seconds)
+                sys.stdout.write(
+                    f"{SUBJECTS[name][0]:24} {rows:9,} events: {rates[name]:9,.0f} a second, "
+                    f"{rates['floor'] / rates[name]:6.2f} times the floor's time, "
+                    f"peak {peak:6,.0f} MiB\n"
+                )
+                sys.stdout.flush()
 
 
 if __name__ == "__main__":

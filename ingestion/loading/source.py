@@ -14,6 +14,7 @@ import pyarrow as pa
 from dlt.common.schema.typing import TColumnSchema
 from dlt.common.storages.load_package import load_package_state
 from dlt.extract import DltResource
+from pyarrow.parquet import write_table
 
 from ingestion.event import EVENT_COLUMNS, REFUSED_COLUMNS
 from ingestion.loading.landing import LandedFile, Landing
@@ -55,7 +56,13 @@ RAW_TABLES: dict[str, dict[str, str]] = {
         **_LOAD,
     },
 }
-_ARROW_TYPES = {"varchar": pa.string(), "bigint": pa.int64(), "date": pa.date32()}
+_ARROW_TYPES = {
+    "varchar": pa.string(),
+    "bigint": pa.int64(),
+    "timestamptz": pa.timestamp("us", "UTC"),
+    "date": pa.date32(),
+    "json": pa.string(),
+}
 
 
 def scratch_of(settings: Settings) -> Path:
@@ -135,12 +142,14 @@ def landing_source(load: PendingLoad) -> Any:
     Nothing is read before dlt asks for it.
     """
 
-    def parquet(kind: str) -> Iterator[Any]:
-        # One column will do: the others stand in the resource's own columns.
-        yield pa.schema([("_dlt_load_id", pa.string())]).empty_table()
-        for group in load.groups:
-            if group.kind == kind and group.rows:
-                yield dlt.mark.with_file_import(str(group.parquet), "parquet", group.rows)
+    def parquet(table: str, kind: str) -> Iterator[Any]:
+        groups = [group for group in load.groups if group.kind == kind and group.rows]
+        for group in groups:
+            yield dlt.mark.with_file_import(str(group.parquet), "parquet", group.rows)
+        if not groups:
+            empty = load.folder / f"{table}-empty.parquet"
+            write_table(_arrow(table, []), empty)
+            yield dlt.mark.with_file_import(str(empty), "parquet", 0)
 
     def small(table: str) -> Iterator[Any]:
         if load.groups is not None:
@@ -149,8 +158,8 @@ def landing_source(load: PendingLoad) -> Any:
     @dlt.source(name="landing", max_table_nesting=0)
     def landing_tables() -> list[DltResource]:
         return [
-            _resource("events", parquet("events")),
-            _resource("refused", parquet("quarantine")),
+            _resource("events", parquet("events", "events")),
+            _resource("refused", parquet("refused", "quarantine")),
             *(_resource(table, small(table)) for table in ("bad_lines", "manifests", "files")),
         ]
 
@@ -158,10 +167,11 @@ def landing_source(load: PendingLoad) -> Any:
 
 
 def _arrow(table: str, rows: list[dict[str, Any]]) -> pa.Table:
-    """Rows of a small raw table, none included: dlt makes the table either way.
+    """Rows of a raw table, none included, with all columns in their order.
 
-    Not dlt.mark.materialize_table_schema: that gives the table a column _dlt_id that may not
-    be null, and no columnar row ever has one, so the first bad line would stop every load.
+    So dlt makes the table of no rows too. Its dlt.mark.materialize_table_schema gives such a
+    table a column _dlt_id that may not be null, and no columnar row ever has one: the first bad
+    line would stop every load. In another order, dlt would write every Parquet file anew.
     """
     columns = [(name, _ARROW_TYPES[type_]) for name, type_ in RAW_TABLES[table].items()]
     return pa.Table.from_pylist(rows, schema=pa.schema(columns))
