@@ -17,7 +17,7 @@ MAX_LINE_BYTES: Final = {"events": 1024 * 1024, "quarantine": 6 * MAX_BATCH_BYTE
 
 _CLOCKS = ("original_timestamp", "sent_at", "received_at")
 _OBJECTS = ("properties", "traits", "context", "request")
-_CANONICAL = len("2026-11-23T16:00:11.006000Z")
+_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII)
 _NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 Text = str | None
@@ -109,8 +109,9 @@ def utc_clock(text: str) -> str:
     Raises ValueError or OverflowError for what is not ISO 8601 or not of a usable year.
     """
     moment = datetime.fromisoformat(text)
-    if len(text) == _CANONICAL and text[-1] == "Z" and FIRST_YEAR <= moment.year <= LAST_YEAR:
+    if _CANONICAL.fullmatch(text) and FIRST_YEAR <= moment.year <= LAST_YEAR:
         # As the collector writes it; most of a line's time would go into writing it anew.
+        # Other forms of its length (week dates, a decimal comma) are not DuckDB's.
         return text
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)

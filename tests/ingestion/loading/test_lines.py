@@ -122,6 +122,10 @@ def test_a_refused_line_needs_its_id_its_reason_and_its_time() -> None:
         ("2026-03-01 10:00:00+02:30", "2026-03-01 07:30:00.000000+00"),
         ("2026-03-01T10:00:00.123456999Z", "2026-03-01 10:00:00.123456+00"),
         ("2026-03-01", "2026-03-01 00:00:00.000000+00"),
+        # As long as the collector's own form, which is passed on as it is; DuckDB reads neither.
+        ("2026-W48-1T16:00:11.006000Z", "2026-11-23 16:00:11.006000+00"),
+        ("2026-03-01T10:00:00,123456Z", "2026-03-01 10:00:00.123456+00"),
+        ("2026-03-01T10:00:00.123456Z", "2026-03-01T10:00:00.123456Z"),
     ],
 )
 def test_a_clock_is_read_in_utc_and_cut_to_microseconds(text: str, utc: str) -> None:
