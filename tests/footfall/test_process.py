@@ -111,10 +111,12 @@ if sys.argv[4] == "wait": sys.stdin.read()
 class TestSigterm:
     """SIGTERM, which orchestrators send before they kill."""
 
+    # Short sleeps and not one long read: Python runs handlers between two instructions only,
+    # so a signal that arrives just before a call that blocks waits until that call returns.
     READY = """
 footfall.track("u1", "before")
 print("ready", flush=True)
-sys.stdin.read()
+while True: time.sleep(0.02)
 """
 
     def stop(self, process: subprocess.Popen[str]) -> int:
