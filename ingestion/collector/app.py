@@ -12,13 +12,13 @@ from typing import Any, Final
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from ingestion.collector import segment_protocol
-from ingestion.collector.answers import Answer, cross_origin, failure, success
+from ingestion.collector.answers import Answer, cross_origin, failure
 from ingestion.collector.auth import KeyRing, key_in_request
-from ingestion.collector.body import GZIP_MAGIC, Batch, inflate, open_body
+from ingestion.collector.body import GZIP_MAGIC, Batch, inflate
 from ingestion.collector.journal import Journal
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.problems import Unavailable, Unreadable
+from ingestion.collector.routes import ROUTES, Route
 from ingestion.collector.verdict import RequestFacts, Verdict, client_ip, refused_line, utc_text
 from ingestion.event import MAX_BATCH_BYTES
 
@@ -129,8 +129,8 @@ class Collector:
             return failure(
                 405, "method_not_allowed", f"use {allowed[0]}", allow=", ".join(allowed).encode()
             )
-        if path in segment_protocol.PATHS:
-            return await self._collect(path, headers, scope, receive)
+        if path in ROUTES:
+            return await self._collect(ROUTES[path], path, headers, scope, receive)
         if path == "/metrics":
             return Answer(
                 200, self._metrics.render(), content_type=CONTENT_TYPE_LATEST.encode("ascii")
@@ -143,7 +143,12 @@ class Collector:
         return Answer(200, b'{"status":"ok"}')
 
     async def _collect(
-        self, path: str, headers: Mapping[bytes, bytes], scope: Scope, receive: Receive
+        self,
+        route: Route,
+        path: str,
+        headers: Mapping[bytes, bytes],
+        scope: Scope,
+        receive: Receive,
     ) -> Answer:
         key = key_in_request(headers, scope["query_string"])
         source = None if key is None else self._keys.source_of(key)
@@ -152,7 +157,7 @@ class Collector:
             raise self._unknown_key()
         address = scope.get("client") or (None,)
         facts = RequestFacts(
-            protocol="segment",
+            protocol=route.protocol,
             path=path,
             user_agent=headers.get(b"user-agent", b"").decode("utf-8", "replace") or None,
             ip=client_ip(address[0], self._ip_policy),
@@ -161,22 +166,25 @@ class Collector:
         try:
             await self._read_body(receive, headers, into=body)
             received_at = self._clock()
-            batch = _open(bytes(body), headers, path)
+            if route.method == "GET":
+                batch = route.open(scope["query_string"])
+            else:
+                batch = route.open(_inflated(bytes(body), headers))
         except Unreadable as problem:
             if source is not None and problem.status != 408:
                 await self._quarantine(bytes(body), source, problem, facts)
             raise
         finally:
             self._arriving_bytes -= len(body)
-        source = source or self._source_in_body(batch)
-        verdict = segment_protocol.judge(batch, source, received_at, facts)
+        source = source or self._source_in_body(batch, route.key_field)
+        verdict = route.judge(batch, source, received_at, facts)
         await self._journal.store(verdict.accepted, [each.line for each in verdict.refused])
         self._count(source, verdict)
-        return success(verdict)
+        return route.answer(batch, verdict)
 
-    def _source_in_body(self, batch: Batch) -> str:
+    def _source_in_body(self, batch: Batch, key_field: str) -> str:
         try:
-            key = msgspec.json.decode(batch.fields.get("writeKey", b"null"), type=str)
+            key = msgspec.json.decode(batch.fields.get(key_field, b"null"), type=str)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._unknown_key() from None
         source = self._keys.source_of(key)
@@ -265,19 +273,19 @@ class Collector:
 
 #: Path → the methods it takes.
 ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
-    **dict.fromkeys(segment_protocol.PATHS, ("POST", "OPTIONS")),
+    **{path: (route.method, "OPTIONS") for path, route in ROUTES.items()},
     **dict.fromkeys(("/healthz", "/readyz", "/metrics"), ("GET", "HEAD", "OPTIONS")),
 }
 
 
-def _open(body: bytes, headers: Mapping[bytes, bytes], path: str) -> Batch:
+def _inflated(body: bytes, headers: Mapping[bytes, bytes]) -> bytes:
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     known = encoding in (b"", b"identity", b"gzip", b"x-gzip")
     if not known and body[:2] != GZIP_MAGIC and body.lstrip()[:1] != b"{":
         raise Unreadable(
             415, "unsupported_encoding", "send the body as gzip or without an encoding"
         )
-    return open_body(inflate(body), holds_batch=segment_protocol.PATHS[path] is None)
+    return inflate(body)
 
 
 def _too_large() -> Unreadable:

@@ -71,8 +71,12 @@ def inflate(data: bytes) -> bytes:
     return bytes(out)
 
 
-def open_body(text: bytes, *, holds_batch: bool) -> Batch:
+def open_body(
+    text: bytes, *, holds_batch: bool, batch_field: str = "batch", or_single: bool = False
+) -> Batch:
     """Take a JSON body apart without judging its events; raises Unreadable where that fails.
+
+    ``or_single``: a body without a batch is one event.
 
     A strict, fast pass first. Where one event spoils it (NaN, a lone surrogate, a thousand
     brackets), a second pass follows strings and brackets only, so that its siblings survive.
@@ -84,13 +88,17 @@ def open_body(text: bytes, *, holds_batch: bool) -> Batch:
         fields = {name: bytes(raw) for name, raw in _FIELDS.decode(text).items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         fields = split_object(text)
-    if not holds_batch:
+    if not holds_batch or (or_single and batch_field not in fields):
         return Batch([text], fields)
-    if "batch" not in fields:
-        raise Unreadable(400, "missing_batch", 'the body has no "batch"; send {"batch": [ … ]}')
-    batch = fields.pop("batch")
+    if batch_field not in fields:
+        raise Unreadable(
+            400,
+            "missing_batch",
+            f'the body has no "{batch_field}"; send {{"{batch_field}": [ … ]}}',
+        )
+    batch = fields.pop(batch_field)
     if batch[:1] != b"[":
-        raise Unreadable(400, "invalid_batch", '"batch" must be a JSON array of events')
+        raise Unreadable(400, "invalid_batch", f'"{batch_field}" must be a JSON array of events')
     try:
         events = [bytes(raw) for raw in _EVENTS.decode(batch)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

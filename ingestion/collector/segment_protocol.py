@@ -53,6 +53,8 @@ PATHS: Final[dict[str, str | None]] = {
     "/v1/batch": None,
     "/v1/b": None,
     "/v1/import": None,
+    # What RudderStack's browser SDK sends as a page goes away.
+    "/beacon/v1/batch": None,
 }
 IMPORT_PATH: Final = "/v1/import"
 
@@ -71,15 +73,17 @@ def judge(
     received_at: datetime,
     request: RequestFacts,
     *,
+    read: Callable[[Json, Mapping[str, Any]], Json] | None = None,
     mint: Callable[[], str] = uuid7,
 ) -> Verdict:
     """Split a batch into events to keep and events to refuse, each with its reason.
 
     One bad event never costs the caller the rest of the batch. The path says the type of a
     single event. An import tells history, so its sending clock says nothing about an event's:
-    it is kept among the extra fields.
+    it is kept among the extra fields. Another protocol gives a ``read`` that makes an event of
+    Segment's shape out of one of its own and what stands beside the batch.
     """
-    forced_type = PATHS[request.path]
+    forced_type = PATHS.get(request.path)
     ignores_sent_at = request.path == IMPORT_PATH
     verdict = Verdict()
     received = utc_text(received_at)
@@ -92,7 +96,7 @@ def judge(
             if spoilt:
                 raise spoilt
             event = decode_event(text)
-            merged = _merge(event, beside)
+            merged = (read or _merge)(event, beside)
             line = encode_line(
                 _canonical(merged, source, received, facts, forced_type, ignores_sent_at, mint)
             )
@@ -127,7 +131,7 @@ def _fields_beside(fields: Mapping[str, bytes]) -> Json | Refused:
         decoded = {
             name: decode_event(b'{"_":%s}' % raw)["_"]
             for name, raw in fields.items()
-            if name not in ("writeKey", "messageId")
+            if name not in ("writeKey", "api_key", "messageId")
         }
         for name in ("context", "integrations"):
             if not isinstance(decoded.get(name), dict | None):
