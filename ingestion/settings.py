@@ -5,6 +5,7 @@ A bad value stops the program at start and names the variable.
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,7 +15,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ingestion.collector.keys import parse_write_keys
+
 PREFIX = "FOOTFALL_"
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(BaseSettings):
@@ -35,15 +40,45 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=1, le=65535, description="Port of the collector.")
     write_keys: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
-        description="source=key pairs, comma-separated: who may send, and under which name.",
+        description="source=key pairs, comma-separated: who may send, and under which name. "
+        "A key may be given as sha256:<its digest>; a source may have several.",
     )
     write_keys_file: Path | None = Field(
-        default=None, description="File of source=key lines, in place of FOOTFALL_WRITE_KEYS."
+        default=None,
+        description="File of source=key lines, in place of FOOTFALL_WRITE_KEYS; "
+        "read anew when it changes, and on SIGHUP.",
+    )
+    rate_limit: float = Field(
+        default=0.0,
+        ge=0,
+        le=1_000_000,
+        description="Events a second that one write key may send in the long run; 0: no limit.",
+    )
+    rate_limit_burst: int = Field(
+        default=10_000,
+        ge=1,
+        le=100_000_000,
+        description="Events that one write key may send at once, under FOOTFALL_RATE_LIMIT.",
     )
 
     client_ip: Literal["truncate", "drop", "keep"] = Field(
         default="truncate",
         description="What is kept of a sender's address: truncate (to /24 or /48), drop or keep.",
+    )
+    trusted_proxies: Annotated[tuple[IpNetwork, ...], NoDecode] = Field(
+        default=(),
+        description="Networks, comma-separated, whose word on a sender's address is believed, "
+        "such as 127.0.0.1,10.0.0.0/8.",
+    )
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        default="x-forwarded-for",
+        description="The header these proxies write: x-forwarded-for, or forwarded (RFC 7239).",
+    )
+    connections: int = Field(
+        default=8192,
+        ge=16,
+        le=1_000_000,
+        description="Connections held at once, idle ones too; as many more wait to be accepted.",
     )
     segment_seconds: float = Field(
         default=60.0,
@@ -110,6 +145,13 @@ class Settings(BaseSettings):
             return parse_write_keys(value.replace(",", "\n"))
         return value
 
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [each.strip() for each in value.split(",") if each.strip()]
+        return value
+
     @field_validator("reporting_time_zone", "nightly_time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -149,25 +191,6 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """DAGSTER_HOME: Dagster's own records."""
         return self.home / "dagster"
-
-
-def parse_write_keys(text: str) -> dict[str, str]:
-    """Read ``source=key`` lines into {source: key}; blank lines and # comments are passed over.
-
-    Raises ValueError without ever repeating a key.
-    """
-    pairs: dict[str, str] = {}
-    lines = (line.strip() for line in text.splitlines())
-    for number, line in enumerate((line for line in lines if line and line[0] != "#"), 1):
-        source, separator, key = (part.strip() for part in line.partition("="))
-        if not (separator and source and key):
-            raise ValueError(f"pair {number} is not source=key")
-        if source in pairs:
-            raise ValueError(f"source {source!r} is named twice")
-        if key in pairs.values():
-            raise ValueError(f"source {source!r} repeats the key of another source")
-        pairs[source] = key
-    return pairs
 
 
 @lru_cache(maxsize=1)

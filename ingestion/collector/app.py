@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -13,13 +14,15 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ingestion.collector.answers import Answer, cross_origin, failure
-from ingestion.collector.auth import KeyRing, key_in_request
+from ingestion.collector.auth import KeyRing, Sender, key_in_request
 from ingestion.collector.body import GZIP_MAGIC, Batch, inflate
+from ingestion.collector.client_address import AddressPolicy
 from ingestion.collector.journal import Journal
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.problems import Unavailable, Unreadable
+from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.routes import ROUTES, Route
-from ingestion.collector.verdict import RequestFacts, Verdict, client_ip, refused_line, utc_text
+from ingestion.collector.verdict import RequestFacts, Verdict, refused_line, utc_text
 from ingestion.event import MAX_BATCH_BYTES
 
 logger = logging.getLogger(__name__)
@@ -29,13 +32,13 @@ logger = logging.getLogger(__name__)
 DRAIN_BYTES: Final = 4 * MAX_BATCH_BYTES
 #: At shutdown, bodies still arriving get this long.
 LAST_BODY_SECONDS: Final = 2.0
+#: Codes of bodies that did not arrive whole: their sender still has them, so none is quarantined.
+BROKEN_OFF: Final = "body_broken_off"
+TOO_SLOW: Final = "body_too_slow"
+UNFINISHED: Final = (BROKEN_OFF, TOO_SLOW)
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class Disconnected(Exception):
-    """The sender went away; nobody waits for an answer."""
 
 
 class Collector:
@@ -52,7 +55,8 @@ class Collector:
         journal: Journal,
         metrics: Metrics,
         *,
-        ip_policy: str,
+        addresses: AddressPolicy,
+        limits: RateLimits,
         body_seconds: float,
         pending_bytes: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -60,7 +64,8 @@ class Collector:
         self._keys = keys
         self._journal = journal
         self._metrics = metrics
-        self._ip_policy = ip_policy
+        self._addresses = addresses
+        self._limits = limits
         self._body_seconds = body_seconds
         self._pending_bytes = pending_bytes
         self._clock = clock
@@ -84,12 +89,10 @@ class Collector:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
             answer = await self._answer(scope["method"], path, headers, scope, receive)
-        except Disconnected:
-            return
         except Unreadable as problem:
             answer = failure(problem.status, problem.code, problem.message)
         except Unavailable as problem:
-            answer = failure(503, problem.code, problem.message, problem.retry_after)
+            answer = failure(problem.status, problem.code, problem.message, problem.retry_after)
         except Exception as error:  # one broken request must not take the collector down
             frames = "".join(traceback.format_tb(error.__traceback__))
             logger.error("a request failed with %s\n%s", type(error).__name__, frames)
@@ -151,8 +154,8 @@ class Collector:
         receive: Receive,
     ) -> Answer:
         key = key_in_request(headers, scope["query_string"])
-        source = None if key is None else self._keys.source_of(key)
-        if key is not None and source is None:
+        sender = None if key is None else self._keys.sender_of(key)
+        if key is not None and sender is None:
             await self._read_body(receive, headers, keep=False)
             raise self._unknown_key()
         address = scope.get("client") or (None,)
@@ -160,7 +163,7 @@ class Collector:
             protocol=route.protocol,
             path=path,
             user_agent=headers.get(b"user-agent", b"").decode("utf-8", "replace") or None,
-            ip=client_ip(address[0], self._ip_policy),
+            ip=self._addresses.kept(address[0], scope["headers"]),
         )
         body = bytearray()
         try:
@@ -171,26 +174,38 @@ class Collector:
             else:
                 batch = route.open(_inflated(bytes(body), headers))
         except Unreadable as problem:
-            if source is not None and problem.status != 408:
-                await self._quarantine(bytes(body), source, problem, facts)
+            if sender is not None and problem.code not in UNFINISHED:
+                self._take(sender, 1)
+                await self._quarantine(bytes(body), sender.source, problem, facts)
             raise
         finally:
             self._arriving_bytes -= len(body)
-        source = source or self._source_in_body(batch, route.key_field)
+        sender = sender or self._sender_in_body(batch, route.key_field)
+        self._take(sender, len(batch.events))
+        source = sender.source
         verdict = route.judge(batch, source, received_at, facts)
         await self._journal.store(verdict.accepted, [each.line for each in verdict.refused])
         self._count(source, verdict)
         return route.answer(batch, verdict)
 
-    def _source_in_body(self, batch: Batch, key_field: str) -> str:
+    def _take(self, sender: Sender, events: int) -> None:
+        """Let as many events of a sender's key pass; raises Unavailable, with nothing stored."""
+        wait = self._limits.take(sender.digest, events, time.monotonic())
+        if wait:
+            self._metrics.rate_limited.labels(sender.source).inc(events)
+            raise Unavailable(
+                "rate_limited", "this key sends too many events; send again later", wait, status=429
+            )
+
+    def _sender_in_body(self, batch: Batch, key_field: str) -> Sender:
         try:
             key = msgspec.json.decode(batch.fields.get(key_field, b"null"), type=str)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._unknown_key() from None
-        source = self._keys.source_of(key)
-        if source is None:
+        sender = self._keys.sender_of(key)
+        if sender is None:
             raise self._unknown_key()
-        return source
+        return sender
 
     def _unknown_key(self) -> Unreadable:
         self._metrics.unknown_keys.inc()
@@ -244,7 +259,9 @@ class Collector:
                     while True:
                         message = await receive()
                         if message["type"] == "http.disconnect":
-                            raise Disconnected
+                            # The sender left, or its chunks are no chunks: only the
+                            # latter hears this.
+                            raise Unreadable(400, BROKEN_OFF, "send the whole body")
                         chunk = message.get("body", b"")
                         arrived += len(chunk)
                         if arrived > DRAIN_BYTES:
@@ -257,7 +274,7 @@ class Collector:
                     self._arriving.discard(timeout)
         except TimeoutError:
             raise Unreadable(
-                408, "body_too_slow", f"send the whole body within {self._body_seconds:g} s"
+                408, TOO_SLOW, f"send the whole body within {self._body_seconds:g} s"
             ) from None
         if keep and arrived > MAX_BATCH_BYTES:
             raise _too_large()

@@ -4,54 +4,130 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
+import hmac
+import logging
+import os
 from collections.abc import Mapping
-from urllib.parse import parse_qs
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote_to_bytes
 
-from ingestion.settings import Settings, parse_write_keys
+from ingestion.collector.keys import digest_of, parse_write_keys
+from ingestion.collector.metrics import Metrics
+from ingestion.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: A thousand keys with a comment each have a quarter of it.
+MAX_KEYS_FILE_BYTES: Final = 1024 * 1024
+#: How often the keys file is looked at; SIGHUP looks at once.
+KEYS_FILE_SECONDS: Final = 5.0
 
 
 class KeysUnusable(Exception):
     """No write key can be read; the message names the variable and what to do."""
 
 
-class KeyRing:
-    """The sources behind the write keys.
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whom a write key stands for; ``digest`` tells the keys of one source apart."""
 
-    Keys are kept and looked up as SHA-256 digests: how long a lookup takes depends on the
-    digest of a guess, which tells nothing about a real key.
-    """
+    source: str
+    digest: str
+
+
+class KeyRing:
+    """The senders behind the write keys, of which only the digests are known."""
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        self._sources = {_digest(key): source for source, key in keys.items()}
+        self.replace(keys)
 
-    def source_of(self, key: str) -> str | None:
-        """The source that ``key`` stands for, None for an unknown key."""
-        return self._sources.get(_digest(key))
+    def replace(self, keys: Mapping[str, str]) -> None:
+        """From now on these keys, given as {digest: source}, and no others."""
+        self._senders = [Sender(source, digest) for digest, source in keys.items()]
+
+    def sender_of(self, key: str) -> Sender | None:
+        """Whom ``key`` stands for, None for an unknown key; all keys are always compared."""
+        digest = digest_of(key)
+        found = None
+        for sender in self._senders:
+            if hmac.compare_digest(sender.digest, digest):
+                found = sender
+        return found
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+class KeysFile:
+    """FOOTFALL_WRITE_KEYS_FILE, read anew when it changes.
+
+    A new file that cannot be used changes nothing: the keys that were good stay, the log and a
+    metric say so.
+    """
+
+    def __init__(self, path: Path, ring: KeyRing, metrics: Metrics) -> None:
+        self._path = path
+        self._ring = ring
+        self._metrics = metrics
+        self._seen = self._state()
+
+    def refresh(self, *, force: bool = False) -> None:
+        """Read the file if it is another than before, or in any case."""
+        state = self._state()
+        if state == self._seen and not force:
+            return
+        self._seen = state
+        try:
+            keys = _read(self._path)
+        except KeysUnusable as problem:
+            self._metrics.keys_file_failures.inc()
+            self._metrics.keys_file_usable.set(0)
+            logger.error("the old write keys stay: %s", problem)
+            return
+        self._ring.replace(keys)
+        self._metrics.keys_file_usable.set(1)
+        logger.info("the write keys file was read: %d keys", len(keys))
+
+    def _state(self) -> tuple[int, ...] | None:
+        try:
+            state = os.stat(self._path)
+        except OSError:
+            return None
+        return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def read_keys(settings: Settings) -> KeyRing:
     """The key ring the settings name; raises KeysUnusable where there is no key at all."""
-    keys = settings.write_keys
     if settings.write_keys_file:
-        try:
-            keys = parse_write_keys(settings.write_keys_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            problem = error.strerror if isinstance(error, OSError) else error
-            raise KeysUnusable(
-                f"FOOTFALL_WRITE_KEYS_FILE: cannot use {settings.write_keys_file}: {problem}; "
-                "it must be a readable text file of source=key lines"
-            ) from error
-    if not keys:
+        return KeyRing(_read(settings.write_keys_file))
+    if not settings.write_keys:
         raise KeysUnusable(
             "FOOTFALL_WRITE_KEYS: no write key is set; set it to source=key pairs such as "
             "web=3f9c…,backend=a71e… or name a file of them in FOOTFALL_WRITE_KEYS_FILE"
         )
-    return KeyRing(keys)
+    return KeyRing(settings.write_keys)
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_KEYS_FILE_BYTES + 1)
+        if len(content) > MAX_KEYS_FILE_BYTES:
+            raise ValueError(f"it has more than {MAX_KEYS_FILE_BYTES} bytes")
+        keys = parse_write_keys(content.decode("utf-8"))
+        if not keys:
+            raise ValueError("it holds no key")
+    except UnicodeDecodeError:
+        problem = "it is not UTF-8 text"  # the error itself would repeat what it could not read
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    except ValueError as error:
+        problem = str(error)
+    else:
+        return keys
+    raise KeysUnusable(
+        f"FOOTFALL_WRITE_KEYS_FILE: cannot use {path}: {problem}; "
+        "it must be a readable text file of source=key lines"
+    )
 
 
 def key_in_request(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
@@ -67,7 +143,8 @@ def key_in_request(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
         return credentials.strip().decode("utf-8", "replace")
     if b"x-write-key" in headers:
         return headers[b"x-write-key"].decode("utf-8", "replace")
-    if query:
-        values = parse_qs(query.decode("utf-8", "replace"), max_num_fields=50).get("writeKey")
-        return values[0] if values else None
+    for pair in query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        if name == b"writeKey" and value:
+            return unquote_to_bytes(value.replace(b"+", b" ")).decode("utf-8", "replace")
     return None

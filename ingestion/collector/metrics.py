@@ -31,6 +31,23 @@ class Metrics:
             "Requests with a missing or unknown write key; nothing of them is stored.",
             registry=registry,
         )
+        self.rate_limited = Counter(
+            f"{name}_events_rate_limited",
+            "Events answered with 429; nothing of them is stored.",
+            ["source"],
+            registry=registry,
+        )
+        self.keys_file_failures = Counter(
+            f"{name}_keys_file_failures",
+            "New write keys files that could not be used; the old keys stayed.",
+            registry=registry,
+        )
+        self.keys_file_usable = Gauge(
+            f"{name}_keys_file_usable",
+            "1 while the keys in use are those of the file, 0 while the file is broken.",
+            registry=registry,
+        )
+        self.keys_file_usable.set(1)
         self.commits = Counter(
             f"{name}_commits", "Groups of requests that shared one fsync.", registry=registry
         )

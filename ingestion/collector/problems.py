@@ -16,8 +16,9 @@ class Unreadable(Exception):
 class Unavailable(Exception):
     """The lines are not stored and will not be; the sender may come again after ``retry_after``."""
 
-    def __init__(self, code: str, message: str, retry_after: float) -> None:
+    def __init__(self, code: str, message: str, retry_after: float, *, status: int = 503) -> None:
         super().__init__(message)
+        self.status = status
         self.code = code
         self.message = message
         self.retry_after = retry_after

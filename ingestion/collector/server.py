@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +16,14 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from ingestion.collector.app import Collector
-from ingestion.collector.auth import read_keys
+from ingestion.collector.auth import KEYS_FILE_SECONDS, KeysFile, read_keys
+from ingestion.collector.client_address import AddressPolicy
 from ingestion.collector.disk import make_folders
 from ingestion.collector.identifiers import writer_id
 from ingestion.collector.journal import Journal, Limits
 from ingestion.collector.landing import open_landing
 from ingestion.collector.metrics import Metrics
+from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.recovery import leftovers
 from ingestion.collector.sealer import Sealer
 from ingestion.settings import Settings
@@ -31,9 +35,10 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 #: How long a head may take to arrive, and a kept-alive connection may rest: longer than the
 #: 60 s after which SDKs and proxies drop an idle connection, so that they close it first.
 HEAD_SECONDS: Final = 75
-#: Connections the kernel holds until they are accepted, and requests worked on at once.
+#: Connections the kernel holds until they are accepted; it cuts this to its own somaxconn.
 BACKLOG: Final = 1024
-CONCURRENT_REQUESTS: Final = 512
+#: Open files beside connections: segments, their folders, libraries; under 50 were seen.
+SPARE_FILES: Final = 256
 
 
 class CannotStart(Exception):
@@ -70,21 +75,27 @@ def run(settings: Settings) -> None:
         keys,
         journal,
         metrics,
-        ip_policy=settings.client_ip,
+        addresses=AddressPolicy(
+            settings.client_ip, settings.trusted_proxies, settings.proxy_header
+        ),
+        limits=RateLimits(settings.rate_limit, settings.rate_limit_burst),
         body_seconds=settings.body_seconds,
         pending_bytes=settings.pending_bytes,
     )
+    keys_file = None
+    if settings.write_keys_file:
+        keys_file = KeysFile(settings.write_keys_file, keys, metrics)
     sealer.start()
     journal.start()
     try:
-        asyncio.run(_serve(collector, settings))
+        asyncio.run(_serve(collector, settings, keys_file))
     finally:
         journal.close()
         if not sealer.close():
             logger.warning("some segments are not sealed; the next start seals them")
 
 
-async def _serve(collector: Collector, settings: Settings) -> None:
+async def _serve(collector: Collector, settings: Settings, keys_file: KeysFile | None) -> None:
     server: Any = Server(
         collector,
         address=settings.host,
@@ -96,9 +107,12 @@ async def _serve(collector: Collector, settings: Settings) -> None:
         ),
         websockets=False,
         backlog=BACKLOG,
-        backpressure=CONCURRENT_REQUESTS,
+        # Granian counts connections, idle ones too, and accepts no more than these.
+        backpressure=_connections(settings.connections),
         log_enabled=False,
     )
+
+    hung_up = asyncio.Event()
 
     def stop() -> None:
         collector.stop()
@@ -107,9 +121,37 @@ async def _serve(collector: Collector, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop)
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    watching = loop.create_task(_watch(keys_file, hung_up))
     logger.info("collecting on http://%s:%d", settings.host, settings.port)
     await server.serve()
+    watching.cancel()
     logger.info("stopped accepting; sealing")
+
+
+async def _watch(keys_file: KeysFile | None, hung_up: asyncio.Event) -> None:
+    """Read the keys file anew when it changes, and on SIGHUP, which ends nothing."""
+    while True:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hung_up.wait(), KEYS_FILE_SECONDS)
+        asked = hung_up.is_set()
+        hung_up.clear()
+        if keys_file:
+            # In a thread: a file on a share that hangs must not stop the collector.
+            await asyncio.to_thread(keys_file.refresh, force=asked)
+
+
+def _connections(wanted: int) -> int:
+    """As many connections as wanted, or as the system lets this process have open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < needed:
+            wanted = max(1, soft - SPARE_FILES)
+            logger.warning("open files are limited to %d: at most %d connections", soft, wanted)
+    return wanted
 
 
 def _prepare(folder: Path, variable: str) -> None:

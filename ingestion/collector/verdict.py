@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -162,19 +161,3 @@ def refused_line(
             request=dict(request),
         )
     )
-
-
-def client_ip(address: str | None, policy: str) -> str | None:
-    """The client's address as the site keeps it: truncated to /24 or /48, whole, or not at all."""
-    if not address or policy == "drop":
-        return None
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    if policy == "keep":
-        return str(parsed)
-    bits = 24 if parsed.version == 4 else 48
-    return str(ipaddress.ip_network((parsed, bits), strict=False).network_address)

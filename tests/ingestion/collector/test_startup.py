@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.collector.verdict import client_ip
 from tests.ingestion.collector.live import KEYS, PATIENCE_SECONDS, free_port, launch
 
 
@@ -47,7 +46,9 @@ def test_missing_keys_are_said_so(tmp_path: Path) -> None:
     assert "FOOTFALL_WRITE_KEYS:" in complaint(tmp_path, FOOTFALL_WRITE_KEYS=None)
 
 
-@pytest.mark.parametrize("text", [None, "no pair here", "web=\n", "a=1\na=2", "\udcff"])
+@pytest.mark.parametrize(
+    "text", [None, "no pair here", "web=\n", "a=1\nb=1", "\udcff", "", "a=sha256:12"]
+)
 def test_an_unusable_key_file_is_said_so_without_its_content(
     tmp_path: Path, text: str | None
 ) -> None:
@@ -68,20 +69,3 @@ def test_a_landing_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     said = complaint(tmp_path, FOOTFALL_LANDING_URL=str(tmp_path / "file" / "landing"))
     assert "FOOTFALL_LANDING_URL:" in said
-
-
-@pytest.mark.parametrize(
-    ("address", "policy", "expected"),
-    [
-        ("203.0.113.77", "truncate", "203.0.113.0"),
-        ("2001:db8:1:2:3:4:5:6", "truncate", "2001:db8:1::"),
-        ("::ffff:203.0.113.77", "truncate", "203.0.113.0"),
-        ("fe80::1%eth0", "truncate", "fe80::"),
-        ("2001:db8::1", "keep", "2001:db8::1"),
-        ("203.0.113.77", "drop", None),
-        ("not an address", "keep", None),
-        (None, "truncate", None),
-    ],
-)
-def test_addresses_are_truncated(address: str | None, policy: str, expected: str | None) -> None:
-    assert client_ip(address, policy) == expected

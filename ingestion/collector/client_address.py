@@ -1,0 +1,101 @@
+"""Whose request it is: the sender's address behind trusted proxies, and what is kept of it.
+
+Pure. A header is believed only where the connection itself comes from a trusted proxy, and only
+the header that these proxies write: any other one is the sender's own invention.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingestion.settings import IpNetwork
+
+#: Proxies between a sender and the collector; the head's own bound would allow 5,000.
+MAX_HOPS: Final = 32
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """Whom a site believes about addresses, and what it keeps; the settings describe each."""
+
+    client_ip: str = "truncate"
+    trusted_proxies: tuple[IpNetwork, ...] = ()
+    proxy_header: str = "x-forwarded-for"
+
+    def kept(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """What the site keeps of the address a request came from."""
+        if self.client_ip == "drop":
+            return None
+        sender = sender_address(peer, headers, self.trusted_proxies, self.proxy_header)
+        return kept_address(sender, self.client_ip)
+
+
+def sender_address(
+    peer: str | None,
+    headers: Iterable[tuple[bytes, bytes]],
+    trusted: Sequence[IpNetwork],
+    header: str,
+) -> Address | None:
+    """The right-most address that is not a trusted proxy's; None where nobody can tell.
+
+    Each proxy adds to the right whom it heard from, so everything left of the first untrusted
+    address is hearsay.
+    """
+    sender = _parsed(peer or "")
+    if sender is None or not _is_among(sender, trusted):
+        return sender
+    name = header.encode()
+    said = b",".join(value for each, value in headers if each.lower() == name).decode("latin-1")
+    if not said.strip():
+        return sender
+    for hop in reversed(said.split(",")[-MAX_HOPS:]):
+        sender = _parsed(_forwarded_for(hop) if header == "forwarded" else hop)
+        if sender is None or not _is_among(sender, trusted):
+            return sender
+    return sender
+
+
+def kept_address(address: Address | None, policy: str) -> str | None:
+    """The address as the site keeps it: truncated to /24 or /48, whole, or not at all."""
+    if address is None or policy == "drop":
+        return None
+    if policy == "keep":
+        return str(address)
+    bits = 24 if address.version == 4 else 48
+    if isinstance(address, ipaddress.IPv6Address) and address.sixtofour:
+        bits = 16 + 24  # 6to4 holds the whole IPv4 address in its first 48 bits
+    return str(ipaddress.ip_network((address, bits), strict=False).network_address)
+
+
+def _is_among(address: Address, networks: Sequence[IpNetwork]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _forwarded_for(element: str) -> str:
+    """The ``for`` of one element of a Forwarded header."""
+    for pair in element.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name.lower() == "for":
+            return value.strip().strip('"')
+    return ""
+
+
+def _parsed(text: str) -> Address | None:
+    """An address with or without port, brackets and zone; None where it is none."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address
