@@ -109,6 +109,13 @@ class Settings(BaseSettings):
         le=600,
         description="Seconds a request's body may take to arrive.",
     )
+    idle_seconds: int = Field(
+        default=75,
+        ge=1,
+        le=3600,
+        description="Seconds a request's head may take to arrive, and a connection may rest: "
+        "longer than the 60 s after which SDKs and proxies drop one, so that they do it first.",
+    )
 
     reporting_time_zone: str = Field(
         default="UTC", description="IANA time zone whose midnight starts a reporting day."

@@ -70,6 +70,7 @@ class Collector:
         self._pending_bytes = pending_bytes
         self._clock = clock
         self._arriving_bytes = 0
+        metrics.arriving_bytes.set_function(lambda: self._arriving_bytes)
         self._arriving: set[asyncio.Timeout] = set()
         self._stopping = False
 
@@ -252,6 +253,7 @@ class Collector:
         if length.isdigit() and int(length) > DRAIN_BYTES:
             raise _too_large()
         arrived = 0
+        busy = False
         try:
             async with asyncio.timeout(self._body_seconds) as timeout:
                 self._arriving.add(timeout)
@@ -266,8 +268,8 @@ class Collector:
                         arrived += len(chunk)
                         if arrived > DRAIN_BYTES:
                             raise _too_large()
-                        if keep and into is not None:
-                            self._keep(chunk, into)
+                        if into is not None and not busy:
+                            busy = not self._keep(chunk, into)
                         if not message.get("more_body"):
                             break
                 finally:
@@ -278,14 +280,19 @@ class Collector:
             ) from None
         if keep and arrived > MAX_BATCH_BYTES:
             raise _too_large()
-
-    def _keep(self, chunk: bytes, into: bytearray) -> None:
-        room = MAX_BATCH_BYTES - len(into)
-        kept = chunk[:room]
-        if self._arriving_bytes + len(kept) > self._pending_bytes:
+        if busy:
             raise Unavailable("busy", "too many bodies are arriving; send again later", 1)
+
+    def _keep(self, chunk: bytes, into: bytearray) -> bool:
+        """Add what arrived, up to a batch; False, with nothing held, where there is no room."""
+        kept = chunk[: MAX_BATCH_BYTES - len(into)]
+        if self._arriving_bytes + len(kept) > self._pending_bytes:
+            self._arriving_bytes -= len(into)
+            into.clear()
+            return False
         self._arriving_bytes += len(kept)
         into += kept
+        return True
 
 
 #: Path → the methods it takes.

@@ -108,7 +108,8 @@ class Journal:
         with self._changed:
             if self._closing:
                 raise Unavailable("stopping", "the collector is stopping; send again", 1)
-            if self._waiting_bytes + size > self._limits.pending_bytes:
+            # One request alone always passes: it would hear "send again later" for ever.
+            if self._waiting_bytes and self._waiting_bytes + size > self._limits.pending_bytes:
                 raise Unavailable("busy", "too much waits to be written; send again later", 1)
             self._waiting_bytes += size
             self._metrics.pending_bytes.set(self._waiting_bytes)

@@ -60,6 +60,9 @@ class Metrics:
         self.write_failures = Counter(
             f"{name}_write_failures", "Commits that the disk failed.", registry=registry
         )
+        self.arriving_bytes = Gauge(
+            f"{name}_arriving_bytes", "Bytes held of bodies still arriving.", registry=registry
+        )
         self.pending_bytes = Gauge(
             f"{name}_pending_bytes", "Bytes that wait to be written.", registry=registry
         )

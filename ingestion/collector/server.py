@@ -32,9 +32,6 @@ logger = logging.getLogger(__name__)
 
 #: Recorded request heads have 0.1 to 1.1 KiB, cookies may add 4; a longer one gets 431.
 MAX_HEAD_BYTES: Final = 16 * 1024
-#: How long a head may take to arrive, and a kept-alive connection may rest: longer than the
-#: 60 s after which SDKs and proxies drop an idle connection, so that they close it first.
-HEAD_SECONDS: Final = 75
 #: Connections the kernel holds until they are accepted; it cuts this to its own somaxconn.
 BACKLOG: Final = 1024
 #: Open files beside connections: segments, their folders, libraries; under 50 were seen.
@@ -103,7 +100,7 @@ async def _serve(collector: Collector, settings: Settings, keys_file: KeysFile |
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
-            header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=MAX_HEAD_BYTES
+            header_read_timeout=settings.idle_seconds * 1000, max_buffer_size=MAX_HEAD_BYTES
         ),
         websockets=False,
         backlog=BACKLOG,

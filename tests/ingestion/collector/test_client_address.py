@@ -66,7 +66,7 @@ def test_forwarded_is_read_as_rfc_7239_writes_it(value: str, expected: str | Non
 
 
 def test_the_header_that_the_proxies_do_not_write_is_the_senders_invention() -> None:
-    headers = [(b"forwarded", b"for=8.8.8.8"), (b"X-Forwarded-For", b"198.51.100.1")]
+    headers = [(b"X-Forwarded-For", b"198.51.100.1"), (b"forwarded", b"8.8.8.8")]
     address = sender_address("10.0.0.1", headers, PROXIES, "x-forwarded-for")
     assert str(address) == "198.51.100.1"
 

@@ -35,6 +35,13 @@ def test_a_burst_passes_at_once_and_then_the_rate_holds() -> None:
     assert limits.take("k", 50, 5.0) == 0.0
 
 
+def test_a_long_rest_saves_up_no_more_than_a_burst() -> None:
+    limits = RateLimits(10, 100)
+    assert limits.take("k", 100, 0.0) == 0.0
+    assert limits.take("k", 100, 1e6) == 0.0
+    assert limits.take("k", 1, 1e6) > 0.0
+
+
 def test_keys_do_not_share_a_bucket() -> None:
     limits = RateLimits(1, 1)
     assert limits.take("a", 1, 0.0) == 0.0
