@@ -60,14 +60,16 @@ segments as (
 
 -- Every number is counted where it arises, by itself; nothing here is a difference. For a
 -- segment with a manifest the collector's own count is what was received, so a segment that
--- vanished, or lost a line on the way, is seen.
+-- vanished, or lost a line on the way, is seen. A replayed segment tells by its name: its events
+-- were received before, when they were refused.
 counts_gathered as (
 
     select
         source_id,
         received_date,
-        sum(line_count) as received,
+        sum(case when segment like '%.replay-%' then 0 else line_count end) as received,
         0 as refused,
+        sum(case when segment like '%.replay-%' then line_count else 0 end) as replayed,
         0 as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -80,8 +82,19 @@ counts_gathered as (
     select
         deliveries.source_id,
         deliveries.received_date,
-        sum(case when segments.segment is null then 1 else 0 end) as received,
+        sum(
+            case
+                when segments.segment is null and deliveries._file not like '%.replay-%' then 1
+                else 0
+            end
+        ) as received,
         0 as refused,
+        sum(
+            case
+                when segments.segment is null and deliveries._file like '%.replay-%' then 1
+                else 0
+            end
+        ) as replayed,
         count(*) as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -98,6 +111,7 @@ counts_gathered as (
         refusals.received_date,
         sum(case when segments.segment is null then 1 else 0 end) as received,
         count(*) as refused,
+        0 as replayed,
         0 as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -114,6 +128,7 @@ counts_gathered as (
         cast(received_at as date) as received_date,
         0 as received,
         0 as refused,
+        0 as replayed,
         0 as loaded,
         count(*) as duplicates,
         sum(case when is_id_collision then 1 else 0 end) as id_collisions,
@@ -128,6 +143,7 @@ counts_gathered as (
         cast(received_at as date) as received_date,
         0 as received,
         0 as refused,
+        0 as replayed,
         0 as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -144,6 +160,7 @@ ledger as (
         received_date,
         cast(sum(received) as bigint) as received,
         cast(sum(refused) as bigint) as refused,
+        cast(sum(replayed) as bigint) as replayed,
         cast(sum(loaded) as bigint) as loaded,
         cast(sum(duplicates) as bigint) as duplicates,
         cast(sum(id_collisions) as bigint) as id_collisions,
@@ -160,10 +177,12 @@ select
     received_date,
     received,
     refused,
+    replayed,
     loaded,
     duplicates,
     id_collisions,
     counted,
-    abs(received - refused - loaded) + abs(loaded - duplicates - counted) as unexplained
+    abs(received + replayed - refused - loaded)
+    + abs(loaded - duplicates - counted) as unexplained
 
 from ledger

@@ -12,6 +12,7 @@ import msgspec
 from ingestion.collector import posthog_protocol, segment_protocol, snowplow_protocol
 from ingestion.collector.answers import Answer, success
 from ingestion.collector.body import Batch, open_body
+from ingestion.collector.identifiers import uuid7
 from ingestion.collector.problems import Unreadable
 from ingestion.collector.verdict import Json, RequestFacts, Verdict
 
@@ -32,10 +33,16 @@ class Route:
     method: str = "POST"
 
     def judge(
-        self, batch: Batch, source: str, received_at: datetime, facts: RequestFacts
+        self,
+        batch: Batch,
+        source: str,
+        received_at: datetime,
+        facts: RequestFacts,
+        *,
+        mint: Callable[[], str] = uuid7,
     ) -> Verdict:
-        """What is kept of a batch and what is refused."""
-        return segment_protocol.judge(batch, source, received_at, facts, read=self.read)
+        """What is kept of a batch and what is refused; ``mint`` names events that have no id."""
+        return segment_protocol.judge(batch, source, received_at, facts, read=self.read, mint=mint)
 
     def answer(self, batch: Batch, verdict: Verdict) -> Answer:
         """200 in the protocol's own words."""

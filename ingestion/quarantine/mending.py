@@ -1,0 +1,119 @@
+"""Mending: what the person who replays changes in an event before it is judged again."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from ingestion.collector.fields import MAX_ID_LENGTH
+
+Event = dict[str, Any]
+#: The mended event, or None to leave it in quarantine.
+Mend = Callable[[Event], Event | None]
+#: The mended text of a whole row, or None to leave it in quarantine.
+MendBody = Callable[[bytes], bytes | None]
+
+#: Fields that name an event in the protocols spoken; mending never changes a good one.
+ID_FIELDS: Final = ("messageId", "uuid", "eid")
+
+
+class MendFailed(Exception):
+    """Mending went wrong; the event stays where it is."""
+
+
+class MendUnusable(Exception):
+    """What was asked for cannot mend anything; the message says why."""
+
+
+def renaming(pairs: Iterable[str]) -> Mend:
+    """A mend that gives keys new names: ``old=new``, dots for keys inside objects.
+
+    An event without the old key is left as it is; a new key that is there already is never
+    overwritten. Raises MendUnusable.
+    """
+    steps: list[tuple[list[str], list[str]]] = []
+    for pair in pairs:
+        old, _, new = pair.partition("=")
+        if not all((*old.split("."), *new.split("."))):
+            raise MendUnusable(f"--rename {pair}: write old=new, such as properties.plan_name=plan")
+        steps.append((old.split("."), new.split(".")))
+
+    def mend(event: Event) -> Event:
+        for old, new in steps:
+            _rename(event, old, new)
+        return event
+
+    return mend
+
+
+def _rename(event: Event, old: list[str], new: list[str]) -> None:
+    source: Any = event
+    for key in old[:-1]:
+        source = source.get(key) if isinstance(source, dict) else None
+    if not isinstance(source, dict) or old[-1] not in source:
+        return
+    target: Any = event
+    for key in new[:-1]:
+        target = target.setdefault(key, {})
+        if not isinstance(target, dict):
+            raise MendFailed(f"{'.'.join(new)} cannot be set: {key} is no object")
+    if new[-1] in target:
+        raise MendFailed(f"{'.'.join(new)} is there already")
+    target[new[-1]] = source.pop(old[-1])
+
+
+def imported(name: str) -> Callable[[Any], Any]:
+    """The function that ``module:function`` names; raises MendUnusable."""
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise MendUnusable(f"{name}: {error}; write module:function") from error
+    if not callable(found):
+        raise MendUnusable(f"{name} is no function")
+    return found  # type: ignore[no-any-return]
+
+
+def mended(text: bytes, mend: Mend) -> bytes | None:
+    """An event's text after mending, None to leave it; raises MendFailed.
+
+    NaN, lone surrogates and numbers of any size, which JSON does not know, reach ``mend`` as
+    Python has them, and whatever of them it leaves is refused again. What is no JSON object even
+    so is given back unchanged.
+    """
+    try:
+        event = json.loads(text.decode("utf-8", "surrogatepass"), strict=False)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(event, dict):
+        return text
+    names = {name: event[name] for name in ID_FIELDS if _is_id(event.get(name))}
+    try:
+        result = mend(event)
+        if result is None:
+            return None
+        if not isinstance(result, dict):
+            raise MendFailed("the function returned neither a dict nor None")
+        written = json.dumps(result | names, ensure_ascii=False, separators=(",", ":"))
+        return written.encode("utf-8", "surrogatepass")
+    except MendFailed:
+        raise
+    except Exception as error:  # the function is the caller's own: it costs one event at most
+        raise MendFailed(type(error).__name__) from error
+
+
+def mended_body(body: bytes, mend: MendBody) -> bytes | None:
+    """A whole row's body after mending, None to leave it; raises MendFailed."""
+    try:
+        result = mend(body)
+    except Exception as error:  # the function is the caller's own: it costs one row at most
+        raise MendFailed(type(error).__name__) from error
+    if not isinstance(result, bytes | None):
+        raise MendFailed("the function returned neither bytes nor None")
+    return result
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH

@@ -1,0 +1,179 @@
+"""Replaying: what is accepted now lands as a sealed segment, once, whatever a crash cuts short.
+
+One segment for each quarantine file. It is written beside, fsynced, named after the rows it
+holds, and sealed by the collector's own functions. A crash before it has its name leaves nothing;
+after that the next replay, or the next start of a collector, seals the very same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ingestion.collector.disk import Disk, fsync_folder, lock, make_folders
+from ingestion.collector.landing import Landing as SealedLanding
+from ingestion.collector.landing import open_landing
+from ingestion.collector.sealing import seal
+from ingestion.collector.segments import EVENTS, NEWBORN, OpenSegment
+from ingestion.loading.landing import LandedFile, Landing
+from ingestion.loading.reading import BadLine
+from ingestion.quarantine.judging import ACCEPTED, Outcome, rejudge
+from ingestion.quarantine.mending import Mend, MendBody
+from ingestion.quarantine.rows import REPLAY_MARK, Key, Quarantine, Row, Selection, base_name
+from ingestion.settings import Settings
+
+ALREADY_REPLAYED: Final = "already_replayed"
+_LOCK: Final = "replay.lock"
+_SUFFIX: Final = f".{EVENTS}.ndjson"
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_disk = Disk()
+
+
+class ReplayBusy(OSError):
+    """Another replay, or a collector that starts, is at work on the same files."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a replay did: events by source, first reason and verdict, and the segments it landed."""
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    segments: int = 0
+    unreadable_lines: int = 0
+
+    def accepted(self) -> int:
+        """Events that landed, or that would."""
+        return sum(count for (_, _, verdict), count in self.counts.items() if verdict == ACCEPTED)
+
+
+def replay(
+    settings: Settings,
+    selection: Selection,
+    *,
+    mend: Mend | None = None,
+    mend_body: MendBody | None = None,
+    dry_run: bool = False,
+    tell: Callable[[Row, Outcome], None] = lambda row, outcome: None,
+) -> Report:
+    """Judge the selected rows again and land what is accepted; a second time changes nothing.
+
+    ``tell`` hears of every event that stays, with its new reason. A dry run writes nothing.
+    Raises OSError, ReplayBusy, LandingUnusable; what landed before that stays landed.
+    """
+    if dry_run:
+        return _replay(settings, selection, mend, mend_body, None, tell)
+    with _workplace(settings) as workplace:
+        return _replay(settings, selection, mend, mend_body, workplace, tell)
+
+
+def _replay(
+    settings: Settings,
+    selection: Selection,
+    mend: Mend | None,
+    mend_body: MendBody | None,
+    workplace: _Workplace | None,
+    tell: Callable[[Row, Outcome], None],
+) -> Report:
+    report = Report()
+    quarantine = Quarantine(Landing(settings.landing))
+
+    def accepted(file: LandedFile) -> Iterator[tuple[Key, bytes]]:
+        done = quarantine.replayed(file)
+        for row in quarantine.rows(file):
+            if isinstance(row, BadLine):
+                report.unreadable_lines += 1
+                continue
+            if not selection.holds(row):
+                continue
+            for outcome in rejudge(row, mend=mend, mend_body=mend_body):
+                key = (row.line, outcome.event)
+                verdict = ALREADY_REPLAYED if key in done else outcome.verdict
+                report.counts[row.source, row.reason, verdict] += 1
+                if verdict == ACCEPTED:
+                    yield key, outcome.line
+                elif verdict != ALREADY_REPLAYED:
+                    tell(row, outcome)
+
+    for file in quarantine.files:
+        if workplace is None:
+            for _ in accepted(file):
+                pass
+        else:
+            report.segments += workplace.land(file.name, accepted(file))
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Workplace:
+    """Where segments of replayed events are made, as the collector makes its own."""
+
+    folder: Path
+    workshop: Path
+    landing: SealedLanding
+
+    def land(self, file: str, lines: Iterable[tuple[Key, bytes]]) -> bool:
+        """Land the lines of a quarantine file as one segment; False where there are none."""
+        base = base_name(file)
+        newborn = self.folder / f"{base}{REPLAY_MARK}{_SUFFIX}{NEWBORN}"
+        digest = hashlib.sha256(file.encode())
+        segment = OpenSegment(newborn, os.open(newborn, _CREATE, 0o640))
+        try:
+            if not lock(segment.fd):
+                raise ReplayBusy("a collector that starts holds the new segment; replay again")
+            for key, line in lines:
+                digest.update(b" %d/%d" % key)
+                segment.append(line, _disk)
+            if not segment.written:
+                segment.remove()
+                return False
+            segment.sync(_disk)
+            segment.path = self.folder / f"{base}{REPLAY_MARK}{digest.hexdigest()[:16]}{_SUFFIX}"
+            newborn.rename(segment.path)
+            fsync_folder(self.folder)
+            self.seal(segment)
+        finally:
+            segment.close()
+        return True
+
+    def seal(self, segment: OpenSegment) -> None:
+        """Put a whole segment into the landing; what is there already stays as it is."""
+        seal(segment.path, self.landing, self.workshop)
+        segment.remove()
+
+    def finish(self) -> None:
+        """Seal what a crash left of earlier replays, and take away what never got its name."""
+        for path in self.folder.glob(f"*{REPLAY_MARK}*{_SUFFIX}{NEWBORN}"):
+            path.unlink(missing_ok=True)
+        for path in sorted(self.folder.glob(f"*{REPLAY_MARK}*{_SUFFIX}")):
+            segment = OpenSegment.adopt(path)
+            if segment is None:
+                raise ReplayBusy("a collector seals what an earlier replay left; replay again")
+            try:
+                self.seal(segment)
+            finally:
+                segment.close()
+
+
+@contextmanager
+def _workplace(settings: Settings) -> Iterator[_Workplace]:
+    """The one replay at a time on this home, after it finished what an earlier one left."""
+    landing, landing_folder = open_landing(settings.landing)
+    folder = settings.open_segments
+    workshop = landing_folder / "open" if landing_folder else folder
+    for each in (folder, workshop):
+        make_folders(each)
+    fd = os.open(folder / _LOCK, os.O_WRONLY | os.O_CREAT, 0o640)
+    try:
+        if not lock(fd):
+            raise ReplayBusy("another replay is running on this home")
+        workplace = _Workplace(folder, workshop, landing)
+        workplace.finish()
+        yield workplace
+    finally:
+        os.close(fd)

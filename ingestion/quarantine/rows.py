@@ -1,0 +1,164 @@
+"""What lies in quarantine: each refused row with its place, and which of it was replayed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ingestion.collector.body import inflate
+from ingestion.collector.problems import Unreadable
+from ingestion.loading.landing import LandedFile, Landing
+from ingestion.loading.lines import MAX_LINE_BYTES, LineJudge, RefusedLine
+from ingestion.loading.reading import BadLine, read_lines
+
+#: What stands between a quarantine file's own name and the rest in the name of a segment of its
+#: replayed events. No collector's name has a dot before its suffix; the ledger tells by it too.
+REPLAY_MARK: Final = ".replay-"
+
+#: Line of the quarantine file, and place of the event in that line's body.
+Key = tuple[int, int]
+
+
+class _Origin(msgspec.Struct):
+    file: str
+    line: int
+    event: int
+
+
+class _Request(msgspec.Struct):
+    replay: _Origin
+
+
+class _Replayed(msgspec.Struct):
+    request: _Request
+
+
+_replayed = msgspec.json.Decoder(_Replayed)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a quarantine file."""
+
+    file: str
+    line: int
+    refused_id: str
+    source: str
+    event_id: str | None
+    reason: str
+    detail: str
+    received_at: datetime
+    body: bytes
+    request: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> bytes:
+        """The body as its sender wrote it, before gzip; as it is where it does not unpack."""
+        try:
+            return inflate(self.body)
+        except Unreadable:
+            return self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows are meant; what is None asks for nothing. ``id`` is an event's or the row's."""
+
+    source: str | None = None
+    reason: str | None = None
+    day: date | None = None
+    id: str | None = None
+
+    def holds(self, row: Row) -> bool:
+        """Whether the row is meant."""
+        return (
+            self.source in (None, row.source)
+            and self.reason in (None, row.reason)
+            and self.day in (None, row.received_at.date())
+            and self.id in (None, row.event_id, row.refused_id)
+        )
+
+
+class Quarantine:
+    """The quarantine of a landing as it stands at this moment; read, never changed."""
+
+    def __init__(self, landing: Landing) -> None:
+        """List the landing; raises LandingUnusable."""
+        self._landing = landing
+        self._replays: dict[str, list[LandedFile]] = defaultdict(list)
+        self.files: list[LandedFile] = []
+        for file in landing.files():
+            if file.kind == "quarantine":
+                self.files.append(file)
+            elif file.kind == "events" and REPLAY_MARK in file.name:
+                self._replays[base_name(file.name).partition(REPLAY_MARK)[0]].append(file)
+
+    def rows(self, file: LandedFile) -> Iterator[Row | BadLine]:
+        """The rows of a quarantine file in their order; raises OSError."""
+        judge = LineJudge("quarantine")
+        with self._fetched(file) as path:
+            for number, line in read_lines(path, MAX_LINE_BYTES["quarantine"]):
+                if isinstance(line, BadLine):
+                    yield line
+                    continue
+                parsed = judge.verdict(line)
+                if isinstance(parsed, RefusedLine):
+                    yield _row(file.name, number, parsed)
+                else:
+                    yield BadLine(number, str(parsed), "")
+
+    def replayed(self, file: LandedFile) -> set[Key]:
+        """What of a quarantine file was replayed before; raises OSError."""
+        keys: set[Key] = set()
+        for segment in self._replays.get(base_name(file.name), ()):
+            with self._fetched(segment) as path:
+                for _, line in read_lines(path, MAX_LINE_BYTES["events"]):
+                    if isinstance(line, BadLine):
+                        raise OSError(f"{segment.name} is damaged: {line.reason}")
+                    origin = _replayed.decode(line).request.replay
+                    if origin.file == file.name:
+                        keys.add((origin.line, origin.event))
+        return keys
+
+    @contextmanager
+    def _fetched(self, file: LandedFile) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="footfall-quarantine-") as folder:
+            yield self._landing.fetch(file, Path(folder))
+
+
+def base_name(name: str) -> str:
+    """The name of a landed file without its folder and suffixes."""
+    leaf = name.rpartition("/")[2].removesuffix(".gz")
+    return leaf.removesuffix(".ndjson").removesuffix(".jsonl")
+
+
+def _row(file: str, number: int, line: RefusedLine) -> Row:
+    if line.body_base64 is not None:
+        try:
+            body = base64.b64decode(line.body_base64)
+        except (binascii.Error, ValueError):
+            body = line.body_base64.encode()
+    else:
+        body = (line.body or "").encode()
+    return Row(
+        file=file,
+        line=number,
+        refused_id=line.refused_id,
+        source=line.source_id or "",
+        event_id=line.event_id,
+        reason=line.reason,
+        detail=line.detail or "",
+        received_at=datetime.fromisoformat(line.received_at),
+        body=body,
+        request=msgspec.json.decode(line.request) or {},
+    )
