@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help install demo test check up nightly reference exactness bench lock env-example clean
+.PHONY: help install demo test check up nightly reference exactness faults bench lock env-example clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ reference: install ## real data through client, collector and nightly, against p
 
 exactness: install ## a thousand random histories: increments = full refresh = oracle
 	$(RUN) -m pytest -m exactness tests/test_models_agree_with_oracle.py
+
+faults: install ## a thousand kills, stops and pairs of collectors under load: nothing acknowledged is lost
+	$(RUN) -m pytest -s tests/faults --rounds 1000
 
 bench: install ## the figures of the README, peers beside them
 	$(RUN) -m benchmarks
