@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ingestion.collector.keys import parse_write_keys
+from ingestion.collector.origins import parse_origins
 
 PREFIX = "FOOTFALL_"
 
@@ -47,6 +48,11 @@ class Settings(BaseSettings):
         default=None,
         description="File of source=key lines, in place of FOOTFALL_WRITE_KEYS; "
         "read anew when it changes, and on SIGHUP.",
+    )
+    allowed_origins: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
+        default={},
+        description="source=origin pairs, comma-separated, such as web=https://*.shop.example: "
+        "the pages that may send as this source. A source without one takes any page's events.",
     )
     rate_limit: float = Field(
         default=0.0,
@@ -151,6 +157,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return parse_write_keys(value.replace(",", "\n"))
         return value
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        return parse_origins(value) if isinstance(value, str) else value
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

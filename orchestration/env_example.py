@@ -16,7 +16,7 @@ def env_example() -> str:
     ]
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        if isinstance(default, dict) or default is None:
+        if isinstance(default, dict | tuple) or default is None:
             default = ""
         if isinstance(default, Path) and default.is_absolute():
             default = default.name

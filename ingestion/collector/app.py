@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import time
 import traceback
@@ -19,9 +20,17 @@ from ingestion.collector.body import GZIP_MAGIC, Batch, inflate
 from ingestion.collector.client_address import AddressPolicy
 from ingestion.collector.journal import Journal
 from ingestion.collector.metrics import Metrics
+from ingestion.collector.origins import OriginPolicy
 from ingestion.collector.problems import Unavailable, Unreadable
 from ingestion.collector.rate_limits import RateLimits
-from ingestion.collector.routes import ROUTES, Route
+from ingestion.collector.routes import ROUTES, Route, route_name
+from ingestion.collector.sdk_configuration import (
+    FLAG_PATHS,
+    REMOTE_CONFIG_PATH,
+    SOURCE_PATHS,
+    configuration,
+    endpoint_of,
+)
 from ingestion.collector.verdict import RequestFacts, Verdict, refused_line, utc_text
 from ingestion.event import MAX_BATCH_BYTES
 
@@ -36,6 +45,8 @@ LAST_BODY_SECONDS: Final = 2.0
 BROKEN_OFF: Final = "body_broken_off"
 TOO_SLOW: Final = "body_too_slow"
 UNFINISHED: Final = (BROKEN_OFF, TOO_SLOW)
+#: The smallest GIF there is: one transparent pixel.
+PIXEL: Final = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -56,6 +67,7 @@ class Collector:
         metrics: Metrics,
         *,
         addresses: AddressPolicy,
+        origins: OriginPolicy,
         limits: RateLimits,
         body_seconds: float,
         pending_bytes: int,
@@ -65,6 +77,7 @@ class Collector:
         self._journal = journal
         self._metrics = metrics
         self._addresses = addresses
+        self._origins = origins
         self._limits = limits
         self._body_seconds = body_seconds
         self._pending_bytes = pending_bytes
@@ -88,8 +101,9 @@ class Collector:
             return
         path = scope["path"].rstrip("/")
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        endpoint = _endpoint(path)
         try:
-            answer = await self._answer(scope["method"], path, headers, scope, receive)
+            answer = await self._answer(scope["method"], path, endpoint, headers, scope, receive)
         except Unreadable as problem:
             answer = failure(problem.status, problem.code, problem.message)
         except Unavailable as problem:
@@ -98,8 +112,7 @@ class Collector:
             frames = "".join(traceback.format_tb(error.__traceback__))
             logger.error("a request failed with %s\n%s", type(error).__name__, frames)
             answer = failure(500, "internal", "the collector failed; send again later", 5)
-        endpoint = path if path in ENDPOINTS else "other"
-        self._metrics.requests.labels(endpoint, str(answer.status)).inc()
+        self._metrics.requests.labels(endpoint or "other", str(answer.status)).inc()
         await send(
             {
                 "type": "http.response.start",
@@ -118,28 +131,32 @@ class Collector:
         self,
         method: str,
         path: str,
+        endpoint: str | None,
         headers: Mapping[bytes, bytes],
         scope: Scope,
         receive: Receive,
     ) -> Answer:
-        allowed = ENDPOINTS.get(path)
-        if allowed is None:
+        if endpoint is None:
             await self._read_body(receive, headers, keep=False)
             return failure(404, "unknown_path", "send events to /v1/batch or /v1/track")
         if method == "OPTIONS":
             return Answer(200, b"{}")
+        allowed = ENDPOINTS[endpoint]
         if method not in allowed:
             await self._read_body(receive, headers, keep=False)
             return failure(
                 405, "method_not_allowed", f"use {allowed[0]}", allow=", ".join(allowed).encode()
             )
-        if path in ROUTES:
-            return await self._collect(ROUTES[path], path, headers, scope, receive)
-        if path == "/metrics":
+        if endpoint in ROUTES:
+            return await self._collect(ROUTES[endpoint], path, headers, scope, receive)
+        if endpoint in CONFIGURATIONS:
+            await self._read_body(receive, headers, keep=False)
+            return Answer(200, configuration(endpoint, scope["query_string"]))
+        if endpoint == "/metrics":
             return Answer(
                 200, self._metrics.render(), content_type=CONTENT_TYPE_LATEST.encode("ascii")
             )
-        if path == "/readyz":
+        if endpoint == "/readyz":
             problem = self._journal.problem
             if problem or self._stopping:
                 reason = problem.message if problem else "the collector is stopping"
@@ -159,6 +176,9 @@ class Collector:
         if key is not None and sender is None:
             await self._read_body(receive, headers, keep=False)
             raise self._unknown_key()
+        if sender is not None and not self._origins.admits(sender.source, headers.get(b"origin")):
+            await self._read_body(receive, headers, keep=False)
+            raise _other_origin()
         address = scope.get("client") or (None,)
         facts = RequestFacts(
             protocol=route.protocol,
@@ -181,12 +201,17 @@ class Collector:
             raise
         finally:
             self._arriving_bytes -= len(body)
-        sender = sender or self._sender_in_body(batch, route.key_field)
+        if sender is None:
+            sender = self._sender_in_body(batch, route.key_field)
+            if not self._origins.admits(sender.source, headers.get(b"origin")):
+                raise _other_origin()
         self._take(sender, len(batch.events))
         source = sender.source
         verdict = route.judge(batch, source, received_at, facts)
         await self._journal.store(verdict.accepted, [each.line for each in verdict.refused])
         self._count(source, verdict)
+        if route.method == "GET" and _is_for_image(headers):
+            return Answer(200, PIXEL, content_type=b"image/gif")
         return route.answer(batch, verdict)
 
     def _take(self, sender: Sender, events: int) -> None:
@@ -295,11 +320,39 @@ class Collector:
         return True
 
 
-#: Path → the methods it takes.
+#: Questions of SDKs, and the methods they are asked with.
+CONFIGURATIONS: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys((*SOURCE_PATHS, REMOTE_CONFIG_PATH), ("GET", "OPTIONS")),
+    **dict.fromkeys(FLAG_PATHS, ("POST", "OPTIONS")),
+}
+#: Path, or the name of paths of one kind → the methods it takes.
 ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     **{path: (route.method, "OPTIONS") for path, route in ROUTES.items()},
+    **CONFIGURATIONS,
     **dict.fromkeys(("/healthz", "/readyz", "/metrics"), ("GET", "HEAD", "OPTIONS")),
 }
+
+
+def _endpoint(path: str) -> str | None:
+    """Which of ENDPOINTS a path is, None where it is none."""
+    if path in ENDPOINTS:
+        return path
+    return route_name(path) or endpoint_of(path)
+
+
+def _is_for_image(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the sender is an <img>, which takes an answer in JSON for a failure."""
+    if b"sec-fetch-dest" in headers:
+        return headers[b"sec-fetch-dest"] == b"image"
+    return headers.get(b"accept", b"").startswith(b"image/")
+
+
+def _other_origin() -> Unreadable:
+    return Unreadable(
+        403,
+        "origin_not_allowed",
+        "pages of this origin may not send with this key; add it to FOOTFALL_ALLOWED_ORIGINS",
+    )
 
 
 def _inflated(body: bytes, headers: Mapping[bytes, bytes]) -> bytes:

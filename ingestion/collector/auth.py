@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 MAX_KEYS_FILE_BYTES: Final = 1024 * 1024
 #: How often the keys file is looked at; SIGHUP looks at once.
 KEYS_FILE_SECONDS: Final = 5.0
+#: What SDKs call the key in a query.
+KEY_PARAMETERS: Final = (b"writeKey", b"api_key")
 
 
 class KeysUnusable(Exception):
@@ -46,6 +48,11 @@ class KeyRing:
     def replace(self, keys: Mapping[str, str]) -> None:
         """From now on these keys, given as {digest: source}, and no others."""
         self._senders = [Sender(source, digest) for digest, source in keys.items()]
+
+    @property
+    def sources(self) -> set[str]:
+        """Every source that has a key."""
+        return {sender.source for sender in self._senders}
 
     def sender_of(self, key: str) -> Sender | None:
         """Whom ``key`` stands for, None for an unknown key; all keys are always compared."""
@@ -131,7 +138,7 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def key_in_request(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
-    """The key that came outside the body: Basic user, Bearer, X-Write-Key or ``?writeKey=``."""
+    """The key that came outside the body: Basic user, Bearer, X-Write-Key or the query."""
     scheme, _, credentials = headers.get(b"authorization", b"").strip().partition(b" ")
     if scheme.lower() == b"basic":
         try:
@@ -145,6 +152,6 @@ def key_in_request(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
         return headers[b"x-write-key"].decode("utf-8", "replace")
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
-        if name == b"writeKey" and value:
+        if name in KEY_PARAMETERS and value:
             return unquote_to_bytes(value.replace(b"+", b" ")).decode("utf-8", "replace")
     return None

@@ -115,16 +115,19 @@ def _ids(type_: str, distinct_id: str, properties: Json) -> Json:
         or properties.get("$is_identified") is False
         or properties.get("$process_person_profile") is False
         # Server SDKs invent one for a group that nobody is named with.
-        or (type_ == "group" and _is_uuid(distinct_id))
+        or (type_ == "group" and _is_invented(distinct_id, properties))
     )
     if is_device:
         return {"anonymousId": distinct_id}
     return {"userId": told or distinct_id, "anonymousId": device}
 
 
-def _is_uuid(text: str) -> bool:
+def _is_invented(distinct_id: str, properties: Json) -> bool:
+    """Whether an SDK made this id up: a UUID, or ``$company_acme`` of the group's type and key."""
+    if distinct_id == f"${properties.get('$group_type')}_{properties.get('$group_key')}":
+        return True
     try:
-        return str(UUID(text)) == text
+        return str(UUID(distinct_id)) == distinct_id
     except ValueError:
         return False
 

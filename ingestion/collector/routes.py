@@ -118,3 +118,14 @@ ROUTES: Final[dict[str, Route]] = {
         method="GET",
     ),
 }
+
+
+def route_name(path: str) -> str | None:
+    """Under which name ROUTES has a path; None where no events come by.
+
+    Snowplow's trackers may post below any vendor's name instead of Snowplow's own.
+    """
+    if path in ROUTES:
+        return path
+    is_own = snowplow_protocol.OWN_PATH.fullmatch(path)
+    return snowplow_protocol.POST_PATH if is_own else None

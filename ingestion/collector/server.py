@@ -23,6 +23,7 @@ from ingestion.collector.identifiers import writer_id
 from ingestion.collector.journal import Journal, Limits
 from ingestion.collector.landing import open_landing
 from ingestion.collector.metrics import Metrics
+from ingestion.collector.origins import OriginPolicy
 from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.recovery import leftovers
 from ingestion.collector.sealer import Sealer
@@ -45,6 +46,13 @@ class CannotStart(Exception):
 def run(settings: Settings) -> None:
     """Collect until SIGTERM or SIGINT, then seal everything; raises before it listens."""
     keys = read_keys(settings)
+    # A source misspelt here would stay open to every page.
+    unknown = sorted(settings.allowed_origins.keys() - keys.sources)
+    if unknown:
+        raise CannotStart(
+            f"FOOTFALL_ALLOWED_ORIGINS: no write key is of source {unknown[0]!r}; "
+            f"the sources are {', '.join(sorted(keys.sources))}"
+        )
     landing, landing_folder = open_landing(settings.landing)
     folder = settings.open_segments
     workshop = landing_folder / "open" if landing_folder else folder
@@ -75,6 +83,7 @@ def run(settings: Settings) -> None:
         addresses=AddressPolicy(
             settings.client_ip, settings.trusted_proxies, settings.proxy_header
         ),
+        origins=OriginPolicy(settings.allowed_origins),
         limits=RateLimits(settings.rate_limit, settings.rate_limit_burst),
         body_seconds=settings.body_seconds,
         pending_bytes=settings.pending_bytes,

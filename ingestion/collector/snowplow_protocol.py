@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +20,8 @@ from ingestion.collector.fields import Refused, decode_event, identifier
 from ingestion.collector.verdict import Json
 
 POST_PATH: Final = "/com.snowplowanalytics.snowplow/tp2"
+#: What a tracker's ``postPath`` may be instead: a vendor as a reversed domain, and a version.
+OWN_PATH: Final = re.compile(r"/[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}/[A-Za-z0-9_-]{1,64}")
 GET_PATH: Final = "/i"
 #: The parameter that holds the key.
 KEY_FIELD: Final = "aid"
@@ -56,6 +59,8 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
     read["timestamp"] = rest.pop("ttm" if rest.get("ttm") else "dtm", None)
     device = "duid" if rest.get("duid") else "nuid"
     read["anonymousId"] = rest.pop(device, None)
+    if not (read["userId"] or read["anonymousId"]):
+        raise Refused("missing_id", "have the tracker set a user id (uid) or a device id (duid)")
     read |= _action(rest, context)
     if read["type"] == "page" and context.get("page", {}).get("title"):
         read["name"] = context["page"]["title"]

@@ -1,0 +1,54 @@
+"""Which web pages may send as which source.
+
+Pure. A browser is told that every origin may send, because its preflight says no key; the request
+that follows is held against the origins of its own source, and refused with words a page's
+console shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+#: https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin, and *.
+_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://(\*\.)?([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+#: A host's part before the domain that ``*.`` stands in for.
+_BELOW = "[a-z0-9_.-]+"
+
+
+def parse_origins(text: str) -> dict[str, tuple[str, ...]]:
+    """Read ``source=origin`` pairs, comma-separated, into {source: origins}.
+
+    A source may stand in several pairs. ``https://*.shop.example`` stands for every host below
+    shop.example, ``null`` for pages without an origin, such as files. Raises ValueError.
+    """
+    origins: dict[str, tuple[str, ...]] = {}
+    for pair in filter(None, (each.strip() for each in text.split(","))):
+        source, separator, origin = (part.strip() for part in pair.partition("="))
+        if not (source and separator):
+            raise ValueError(f"{pair!r} is not source=origin")
+        if not _ORIGIN.fullmatch(origin.lower()):
+            raise ValueError(
+                f"{origin!r} is not an origin such as https://shop.example:8443 (without a path)"
+            )
+        origins[source] = (*origins.get(source, ()), origin.lower())
+    return origins
+
+
+class OriginPolicy:
+    """The origins each source takes events from; a source that names none takes them from all."""
+
+    def __init__(self, origins: Mapping[str, Iterable[str]]) -> None:
+        self._patterns = {source: _pattern(each) for source, each in origins.items()}
+
+    def admits(self, source: str, origin: bytes | None) -> bool:
+        """Whether what sends may send as ``source``; what says no origin is no page, and may."""
+        pattern = self._patterns.get(source)
+        if pattern is None or origin is None:
+            return True
+        return pattern.fullmatch(origin.decode("latin-1").lower()) is not None
+
+
+def _pattern(origins: Iterable[str]) -> re.Pattern[str]:
+    patterns = (re.escape(origin).replace(r"://\*\.", rf"://{_BELOW}\.") for origin in origins)
+    return re.compile("|".join(patterns))
