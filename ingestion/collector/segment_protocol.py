@@ -213,7 +213,7 @@ def _canonical(
         sent_at=sent,
         received_at=received,
         properties=properties,
-        traits=json_object(event, "traits"),
+        traits=_traits(event_type, event, context),
         context=context,
         request=facts
         | {
@@ -222,6 +222,14 @@ def _canonical(
             else None
         },
     )
+
+
+def _traits(event_type: str, event: Json, context: Json) -> Json:
+    """Traits of an identify may stand in its context alone: RudderStack's SDKs put them there."""
+    told = json_object(event, "traits")
+    if event_type == "identify" and not told and isinstance(context.get("traits"), dict):
+        return dict(context["traits"])
+    return told
 
 
 def _with_page_names(properties: Json, extra: Json) -> Json:

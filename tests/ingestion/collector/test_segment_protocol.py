@@ -400,3 +400,14 @@ def test_a_bad_field_beside_the_batch_refuses_its_events_one_by_one(
 ) -> None:
     verdict = judged({"batch": [TRACK, TRACK], name: value})
     assert [each.reason for each in verdict.refused] == [reason, reason]
+
+
+def test_an_identify_whose_context_alone_tells_traits_has_them() -> None:
+    told = {"type": "identify", "userId": "u1", "context": {"traits": {"plan": "pro"}}}
+    line = kept(told)
+    assert line["traits"] == {"plan": "pro"}
+    assert line["context"]["traits"] == {"plan": "pro"}
+    assert kept(told | {"traits": {"plan": "free"}})["traits"] == {"plan": "free"}
+    # Other events repeat what was told once.
+    assert kept(TRACK | {"context": {"traits": {"plan": "pro"}}})["traits"] == {}
+    assert kept(told | {"context": {"traits": "pro"}})["traits"] == {}
