@@ -78,6 +78,7 @@ class Journal:
         self._ulids = ulids or UlidSequence()
         self._changed = threading.Condition()
         self._pending: list[_Entry] = []
+        self._writing: list[_Entry] = []
         self._waiting_bytes = 0
         self._closing = False
         self._segments: dict[str, OpenSegment] = {}
@@ -129,10 +130,11 @@ class Journal:
             self._write_groups()
         finally:
             # Only a defect ends the thread early; then nobody may wait for it for ever.
+            self._problem = Unavailable("stopped", "the collector stopped; send again", 5)
             with self._changed:
                 self._closing = True
-                group, self._pending = self._pending, []
-            self._finish(group, Unavailable("stopped", "the collector stopped; send again", 5))
+                group, self._pending = [*self._writing, *self._pending], []
+            self._finish(group, self._problem)
 
     def _write_groups(self) -> None:
         while True:
@@ -140,6 +142,7 @@ class Journal:
                 while not (self._pending or self._closing or self._due() or self._may_probe()):
                     self._changed.wait(self._seconds_to_next_duty())
                 group, self._pending = self._pending, []
+                self._writing = group
                 closing = self._closing
             for kind in self._due():
                 self._retire(kind)
@@ -147,6 +150,7 @@ class Journal:
                 self._commit([])
             if group:
                 self._finish(group, self._commit(group))
+                self._writing = []
             elif closing:
                 for kind in KINDS:
                     self._retire(kind)

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
-from ingestion.collector.segments import KINDS, NEWBORN, OpenSegment, kind_of
+from ingestion.collector.segments import NEWBORN, OpenSegment, is_segment
 
 logger = logging.getLogger(__name__)
 
 
-def leftovers(folder: Path, workshop: Path) -> list[OpenSegment]:
+def leftovers(folder: Path, workshop: Path) -> Iterator[OpenSegment]:
     """The segments of dead writers under ``folder``, locked, oldest first; raises OSError.
 
-    Files of a living collector stay alone: it holds their locks. Half-made temporary files in
-    ``workshop`` go, because all they hold is still in the segment they were made from.
+    They come one at a time, and whoever takes one closes it before the next: a row of crashes
+    leaves more of them than a process may hold open. Files of a living collector stay alone: it
+    holds their locks. Half-made files in ``workshop`` whose segment is gone go too.
     """
-    segments: list[OpenSegment] = []
-    for path in sorted(folder.iterdir()):
-        if path.name.endswith(".ndjson") and kind_of(path) in KINDS:
-            segment = OpenSegment.adopt(path)
-            if segment:
-                segments.append(segment)
-        elif path.name.endswith(NEWBORN):
+    half_made = [*workshop.glob("*.gz.tmp"), *workshop.glob("*.gz.manifest")]
+    paths = sorted(folder.iterdir())
+    names = {path.name.partition(".")[0] for path in paths if is_segment(path)}
+    for path in half_made:
+        if path.name.partition(".")[0].removesuffix("-torn") not in names:
+            path.unlink(missing_ok=True)
+    found = 0
+    for path in paths:
+        if path.name.endswith(NEWBORN):
             newborn = OpenSegment.adopt(path)
             if newborn:
                 newborn.remove()
-    abandoned = {segment.path.name.partition(".")[0] for segment in segments}
-    living = {path.name.partition(".")[0] for path in folder.glob("*.ndjson")} - abandoned
-    for path in (*workshop.glob("*.gz.tmp"), *workshop.glob("*.gz.manifest")):
-        if path.name.partition(".")[0].removesuffix("-torn") not in living:
-            path.unlink(missing_ok=True)
-    if segments:
-        logger.warning("sealing %d segments that a crash left", len(segments))
-    return segments
+        elif is_segment(path):
+            segment = OpenSegment.adopt(path)
+            if segment:
+                found += 1
+                yield segment
+    if found:
+        logger.warning("sealing %d segments that a crash left", found)

@@ -26,7 +26,8 @@ CLOSING_SECONDS: Final = 30.0
 class Sealer:
     """Seals retired segments one after the other, oldest first, for as long as it takes.
 
-    A segment whose sealing fails stays on disk under its writer's lock until it succeeds.
+    A segment whose sealing fails stays on disk until it succeeds, here or in a collector beside
+    this one: while it waits nobody holds it, so that any number may wait for a landing.
     """
 
     def __init__(self, landing: Landing, workshop: Path, *, metrics: Metrics) -> None:
@@ -34,7 +35,7 @@ class Sealer:
         self._workshop = workshop
         self._metrics = metrics
         self._changed = threading.Condition()
-        self._waiting: deque[OpenSegment] = deque()
+        self._waiting: deque[Path] = deque()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="sealer", daemon=True)
 
@@ -44,8 +45,9 @@ class Sealer:
 
     def add(self, segment: OpenSegment) -> None:
         """Seal ``segment`` when its turn comes, and take its file away then; returns at once."""
+        segment.close()
         with self._changed:
-            self._waiting.append(segment)
+            self._waiting.append(segment.path)
             self._metrics.unsealed.set(len(self._waiting))
             self._changed.notify()
 
@@ -69,8 +71,8 @@ class Sealer:
                     pause = min(pause * 2, LONGEST_RETRY_SECONDS)
                 if not self._waiting or (self._closing and failed_in_a_row >= len(self._waiting)):
                     return
-                segment = self._waiting[0]
-            sealed = self._seal(segment)
+                path = self._waiting[0]
+            sealed = self._seal(path)
             with self._changed:
                 # One that fails goes to the end: it must not hold up the others.
                 self._waiting.rotate(-1)
@@ -85,21 +87,27 @@ class Sealer:
         while not self._closing and (left := until - time.monotonic()) > 0:
             self._changed.wait(left)
 
-    def _seal(self, segment: OpenSegment) -> bool:
+    def _seal(self, path: Path) -> bool:
+        """Whether the segment needs no more care; False where it must be tried again."""
         try:
-            seal(segment.path, self._landing, self._workshop)
-            segment.remove()
-        except OSError as error:
-            if not segment.path.exists():
-                logger.error("%s was taken away before it was sealed", segment.path.name)
-                segment.close()
+            segment = OpenSegment.adopt(path)
+            if segment is None:
+                if path.exists():
+                    return False  # another collector is at it, and may yet fail
+                logger.warning("%s is gone: sealed by another collector, or taken away", path.name)
                 return True
+            try:
+                seal(path, self._landing, self._workshop)
+                segment.remove()
+            finally:
+                segment.close()
+        except OSError as error:
             self._metrics.seal_failures.inc()
             logger.warning(
                 "cannot seal %s yet: %s",
-                segment.path.name,
+                path.name,
                 error.strerror or next(iter(error.args), "") or type(error).__name__,
             )
             return False
-        self._metrics.sealed.labels(kind_of(segment.path)).inc()
+        self._metrics.sealed.labels(kind_of(path)).inc()
         return True

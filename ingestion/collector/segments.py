@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,8 @@ QUARANTINE: Final = "quarantine"
 KINDS: Final = (EVENTS, QUARANTINE)
 #: A segment's file until it is created, locked and named; nothing in it was ever acknowledged.
 NEWBORN: Final = ".new"
+
+_NAME = re.compile(rf"[0-9A-HJKMNP-TV-Z]{{26}}-.+\.(?:{'|'.join(KINDS)})\.ndjson")
 
 
 class OpenSegment:
@@ -55,8 +59,12 @@ class OpenSegment:
             fd = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             return None
-        if lock(fd) and os.fstat(fd).st_nlink > 0:
-            return cls(path, fd)
+        try:
+            if lock(fd) and os.fstat(fd).st_nlink > 0:
+                return cls(path, fd)
+        except OSError:
+            os.close(fd)
+            raise
         os.close(fd)
         return None
 
@@ -64,7 +72,10 @@ class OpenSegment:
         """Write all of ``data``; raises OSError, after which the segment must be retired."""
         rest = memoryview(data)
         while rest:
-            rest = rest[disk.write(self.fd, rest) :]
+            written = disk.write(self.fd, rest)
+            if not written:
+                raise OSError(errno.EIO, "the disk takes nothing")
+            rest = rest[written:]
         self.written += len(data)
 
     def sync(self, disk: Disk) -> None:
@@ -90,10 +101,16 @@ class OpenSegment:
         self.close()
 
     def close(self) -> None:
-        """Let the lock go."""
+        """Let the lock go; what a close could still report, an fsync reported before."""
         if self.fd >= 0:
-            os.close(self.fd)
+            with suppress(OSError):
+                os.close(self.fd)
             self.fd = -1
+
+
+def is_segment(path: Path) -> bool:
+    """Whether a file under landing/open is a collector's: others are left alone."""
+    return _NAME.fullmatch(path.name) is not None
 
 
 def kind_of(path: Path) -> str:

@@ -43,9 +43,10 @@ class LiveCollector:
     home: Path
     variables: dict[str, str]
     port: int = 0
+    command: tuple[str, ...] = ("ingestion.collector",)
     process: subprocess.Popen[bytes] = field(init=False)
 
-    def start(self) -> LiveCollector:
+    def start(self, **options: Any) -> LiveCollector:
         self.port = self.port or free_port()
         self.process = launch(
             {
@@ -54,7 +55,9 @@ class LiveCollector:
                 "FOOTFALL_WRITE_KEYS": KEYS,
                 "FOOTFALL_RESERVE_BYTES": "0",
                 **self.variables,
-            }
+            },
+            self.command,
+            **options,
         )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
@@ -131,10 +134,14 @@ def free_port() -> int:
         return port
 
 
-def launch(variables: dict[str, str], **options: Any) -> subprocess.Popen[bytes]:
+def launch(
+    variables: dict[str, str],
+    command: tuple[str, ...] = ("ingestion.collector",),
+    **options: Any,
+) -> subprocess.Popen[bytes]:
     clean = {name: value for name, value in os.environ.items() if "FOOTFALL_" not in name}
     return subprocess.Popen(
-        [sys.executable, "-m", "ingestion.collector"],
+        [sys.executable, "-m", *command],
         env=clean | variables,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -20,9 +20,7 @@ from tests.ingestion.collector.live import (
     PATIENCE_SECONDS,
     LiveCollector,
     basic,
-    free_port,
     landed,
-    launch,
 )
 
 Start = Callable[..., LiveCollector]
@@ -153,23 +151,7 @@ def test_a_disk_that_fills_up_stops_acknowledgement_and_nothing_is_lost(
     def starve() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 
-    collector = LiveCollector(tmp_path / "home", {})
-    collector.port = free_port()
-    collector.process = launch(
-        {
-            "FOOTFALL_HOME": str(collector.home),
-            "FOOTFALL_PORT": str(collector.port),
-            "FOOTFALL_WRITE_KEYS": f"web={KEY}",
-            "FOOTFALL_RESERVE_BYTES": "0",
-        },
-        preexec_fn=starve,
-    )
-    while True:
-        try:
-            collector.get("/healthz")
-            break
-        except OSError:
-            time.sleep(0.02)
+    collector = LiveCollector(tmp_path / "home", {}).start(preexec_fn=starve)
     answers = [
         (each, collector.post("/v1/batch", batch(f"m{each}", pad=20_000))) for each in range(12)
     ]
@@ -235,6 +217,23 @@ def test_a_torn_tail_is_recovered_at_the_next_start(collectors: Start) -> None:
     assert [line["event_id"] for line in after.landed()] == ["m1", "m2"]
     (row,) = after.landed("quarantine")
     assert (row["reason"], row["source_id"]) == ("torn_tail", "web")
+
+
+def test_a_row_of_crashes_may_leave_more_files_than_a_process_may_open(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "home" / "landing" / "open"
+    folder.mkdir(parents=True)
+    for n in range(120):
+        line = b'{"event_id":"m%d","source_id":"web","received_at":"2026-03-01T10:00:00Z"}\n' % n
+        (folder / f"01M856MMWJDSWC2B9E0A4Y{n:04}-gone.events.ndjson").write_bytes(line)
+    few = (100, 100)
+    collector = LiveCollector(tmp_path / "home", {})
+    collector.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few))
+    assert collector.stop() == 0
+    collector.process.stderr.close()  # type: ignore[union-attr]
+    assert len(collector.landed()) == 120
+    assert collector.open_files() == []
 
 
 def test_segments_seal_by_age_while_requests_keep_coming(collectors: Start) -> None:

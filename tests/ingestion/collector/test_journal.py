@@ -38,6 +38,8 @@ class SickDisk:
         return Disk(write=self.write, fsync=self.fsync, free_bytes=lambda folder: self.free)
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
+        if "take" in self.ailing:
+            return 0
         if "write" in self.ailing:
             os.write(fd, bytes(data[: len(data) // 2]))
             raise OSError(self.ailing["write"], os.strerror(self.ailing["write"]))
@@ -141,7 +143,7 @@ def test_kept_and_refused_lines_are_both_synced_before_the_answer(bench: Bench) 
 
 @pytest.mark.parametrize(
     ("call", "error"),
-    [("fsync", errno.EIO), ("write", errno.ENOSPC), ("write", errno.EIO)],
+    [("fsync", errno.EIO), ("write", errno.ENOSPC), ("write", errno.EIO), ("take", 0)],
 )
 def test_a_failed_write_or_fsync_is_never_acknowledged_and_its_file_never_used_again(
     bench: Bench, call: str, error: int
@@ -187,6 +189,22 @@ def test_a_file_in_which_nothing_was_acknowledged_is_removed(bench: Bench) -> No
             await bench.journal.store([line(1)], [])
         assert bench.retired == []
         assert [path for path in bench.folder.iterdir() if path.suffix == ".ndjson"] == []
+
+    run(story)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_of_the_journal_leaves_nobody_waiting(bench: Bench) -> None:
+    # Those whose group was being written waited for ever, and /readyz stayed green.
+    def fail(fd: int, data: object) -> int:
+        raise MemoryError
+
+    async def story() -> None:
+        object.__setattr__(bench.journal._disk, "write", fail)
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await bench.journal.store([line(1)], [])
+        assert bench.journal.problem is not None
 
     run(story)
 

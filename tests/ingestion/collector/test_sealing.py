@@ -166,11 +166,13 @@ def test_recovery_leaves_a_living_collectors_files_alone(tmp_path: Path) -> None
     (folder / "01AAAAAAAAAAAAAAAAAAAAAAAA-gone.gz.tmp").touch()
     (folder / "01AAAAAAAAAAAAAAAAAAAAAAAA-gone.events.ndjson.new").touch()
     (folder / "a-note-of-the-operator.txt").touch()
-    assert leftovers(folder, folder) == []
+    (folder / "an-operators.events.ndjson").write_bytes(b"no ULID tells when this began")
+    assert list(leftovers(folder, folder)) == []
     assert sorted(path.name for path in folder.iterdir()) == [
         f"{NAME}.events.ndjson",
         f"{NAME}.gz.tmp",
         "a-note-of-the-operator.txt",
+        "an-operators.events.ndjson",
     ]
     living.close()
 
@@ -180,10 +182,11 @@ def test_recovery_finds_the_oldest_first(tmp_path: Path) -> None:
     names = [f"{ulids.next()}-h" for _ in range(5)]
     for name in reversed(names):
         written(tmp_path, event(1), name=name).close()
-    found = leftovers(tmp_path / "open", tmp_path / "open")
-    assert [segment.path.name for segment in found] == [f"{name}.events.ndjson" for name in names]
-    for segment in found:
+    found = []
+    for segment in leftovers(tmp_path / "open", tmp_path / "open"):
+        found.append(segment.path.name)
         segment.close()
+    assert found == [f"{name}.events.ndjson" for name in names]
 
 
 def test_a_remote_landing_gets_the_same_files(tmp_path: Path) -> None:
@@ -252,8 +255,40 @@ def test_closing_tries_an_unreachable_landing_once_a_segment(tmp_path: Path) -> 
     assert not sealer.close()
     assert len(tried) == len(set(tried)) == 3
     assert len(list((tmp_path / "open").glob("*.ndjson"))) == 3
-    for segment in segments:
-        segment.close()
+
+
+def test_segments_that_wait_hold_no_file_open(tmp_path: Path) -> None:
+    # They did, with their locks: days without a landing, or a crash loop, ended in EMFILE.
+    sealer = Sealer(LocalLanding(tmp_path), tmp_path / "open", metrics=Metrics())
+    for n in range(3):
+        sealer.add(written(tmp_path, event(n), name=f"{NAME}{n}"))
+    for path in (tmp_path / "open").iterdir():
+        heir = OpenSegment.adopt(path)
+        assert heir is not None
+        heir.close()
+    sealer.start()
+    assert sealer.close()
+    assert [row["event_id"] for row in landed(tmp_path)] == ["0", "1", "2"]
+
+
+def test_a_segment_in_another_collectors_hands_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealer_module, "FIRST_RETRY_SECONDS", 0.01)
+    sealer = Sealer(LocalLanding(tmp_path), tmp_path / "open", metrics=Metrics())
+    segment = written(tmp_path, event(1))
+    sealer.add(segment)
+    other = OpenSegment.adopt(segment.path)
+    assert other is not None
+    sealer.start()
+    sealer.add(written(tmp_path, event(2), name=f"{NAME}2"))
+    while len(landed(tmp_path)) < 1:
+        pass
+    other.close()  # it died before it was done
+    while segment.path.exists():
+        pass
+    assert sealer.close()
+    assert [row["event_id"] for row in landed(tmp_path)] == ["1", "2"]
 
 
 def test_a_landing_of_an_unknown_scheme_is_said_so() -> None:
