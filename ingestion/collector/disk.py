@@ -28,12 +28,18 @@ def fsync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def make_folders(folder: Path) -> None:
-    """Create ``folder`` with its parents, each name durable; raises OSError."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(exist_ok=True)
-        fsync_folder(each.parent)
+def make_folders(folder: Path, *, root: Path) -> None:
+    """Create ``folder`` with its parents; every name below ``root`` is durable, old ones too.
+
+    A folder that is there already may be the work of a process that died before its fsync.
+    Raises OSError.
+    """
+    for each in reversed((folder, *folder.parents)):
+        missing = not each.exists()
+        if missing:
+            each.mkdir(exist_ok=True)
+        if missing or root in each.parents:
+            fsync_folder(each.parent)
 
 
 def lock(fd: int) -> bool:

@@ -14,7 +14,7 @@ class Landing(Protocol):
     """A place that sealed files are put into, whole or not at all; every method raises OSError."""
 
     def holds(self, relative: str) -> bool:
-        """Whether a file is there; if it is, it is whole."""
+        """Whether a file is there; if it is, it is whole and durable."""
 
     def put(self, finished: Path, relative: str) -> None:
         """Move a finished, fsynced local file there; it is durable on return."""
@@ -27,13 +27,21 @@ class LocalLanding:
         self._root = root
 
     def holds(self, relative: str) -> bool:
-        """Whether a file is there; if it is, it is whole."""
-        return (self._root / relative).exists()
+        """Whether a file is there; if it is, it is whole and durable.
+
+        Its name is made so here: who renamed it may have died before the folder's fsync.
+        """
+        target = self._root / relative
+        if not target.exists():
+            return False
+        make_folders(target.parent, root=self._root)
+        fsync_folder(target.parent)
+        return True
 
     def put(self, finished: Path, relative: str) -> None:
         """Rename a finished, fsynced file into the landing and make its name durable."""
         target = self._root / relative
-        make_folders(target.parent)
+        make_folders(target.parent, root=self._root)
         finished.rename(target)
         fsync_folder(target.parent)
 
@@ -46,7 +54,7 @@ class RemoteLanding:
         self._root = root.rstrip("/")
 
     def holds(self, relative: str) -> bool:
-        """Whether an object is there; if it is, it is whole."""
+        """Whether an object is there; if it is, it is whole and durable."""
         try:
             self._filesystem.invalidate_cache()
             return bool(self._filesystem.exists(f"{self._root}/{relative}"))

@@ -53,11 +53,12 @@ def run(settings: Settings) -> None:
             f"FOOTFALL_ALLOWED_ORIGINS: no write key is of source {unknown[0]!r}; "
             f"the sources are {', '.join(sorted(keys.sources))}"
         )
+    connections = _connections(settings.connections)
     landing, landing_folder = open_landing(settings.landing)
     folder = settings.open_segments
     workshop = landing_folder / "open" if landing_folder else folder
-    _prepare(folder, "FOOTFALL_HOME")
-    _prepare(workshop, "FOOTFALL_LANDING_URL")
+    _prepare(folder, "FOOTFALL_HOME", root=settings.home)
+    _prepare(workshop, "FOOTFALL_LANDING_URL", root=landing_folder or settings.home)
     _check_port(settings.host, settings.port)
 
     metrics = Metrics()
@@ -94,14 +95,16 @@ def run(settings: Settings) -> None:
     sealer.start()
     journal.start()
     try:
-        asyncio.run(_serve(collector, settings, keys_file))
+        asyncio.run(_serve(collector, settings, keys_file, connections))
     finally:
         journal.close()
         if not sealer.close():
             logger.warning("some segments are not sealed; the next start seals them")
 
 
-async def _serve(collector: Collector, settings: Settings, keys_file: KeysFile | None) -> None:
+async def _serve(
+    collector: Collector, settings: Settings, keys_file: KeysFile | None, connections: int
+) -> None:
     server: Any = Server(
         collector,
         address=settings.host,
@@ -114,7 +117,7 @@ async def _serve(collector: Collector, settings: Settings, keys_file: KeysFile |
         websockets=False,
         backlog=BACKLOG,
         # Granian counts connections, idle ones too, and accepts no more than these.
-        backpressure=_connections(settings.connections),
+        backpressure=connections,
         log_enabled=False,
     )
 
@@ -160,10 +163,10 @@ def _connections(wanted: int) -> int:
     return wanted
 
 
-def _prepare(folder: Path, variable: str) -> None:
+def _prepare(folder: Path, variable: str, *, root: Path) -> None:
     """Create a folder and see that files can be made in it."""
     try:
-        make_folders(folder)
+        make_folders(folder, root=root)
         probe = folder / f"{writer_id()}.probe.new"
         probe.touch()
         probe.unlink()

@@ -166,8 +166,8 @@ def _workplace(settings: Settings) -> Iterator[_Workplace]:
     landing, landing_folder = open_landing(settings.landing)
     folder = settings.open_segments
     workshop = landing_folder / "open" if landing_folder else folder
-    for each in (folder, workshop):
-        make_folders(each)
+    make_folders(folder, root=settings.home)
+    make_folders(workshop, root=landing_folder or settings.home)
     fd = os.open(folder / _LOCK, os.O_WRONLY | os.O_CREAT, 0o640)
     try:
         if not lock(fd):
