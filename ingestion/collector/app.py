@@ -31,7 +31,13 @@ from ingestion.collector.sdk_configuration import (
     configuration,
     endpoint_of,
 )
-from ingestion.collector.verdict import RequestFacts, Verdict, refused_line, utc_text
+from ingestion.collector.verdict import (
+    RequestFacts,
+    Verdict,
+    quarantine_allowance,
+    refused_line,
+    utc_text,
+)
 from ingestion.event import MAX_BATCH_BYTES
 
 logger = logging.getLogger(__name__)
@@ -207,7 +213,10 @@ class Collector:
                 raise _other_origin()
         self._take(sender, len(batch.events))
         source = sender.source
-        verdict = route.judge(batch, source, received_at, facts)
+        sent_bytes = len(body) or len(scope["query_string"])
+        verdict = route.judge(
+            batch, source, received_at, facts, allowance=quarantine_allowance(sent_bytes)
+        )
         await self._journal.store(verdict.accepted, [each.line for each in verdict.refused])
         self._count(source, verdict)
         if route.method == "GET" and _is_for_image(headers):

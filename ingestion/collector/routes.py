@@ -11,7 +11,7 @@ import msgspec
 
 from ingestion.collector import posthog_protocol, segment_protocol, snowplow_protocol
 from ingestion.collector.answers import Answer, success
-from ingestion.collector.body import Batch, open_body
+from ingestion.collector.body import MAX_INFLATED_BYTES, Batch, open_body
 from ingestion.collector.identifiers import uuid7
 from ingestion.collector.problems import Unreadable
 from ingestion.collector.verdict import Json, RequestFacts, Verdict
@@ -40,9 +40,12 @@ class Route:
         facts: RequestFacts,
         *,
         mint: Callable[[], str] = uuid7,
+        allowance: int = MAX_INFLATED_BYTES,
     ) -> Verdict:
         """What is kept of a batch and what is refused; ``mint`` names events that have no id."""
-        return segment_protocol.judge(batch, source, received_at, facts, read=self.read, mint=mint)
+        return segment_protocol.judge(
+            batch, source, received_at, facts, read=self.read, mint=mint, allowance=allowance
+        )
 
     def answer(self, batch: Batch, verdict: Verdict) -> Answer:
         """200 in the protocol's own words."""

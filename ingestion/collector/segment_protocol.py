@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from ingestion.collector.body import Batch
+from ingestion.collector.body import MAX_INFLATED_BYTES, Batch
 from ingestion.collector.fields import (
     Refused,
     decode_event,
@@ -20,7 +20,10 @@ from ingestion.collector.fields import (
     take_clock,
 )
 from ingestion.collector.identifiers import uuid7
+from ingestion.collector.redaction import key_fields
 from ingestion.collector.verdict import (
+    KEPT_OF_CUT_EVENT,
+    MAX_QUARANTINED_BYTES,
     EventLine,
     Json,
     Refusal,
@@ -75,27 +78,33 @@ def judge(
     *,
     read: Callable[[Json, Mapping[str, Any]], Json] | None = None,
     mint: Callable[[], str] = uuid7,
+    allowance: int = MAX_INFLATED_BYTES,
 ) -> Verdict:
     """Split a batch into events to keep and events to refuse, each with its reason.
 
     One bad event never costs the caller the rest of the batch. The path says the type of a
     single event. An import tells history, so its sending clock says nothing about an event's:
     it is kept among the extra fields. Another protocol gives a ``read`` that makes an event of
-    Segment's shape out of one of its own and what stands beside the batch.
+    Segment's shape out of one of its own and what stands beside the batch. Of refused events
+    ``allowance`` bytes are kept, inherited fields included; past it each one's beginning only.
     """
+    keys = key_fields(request.protocol)
     forced_type = PATHS.get(request.path)
     ignores_sent_at = request.path == IMPORT_PATH
     verdict = Verdict()
     received = utc_text(received_at)
     facts = request.as_json()
-    beside = {} if forced_type else _fields_beside(batch.fields)
+    beside = {} if forced_type else _fields_beside(batch.fields, keys)
     spoilt = beside if isinstance(beside, Refused) else None
     beside = {} if isinstance(beside, Refused) else beside
+    beside_bytes = sum(len(name) + len(raw) for name, raw in batch.fields.items()) if beside else 0
     for index, text in enumerate(batch.events):
         try:
             if spoilt:
                 raise spoilt
             event = decode_event(text)
+            for name in keys:
+                event.pop(name, None)
             merged = (read or _merge)(event, beside)
             line = encode_line(
                 _canonical(merged, source, received, facts, forced_type, ignores_sent_at, mint)
@@ -104,6 +113,8 @@ def judge(
         except Refused as refused:
             found = _MESSAGE_ID.search(text)
             event_id = found[1].decode("utf-8", "replace") if found else None
+            is_whole = len(text) + beside_bytes <= allowance
+            allowance -= len(text) + beside_bytes if is_whole else 0
             verdict.refused.append(
                 Refusal(
                     index=index,
@@ -116,22 +127,24 @@ def judge(
                         reason=refused.reason,
                         detail=refused.detail,
                         received_at=received,
-                        request=facts | {"batch": beside} if beside else facts,
+                        request=facts | {"batch": beside} if beside and is_whole else facts,
                         event_id=event_id,
                         refused_id=mint(),
+                        keep=MAX_QUARANTINED_BYTES if is_whole else KEPT_OF_CUT_EVENT,
+                        left_out=0 if is_whole else beside_bytes,
                     ),
                 )
             )
     return verdict
 
 
-def _fields_beside(fields: Mapping[str, bytes]) -> Json | Refused:
-    """What stands beside ``batch``, decoded; every event of the batch inherits it."""
+def _fields_beside(fields: Mapping[str, bytes], keys: tuple[str, ...]) -> Json | Refused:
+    """What stands beside ``batch``, decoded, without keys; every event of the batch inherits it."""
     try:
         decoded = {
             name: decode_event(b'{"_":%s}' % raw)["_"]
             for name, raw in fields.items()
-            if name not in ("writeKey", "api_key", "messageId")
+            if name not in keys and name != "messageId"
         }
         for name in ("context", "integrations"):
             if not isinstance(decoded.get(name), dict | None):

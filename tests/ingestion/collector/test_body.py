@@ -53,6 +53,13 @@ def test_damaged_gzip_is_unreadable(damaged: bytes) -> None:
     assert (caught.value.status, caught.value.code) == (400, "invalid_gzip")
 
 
+def test_gzip_of_endless_pieces_is_unreadable() -> None:
+    piece = gzip.compress(b" ")
+    assert inflate(piece * body.MAX_GZIP_MEMBERS) == b" " * body.MAX_GZIP_MEMBERS
+    with pytest.raises(Unreadable, match="pieces"):
+        inflate(piece * (body.MAX_GZIP_MEMBERS + 1))
+
+
 def test_a_gzip_bomb_stops_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = gzip.compress(b"0" * (50 * MAX_INFLATED_BYTES), 9)
     assert len(bomb) < 500 * 1024

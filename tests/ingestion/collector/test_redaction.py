@@ -1,0 +1,181 @@
+"""No key stands in what is kept, and what one request puts into quarantine is bounded."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.collector.body import MAX_INFLATED_BYTES, Batch, inflate
+from ingestion.collector.redaction import REMOVED, without_keys
+from ingestion.collector.routes import ROUTES
+from ingestion.collector.verdict import (
+    KEPT_OF_CUT_EVENT,
+    RequestFacts,
+    Verdict,
+    quarantine_allowance,
+)
+from tests.ingestion.collector.live import KEY, LiveCollector, basic
+
+SECRET = "s3cret-key"
+
+
+def judged(path: str, body: bytes, allowance: int = MAX_INFLATED_BYTES) -> Verdict:
+    route = ROUTES[path]
+    facts = RequestFacts(protocol=route.protocol, path=path)
+    return route.judge(route.open(body), "web", datetime.now(UTC), facts, allowance=allowance)
+
+
+SNOWPLOW = "/com.snowplowanalytics.snowplow/tp2"
+GOOD_AND_BAD: list[tuple[str, Any]] = [
+    ("/v1/track", {"userId": "u", "event": "e", "writeKey": SECRET}),
+    ("/v1/track", {"event": "e", "writeKey": SECRET, "api_key": SECRET}),
+    ("/v1/batch", {"batch": [{"type": "x", "writeKey": SECRET}, {"type": "page", "userId": "u"}]}),
+    ("/v1/batch", {"batch": [{}], "writeKey": SECRET, "api_key": SECRET, "sentAt": "soon"}),
+    ("/e", {"event": "e", "distinct_id": "d", "api_key": SECRET, "token": SECRET}),
+    ("/e", {"event": "e", "api_key": SECRET, "properties": {"token": SECRET}}),
+    ("/batch", {"batch": [{"event": "e"}], "api_key": SECRET, "token": SECRET}),
+    ("/batch", {"batch": [{"event": "e", "distinct_id": "d", "api_key": SECRET}], "token": SECRET}),
+    (SNOWPLOW, {"data": [{"e": "pv", "duid": "d", "aid": SECRET}]}),
+    (SNOWPLOW, {"data": [{"e": "no", "duid": "d", "aid": SECRET}], "schema": "s"}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), GOOD_AND_BAD)
+def test_a_key_in_the_body_is_in_no_line(path: str, body: Any) -> None:
+    verdict = judged(path, json.dumps(body).encode())
+    lines = [*verdict.accepted, *(each.line for each in verdict.refused)]
+    assert lines
+    assert [line for line in lines if SECRET.encode() in line] == []
+
+
+def test_a_key_in_the_query_of_a_get_is_in_no_line() -> None:
+    for query in ("e=pv&duid=d", "e=no"):
+        verdict = judged("/i", f"{query}&aid={SECRET}&writeKey={SECRET}&api_key={SECRET}".encode())
+        lines = [*verdict.accepted, *(each.line for each in verdict.refused)]
+        assert len(lines) == 1
+        assert SECRET.encode() not in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"writeKey":"%s","a":1}', '{"writeKey":"%s","a":1}'),
+        ('{"a": NaN, "api_key" : "%s"}', '{"a": NaN, "api_key" : "%s"}'),
+        ("{'writeKey': '%s', 'a': 1}", "{'writeKey': '%s', 'a': 1}"),
+        (r'"{\"writeKey\": \"%s\"}"', r'"{\"writeKey\": \"%s\"}"'),
+        ("a=1&writeKey=%s&b=2", "a=1&writeKey=%s&b=2"),
+        ('{"writeKey":"a\\"%s', '{"writeKey":"%s'),
+        ('{"writeKey":"%s"}{"writeKey":"b"}', '{"writeKey":"%s"}{"writeKey":"[write key]"}'),
+    ],
+)
+def test_only_the_key_is_written_over_however_it_is_written(text: str, expected: str) -> None:
+    clean = without_keys((text % SECRET).encode(), "segment")
+    assert clean.decode() == expected % REMOVED.decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"writeKey":null,"aid":"x","token":"y"}',
+        '{"overwriteKey":"x"}',
+        '{"a":"writeKey","b":"c"}',
+        "not JSON at all",
+    ],
+)
+def test_what_is_no_key_stays_as_it_came(text: str) -> None:
+    assert without_keys(text.encode(), "segment") == text.encode()
+
+
+@given(st.binary(max_size=40), st.sampled_from(["segment", "posthog", "snowplow"]))
+def test_a_text_without_a_keys_name_is_never_changed(body: bytes, protocol: str) -> None:
+    assert without_keys(body, protocol) == body
+
+
+@pytest.mark.parametrize("spoil", ["nothing", "cut", "damage", "bomb"])
+def test_a_key_inside_gzip_is_written_over_whatever_comes_after_it(spoil: str) -> None:
+    noise = base64.b64encode(random.Random(1).randbytes(3000)).decode()
+    packed = gzip.compress(json.dumps({"writeKey": SECRET, "a": noise}).encode())
+    if spoil == "cut":
+        packed = packed[:-9]
+    if spoil == "damage":
+        packed = packed[:2000] + b"\xff" * 100 + packed[2000:]
+    if spoil == "bomb":
+        packed += gzip.compress(b"0" * MAX_INFLATED_BYTES)
+    clean = gzip.decompress(without_keys(packed, "segment"))
+    assert clean.startswith(b'{"writeKey": "[write key]", "a": "%s' % noise[:1000].encode())
+    assert len(clean) <= MAX_INFLATED_BYTES + 4096
+
+
+def test_a_key_that_ends_where_gzip_is_damaged_is_not_kept_in_the_packed_form() -> None:
+    packed = gzip.compress(b'{"writeKey":"%s"}' % SECRET.encode())
+    for cut in range(2, len(packed)):
+        body = without_keys(packed[:cut] + b"\xff\xff", "segment")
+        assert SECRET[:4].encode() not in gzip.decompress(body)
+
+
+def test_gzip_without_a_key_is_kept_byte_for_byte() -> None:
+    packed = gzip.compress(b'{"a":1', mtime=7)
+    assert without_keys(packed, "segment") == packed
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_an_unreadable_request_is_kept_without_its_key(shared: LiveCollector, pack: Any) -> None:
+    body = json.dumps({"writeKey": SECRET, "batch": "none"}).encode()
+    assert shared.post("/v1/batch", pack(body)).status == 400
+    assert shared.post("/v1/track", pack(b'{"writeKey":"%s"' % KEY.encode())).status == 400
+    rows = [
+        json.loads(line)
+        for path in (shared.home / "landing" / "open").glob("*.quarantine.ndjson")
+        for line in path.read_bytes().splitlines()
+    ]
+    assert len(rows) >= 2
+    for row in rows:
+        body = (row["body"] or "").encode() or inflate(base64.b64decode(row["body_base64"]))
+        for key in (SECRET, KEY, basic(KEY)):
+            assert key.encode() not in body
+            assert key not in json.dumps(row)
+
+
+def test_eight_kilobytes_of_bomb_stay_small_in_quarantine() -> None:
+    # They became 17 MB of rows.
+    events = b",".join([b'{"a":"%s"}' % (b'\\"' * 1500)] * 2500)
+    sent = gzip.compress(b'{"batch":[%s],"context":{"b":"%s"}}' % (events, b"c" * 100))
+    verdict = judged("/v1/batch", inflate(sent), allowance=quarantine_allowance(len(sent)))
+    rows = [json.loads(each.line) for each in verdict.refused]
+    assert len(rows) == 2500
+    kept = sum(len(row["body"]) for row in rows)
+    assert kept <= quarantine_allowance(len(sent)) + 2500 * KEPT_OF_CUT_EVENT
+    for row in rows:
+        assert ("are kept)" in row["detail"]) == (len(row["body"]) == KEPT_OF_CUT_EVENT)
+        assert ("batch" in row["request"]) == ("are kept)" not in row["detail"])
+    assert {len(row["body"]) for row in rows} == {256, 3008}
+
+
+def test_a_batch_that_compresses_as_recorded_ones_do_is_kept_whole() -> None:
+    event = {"type": "track", "context": {"page": "p" * 1500}, "properties": {"n": "x" * 1500}}
+    body = json.dumps({"batch": [event] * 400}).encode()
+    verdict = judged("/v1/batch", body, allowance=quarantine_allowance(len(body) // 18))
+    assert [json.loads(json.loads(each.line)["body"]) for each in verdict.refused] == [event] * 400
+
+
+def test_a_short_event_whose_inherited_fields_have_no_room_says_that_they_are_missing() -> None:
+    facts = RequestFacts(protocol="segment", path="/v1/batch")
+    verdict = ROUTES["/v1/batch"].judge(
+        Batch([b"{}"], {"context": b'{"a":"%s"}' % (b"b" * 30_000)}),
+        "web",
+        datetime.now(UTC),
+        facts,
+        allowance=10_000,
+    )
+    row = json.loads(verdict.refused[0].line)
+    assert row["body"] == "{}"
+    assert "(the first 2 of 30017 bytes are kept)" in row["detail"]
+    assert "batch" not in row["request"]
