@@ -60,7 +60,7 @@ bench: install ## the figures of the README, peers beside them
 
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 \
-		--extra collector --extra warehouse --extra dev --no-emit-package footfall \
+		--extra collector --extra warehouse --extra dev --extra sdks --no-emit-package footfall \
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 env-example: install ## write .env.example anew from Settings

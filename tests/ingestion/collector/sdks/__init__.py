@@ -1,0 +1,1 @@
+"""Live SDKs of others against a live collector."""

@@ -1,0 +1,12 @@
+// A product that tracks with RudderStack's Node SDK: `rudderstack.js URL KEY`.
+import RudderAnalytics from "@rudderstack/rudder-sdk-node";
+
+const [url, key] = process.argv.slice(2);
+const client = new RudderAnalytics(key, { dataPlaneUrl: url });
+client.identify({ userId: "u1", traits: { plan: "pro" } });
+client.page({ userId: "u1", name: "Pricing" });
+client.group({ userId: "u1", groupId: "g1", traits: { name: "Acme" } });
+client.alias({ userId: "u1", previousId: "anon-1" });
+for (let step = 0; step < 50; step++)
+  client.track({ userId: "u1", anonymousId: "anon-1", event: "step_done", properties: { step } });
+await client.flush();
