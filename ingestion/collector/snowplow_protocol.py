@@ -135,7 +135,8 @@ def _json_parameter(rest: Json, plain: str, encoded: str) -> Any:
     try:
         data = str(text).encode()
         if name == encoded:
-            data = base64.urlsafe_b64decode(data + b"=" * (-len(data) % 4))
+            data = data.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+            data = base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
     except (binascii.Error, UnicodeError):
         raise Refused("invalid_field", f"{name} must be base64url") from None
     # The text inside was a string until now: what holds for an event holds for it too.
