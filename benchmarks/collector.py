@@ -1,8 +1,8 @@
 """How fast the collector acknowledges, with every event on disk first.
 
-Run ``python -m benchmarks.collector``. It starts the collector and, beside it, the same server
-answering without reading or storing, sends over 64 kept-alive loopback connections, and
-prints events a second and the ratio between the two: absolute figures are the machine's, ratios
+Run ``python -m benchmarks.collector``. It starts the collector and its peers (``benchmarks/peers``)
+one after the other, sends over 64 kept-alive loopback connections, and prints events a second,
+latencies, processor time and the ratios between them: absolute figures are the machine's, ratios
 travel. The load comes from the same machine and takes its share of it.
 """
 
@@ -12,24 +12,17 @@ import argparse
 import asyncio
 import base64
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
-KEY: Final = "benchmark-key"
+from benchmarks.peers import COLLECTOR, KEY, NGINX, names, running
+
 CONNECTIONS: Final = 64
-BATCH_SIZES: Final = (1, 100)
-READY_SECONDS: Final = 20.0
-
-Scope = dict[str, Any]
+BATCH_SIZES: Final = (1, 10, 100)
 
 
 def request_of(events: int) -> bytes:
@@ -102,8 +95,18 @@ class Sender(asyncio.Protocol):
         self.transport.write(self.request)
 
 
-async def load(port: int, events: int, seconds: float) -> tuple[float, float, float]:
-    """Acknowledged events a second, and the median and 99th percentile of latency in ms."""
+@dataclass(frozen=True)
+class Figures:
+    """Of one run: acknowledged events, their rate a second, and latencies in ms."""
+
+    events: int
+    rate: float
+    median: float
+    slow: float
+
+
+async def load(port: int, events: int, seconds: float) -> Figures:
+    """Send batches of ``events`` for ``seconds`` over all connections at once."""
     latencies: list[float] = []
     request = request_of(events)
     loop = asyncio.get_running_loop()
@@ -120,103 +123,60 @@ async def load(port: int, events: int, seconds: float) -> tuple[float, float, fl
     taken = time.perf_counter() - started
     latencies.sort()
     median, slow = (latencies[int(len(latencies) * share)] * 1000 for share in (0.5, 0.99))
-    return len(latencies) * events / taken, median, slow
-
-
-async def bare(scope: Scope, receive: Any, send: Any) -> None:
-    """An ASGI app that reads a body and answers, and does nothing else."""
-    while (await receive()).get("more_body"):
-        pass
-    answer = b'{"success":true,"accepted":0,"refused":[]}'
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(answer)),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": answer})
-
-
-def serve_bare(port: int) -> None:
-    """The collector's server with an app that stores nothing, until SIGTERM."""
-    from granian.constants import HTTPModes, Interfaces
-    from granian.server.embed import Server
-
-    async def serve() -> None:
-        server: Any = Server(
-            bare,
-            port=port,
-            interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
-            websockets=False,
-            log_enabled=False,
-        )
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
-        await server.serve()
-
-    asyncio.run(serve())
-
-
-@contextmanager
-def running(arguments: list[str], port: int, home: str) -> Iterator[None]:
-    """A process that listens on ``port`` while the block runs."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        env=os.environ
-        | {
-            "FOOTFALL_HOME": home,
-            "FOOTFALL_PORT": str(port),
-            "FOOTFALL_WRITE_KEYS": f"benchmark={KEY}",
-        },
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    total = len(latencies) * events
+    return Figures(total, total / taken, median, slow)
 
 
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=3.0, help="length of each run")
+    options.add_argument("--seconds", type=float, default=5.0, help="length of each run")
     options.add_argument("--home", help="folder to store in; its disk decides (default: temporary)")
-    options.add_argument("--bare", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    options.add_argument(
+        "--minutes", type=float, help="instead: full load this long, and the memory it takes"
+    )
     chosen = options.parse_args()
-    if chosen.bare:
-        serve_bare(chosen.bare)
-        return
     with tempfile.TemporaryDirectory(dir=chosen.home) as home:
-        subjects = {"storing nothing": ["benchmarks.collector", "--bare"], "collector": []}
-        found: dict[tuple[str, int], float] = {}
-        for name, arguments in subjects.items():
-            port = free_port()
-            command = [*arguments, str(port)] if arguments else ["ingestion.collector"]
-            with running(command, port, home):
-                for events in BATCH_SIZES:
-                    rate, median, slow = asyncio.run(load(port, events, chosen.seconds))
-                    found[name, events] = rate
-                    ratio = rate / found["storing nothing", events]
-                    print(
-                        f"{name:16} batch {events:3}: {rate:9,.0f} events/s "
-                        f"({ratio:4.0%} of storing nothing), "
-                        f"median {median:5.1f} ms, p99 {slow:5.1f} ms"
-                    )
+        if chosen.minutes:
+            _watch_memory(Path(home), chosen.minutes)
+        else:
+            _compare(Path(home), chosen.seconds)
+
+
+def _compare(home: Path, seconds: float) -> None:
+    if NGINX not in names():
+        print("nginx is not installed here and left out")
+    rates: dict[tuple[str, int], float] = {}
+    for name in names():
+        folder = home / name.replace(" ", "_")
+        folder.mkdir()
+        with running(name, folder) as server:
+            for events in BATCH_SIZES:
+                before = server.cpu_seconds()
+                figures = asyncio.run(load(server.port, events, seconds))
+                spent = (server.cpu_seconds() - before) / figures.events
+                rates[name, events] = figures.rate
+                print(
+                    f"{name:15} batch {events:3}: {figures.rate:9,.0f} events/s, "
+                    f"median {figures.median:6.1f} ms, p99 {figures.slow:6.1f} ms, "
+                    f"cpu {spent * 1e6:6.1f} µs an event"
+                )
+    for name in names()[:-1]:
+        ratios = (f"{rates[COLLECTOR, each] / rates[name, each]:5.2f}" for each in BATCH_SIZES)
+        print(f"the collector's rate to that of {name:15} {' '.join(ratios)}")
+
+
+def _watch_memory(home: Path, minutes: float) -> None:
+    """Keep the collector at full load and print what memory it holds, ten times on the way."""
+    steps = 10
+    with running(COLLECTOR, home) as server:
+        for step in range(steps):
+            figures = asyncio.run(load(server.port, BATCH_SIZES[-1], minutes * 60 / steps))
+            print(
+                f"after {minutes * (step + 1) / steps:5.1f} min: "
+                f"{server.resident_bytes() / 2**20:6.1f} MiB, {figures.rate:9,.0f} events/s",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
