@@ -20,6 +20,7 @@ from ingestion.collector.body import GZIP_MAGIC, Batch, inflate
 from ingestion.collector.client_address import AddressPolicy
 from ingestion.collector.journal import Journal
 from ingestion.collector.metrics import Metrics
+from ingestion.collector.openapi import OPENAPI_PATH, document
 from ingestion.collector.origins import OriginPolicy
 from ingestion.collector.problems import Unavailable, Unreadable
 from ingestion.collector.rate_limits import RateLimits
@@ -162,6 +163,8 @@ class Collector:
             return Answer(
                 200, self._metrics.render(), content_type=CONTENT_TYPE_LATEST.encode("ascii")
             )
+        if endpoint == OPENAPI_PATH:
+            return Answer(200, _OPENAPI)
         if endpoint == "/readyz":
             problem = self._journal.problem
             if problem or self._stopping:
@@ -338,8 +341,9 @@ CONFIGURATIONS: Final[dict[str, tuple[str, ...]]] = {
 ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     **{path: (route.method, "OPTIONS") for path, route in ROUTES.items()},
     **CONFIGURATIONS,
-    **dict.fromkeys(("/healthz", "/readyz", "/metrics"), ("GET", "HEAD", "OPTIONS")),
+    **dict.fromkeys(("/healthz", "/readyz", "/metrics", OPENAPI_PATH), ("GET", "HEAD", "OPTIONS")),
 }
+_OPENAPI: Final = msgspec.json.encode(document(ENDPOINTS, ROUTES))
 
 
 def _endpoint(path: str) -> str | None:
