@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 import time
@@ -15,6 +14,7 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ingestion.collector.answers import Answer, cross_origin, failure
+from ingestion.collector.arrivals import UNFINISHED, Arrivals, Receive
 from ingestion.collector.auth import KeyRing, Sender, key_in_request
 from ingestion.collector.body import GZIP_MAGIC, Batch, inflate
 from ingestion.collector.client_address import AddressPolicy
@@ -39,23 +39,12 @@ from ingestion.collector.verdict import (
     refused_line,
     utc_text,
 )
-from ingestion.event import MAX_BATCH_BYTES
 
 logger = logging.getLogger(__name__)
 
-#: What is read, and thrown away, of a body that is refused: a sender that is still writing would
-#: otherwise see its connection break instead of the answer. Four of the largest batches.
-DRAIN_BYTES: Final = 4 * MAX_BATCH_BYTES
-#: At shutdown, bodies still arriving get this long.
-LAST_BODY_SECONDS: Final = 2.0
-#: Codes of bodies that did not arrive whole: their sender still has them, so none is quarantined.
-BROKEN_OFF: Final = "body_broken_off"
-TOO_SLOW: Final = "body_too_slow"
-UNFINISHED: Final = (BROKEN_OFF, TOO_SLOW)
 #: The smallest GIF there is: one transparent pixel.
 PIXEL: Final = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -63,8 +52,7 @@ class Collector:
     """The ASGI app; one event loop runs it.
 
     A 2xx says that every accepted event of the request is on disk, and every refused one in
-    quarantine. ``body_seconds`` bounds how long a body may take to arrive, ``pending_bytes`` what
-    all bodies being read may hold together.
+    quarantine.
     """
 
     def __init__(
@@ -76,8 +64,7 @@ class Collector:
         addresses: AddressPolicy,
         origins: OriginPolicy,
         limits: RateLimits,
-        body_seconds: float,
-        pending_bytes: int,
+        arrivals: Arrivals,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._keys = keys
@@ -86,21 +73,15 @@ class Collector:
         self._addresses = addresses
         self._origins = origins
         self._limits = limits
-        self._body_seconds = body_seconds
-        self._pending_bytes = pending_bytes
+        self._arrivals = arrivals
         self._clock = clock
-        self._arriving_bytes = 0
-        metrics.arriving_bytes.set_function(lambda: self._arriving_bytes)
-        self._arriving: set[asyncio.Timeout] = set()
+        metrics.arriving_bytes.set_function(lambda: arrivals.bytes)
         self._stopping = False
 
     def stop(self) -> None:
         """Say "not ready" and give bodies still arriving a last moment."""
         self._stopping = True
-        last = asyncio.get_running_loop().time() + LAST_BODY_SECONDS
-        for timeout in self._arriving:
-            when = timeout.when()
-            timeout.reschedule(min(last, when) if when is not None else last)
+        self._arrivals.hurry()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -144,20 +125,20 @@ class Collector:
         receive: Receive,
     ) -> Answer:
         if endpoint is None:
-            await self._read_body(receive, headers, keep=False)
+            await self._arrivals.drain(receive, headers)
             return failure(404, "unknown_path", "send events to /v1/batch or /v1/track")
         if method == "OPTIONS":
             return Answer(200, b"{}")
         allowed = ENDPOINTS[endpoint]
         if method not in allowed:
-            await self._read_body(receive, headers, keep=False)
+            await self._arrivals.drain(receive, headers)
             return failure(
                 405, "method_not_allowed", f"use {allowed[0]}", allow=", ".join(allowed).encode()
             )
         if endpoint in ROUTES:
             return await self._collect(ROUTES[endpoint], path, headers, scope, receive)
         if endpoint in CONFIGURATIONS:
-            await self._read_body(receive, headers, keep=False)
+            await self._arrivals.drain(receive, headers)
             return Answer(200, configuration(endpoint, scope["query_string"]))
         if endpoint == "/metrics":
             return Answer(
@@ -183,10 +164,10 @@ class Collector:
         key = key_in_request(headers, scope["query_string"])
         sender = None if key is None else self._keys.sender_of(key)
         if key is not None and sender is None:
-            await self._read_body(receive, headers, keep=False)
+            await self._arrivals.drain(receive, headers)
             raise self._unknown_key()
         if sender is not None and not self._origins.admits(sender.source, headers.get(b"origin")):
-            await self._read_body(receive, headers, keep=False)
+            await self._arrivals.drain(receive, headers)
             raise _other_origin()
         address = scope.get("client") or (None,)
         facts = RequestFacts(
@@ -197,7 +178,7 @@ class Collector:
         )
         body = bytearray()
         try:
-            await self._read_body(receive, headers, into=body)
+            await self._arrivals.read(receive, headers, body)
             received_at = self._clock()
             if route.method == "GET":
                 batch = route.open(scope["query_string"])
@@ -209,7 +190,7 @@ class Collector:
                 await self._quarantine(bytes(body), sender.source, problem, facts)
             raise
         finally:
-            self._arriving_bytes -= len(body)
+            self._arrivals.forget(body)
         if sender is None:
             sender = self._sender_in_body(batch, route.key_field)
             if not self._origins.admits(sender.source, headers.get(b"origin")):
@@ -274,63 +255,6 @@ class Collector:
         for refusal in verdict.refused:
             self._metrics.refused.labels(source, refusal.reason).inc()
 
-    async def _read_body(
-        self,
-        receive: Receive,
-        headers: Mapping[bytes, bytes],
-        *,
-        into: bytearray | None = None,
-        keep: bool = True,
-    ) -> None:
-        """Read a body into ``into``, at most a batch of it; raises Unreadable or Unavailable.
-
-        What comes past the limit, and all of it where ``keep`` is false, is read and forgotten.
-        """
-        length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > DRAIN_BYTES:
-            raise _too_large()
-        arrived = 0
-        busy = False
-        try:
-            async with asyncio.timeout(self._body_seconds) as timeout:
-                self._arriving.add(timeout)
-                try:
-                    while True:
-                        message = await receive()
-                        if message["type"] == "http.disconnect":
-                            # The sender left, or its chunks are no chunks: only the
-                            # latter hears this.
-                            raise Unreadable(400, BROKEN_OFF, "send the whole body")
-                        chunk = message.get("body", b"")
-                        arrived += len(chunk)
-                        if arrived > DRAIN_BYTES:
-                            raise _too_large()
-                        if into is not None and not busy:
-                            busy = not self._keep(chunk, into)
-                        if not message.get("more_body"):
-                            break
-                finally:
-                    self._arriving.discard(timeout)
-        except TimeoutError:
-            raise Unreadable(
-                408, TOO_SLOW, f"send the whole body within {self._body_seconds:g} s"
-            ) from None
-        if keep and arrived > MAX_BATCH_BYTES:
-            raise _too_large()
-        if busy:
-            raise Unavailable("busy", "too many bodies are arriving; send again later", 1)
-
-    def _keep(self, chunk: bytes, into: bytearray) -> bool:
-        """Add what arrived, up to a batch; False, with nothing held, where there is no room."""
-        kept = chunk[: MAX_BATCH_BYTES - len(into)]
-        if self._arriving_bytes + len(kept) > self._pending_bytes:
-            self._arriving_bytes -= len(into)
-            into.clear()
-            return False
-        self._arriving_bytes += len(kept)
-        into += kept
-        return True
-
 
 #: Questions of SDKs, and the methods they are asked with.
 CONFIGURATIONS: Final[dict[str, tuple[str, ...]]] = {
@@ -376,7 +300,3 @@ def _inflated(body: bytes, headers: Mapping[bytes, bytes]) -> bytes:
             415, "unsupported_encoding", "send the body as gzip or without an encoding"
         )
     return inflate(body)
-
-
-def _too_large() -> Unreadable:
-    return Unreadable(413, "body_too_large", f"send at most {MAX_BATCH_BYTES} bytes in one request")

@@ -16,6 +16,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from ingestion.collector.app import Collector
+from ingestion.collector.arrivals import Arrivals
 from ingestion.collector.auth import KEYS_FILE_SECONDS, KeysFile, read_keys
 from ingestion.collector.client_address import AddressPolicy
 from ingestion.collector.disk import make_folders
@@ -86,8 +87,7 @@ def run(settings: Settings) -> None:
         ),
         origins=OriginPolicy(settings.allowed_origins),
         limits=RateLimits(settings.rate_limit, settings.rate_limit_burst),
-        body_seconds=settings.body_seconds,
-        pending_bytes=settings.pending_bytes,
+        arrivals=Arrivals(settings.body_seconds, settings.pending_bytes),
     )
     keys_file = None
     if settings.write_keys_file:
