@@ -66,6 +66,9 @@ def seal(path: Path, landing: Landing, workshop: Path) -> None:
     torn: list[bytes] = []
     files: list[_Sealed] = []
     with path.open("rb") as lines:
+        # A dead writer may not have come to its fsync: what a manifest tells of, no power cut
+        # may take away any more.
+        os.fsync(lines.fileno())
         whole = _whole_lines(lines, torn)
         first = next(whole, None)
         if first is not None:
