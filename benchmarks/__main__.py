@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("collector", "load", "build")
+NAMES = ("collector", "load", "build", "questions")
 
 
 def main() -> int:
