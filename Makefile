@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help install demo test check up nightly reference exactness faults bench lock env-example clean
+.PHONY: help install demo test check up nightly reference exactness faults fuzz bench lock env-example clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ exactness: install ## a thousand random histories: increments = full refresh = o
 
 faults: install ## a thousand kills, stops and pairs of collectors under load: nothing acknowledged is lost
 	$(RUN) -m pytest -s tests/faults --rounds 1000
+
+fuzz: install ## ten thousand hostile requests: each is answered, and what was taken is landed
+	$(RUN) -m pytest -s tests/fuzz --requests 10000
 
 bench: install ## the figures of the README, peers beside them
 	$(RUN) -m benchmarks

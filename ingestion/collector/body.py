@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from ingestion.collector.problems import Unreadable
+from ingestion.event import MAX_EVENT_BYTES
 
 #: Sixteen times the batch limit, or 2,500 events of 3.3 KiB: recorded batches compress up to 5
 #: times, long ones of like events 10 to 18 times. A bomb stops here.
@@ -131,10 +132,14 @@ def open_body(
             "too_many_events",
             f"the batch holds {len(events)} events; send at most {MAX_BATCH_EVENTS} at once",
         )
-    # Fields beside the batch are written into every line, name and value; together they must
-    # stay bounded.
-    beside = sum(len(name.encode()) + len(raw) for name, raw in fields.items()) * len(events)
-    if len(fields) > MAX_FIELDS or beside + len(batch) > MAX_INFLATED_BYTES:
+    # Fields beside the batch are written into every line, name and value: a line must stay one
+    # that the load reads, and all of them together bounded.
+    beside = sum(len(name.encode()) + len(raw) for name, raw in fields.items())
+    if (
+        len(fields) > MAX_FIELDS
+        or beside > MAX_EVENT_BYTES
+        or beside * len(events) + len(batch) > MAX_INFLATED_BYTES
+    ):
         raise Unreadable(
             413,
             "batch_fields_too_large",

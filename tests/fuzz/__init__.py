@@ -1,0 +1,1 @@
+"""Hostile requests, thousands of them: the collector answers each, and loses nothing."""
