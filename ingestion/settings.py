@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         description="source=origin pairs, comma-separated, such as web=https://*.shop.example: "
         "the pages that may send as this source. A source without one takes any page's events.",
     )
+    demo_page: bool = Field(
+        default=False,
+        description="Whether the collector serves /demo, a page to try /footfall.js on; "
+        "`make up` does.",
+    )
     rate_limit: float = Field(
         default=0.0,
         ge=0,

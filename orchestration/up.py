@@ -20,6 +20,12 @@ GRACE_SECONDS = 20
 TRY_OUT_KEYS = "try-out=try-out-key"
 
 
+def _try_out_key(settings: Settings) -> str:
+    """Fill the page's key in where it is the well-known one; no other is ever printed."""
+    is_configured = settings.write_keys or settings.write_keys_file
+    return "" if is_configured else f"?writeKey={TRY_OUT_KEYS.partition('=')[2]}"
+
+
 def serve(settings: Settings) -> int:
     """Run both until one ends or a signal comes; returns 0 after Ctrl-C.
 
@@ -31,6 +37,7 @@ def serve(settings: Settings) -> int:
         **os.environ,
         **dbt_environment(settings),
         "DAGSTER_HOME": str(settings.dagster_home),
+        f"{PREFIX}DEMO_PAGE": "true",
     }
     if not settings.write_keys and not settings.write_keys_file:
         environment[f"{PREFIX}WRITE_KEYS"] = TRY_OUT_KEYS
@@ -55,6 +62,7 @@ def serve(settings: Settings) -> int:
     }
     sys.stdout.write(
         f"collector  http://{settings.host}:{settings.port}\n"
+        f"try it     http://{settings.host}:{settings.port}/demo{_try_out_key(settings)}\n"
         f"Dagster    http://127.0.0.1:{UI_PORT}\n"
         f"published  {settings.published}\n"
         "Ctrl-C ends both.\n"

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from ingestion.collector import browser
 from ingestion.collector.answers import Answer, cross_origin, failure
 from ingestion.collector.arrivals import UNFINISHED, Arrivals, Receive
 from ingestion.collector.auth import KeyRing, Sender, key_in_request
@@ -65,6 +66,7 @@ class Collector:
         origins: OriginPolicy,
         limits: RateLimits,
         arrivals: Arrivals,
+        demo_page: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._keys = keys
@@ -74,6 +76,7 @@ class Collector:
         self._origins = origins
         self._limits = limits
         self._arrivals = arrivals
+        self._demo_page = demo_page
         self._clock = clock
         metrics.arriving_bytes.set_function(lambda: arrivals.bytes)
         self._stopping = False
@@ -124,6 +127,9 @@ class Collector:
         scope: Scope,
         receive: Receive,
     ) -> Answer:
+        if self._demo_page and path.startswith(browser.DEMO_PATH) and method == "GET":
+            # Its pages are places inside of the one page.
+            return browser.file(browser.DEMO_PATH, headers)
         if endpoint is None:
             await self._arrivals.drain(receive, headers)
             return failure(404, "unknown_path", "send events to /v1/batch or /v1/track")
@@ -140,6 +146,8 @@ class Collector:
         if endpoint in CONFIGURATIONS:
             await self._arrivals.drain(receive, headers)
             return Answer(200, configuration(endpoint, scope["query_string"]))
+        if endpoint == browser.SCRIPT_PATH:
+            return browser.file(endpoint, headers)
         if endpoint == "/metrics":
             return Answer(
                 200, self._metrics.render(), content_type=CONTENT_TYPE_LATEST.encode("ascii")
@@ -265,7 +273,10 @@ CONFIGURATIONS: Final[dict[str, tuple[str, ...]]] = {
 ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     **{path: (route.method, "OPTIONS") for path, route in ROUTES.items()},
     **CONFIGURATIONS,
-    **dict.fromkeys(("/healthz", "/readyz", "/metrics", OPENAPI_PATH), ("GET", "HEAD", "OPTIONS")),
+    **dict.fromkeys(
+        ("/healthz", "/readyz", "/metrics", OPENAPI_PATH, browser.SCRIPT_PATH),
+        ("GET", "HEAD", "OPTIONS"),
+    ),
 }
 _OPENAPI: Final = msgspec.json.encode(document(ENDPOINTS, ROUTES))
 

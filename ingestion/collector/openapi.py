@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ingestion.collector.body import MAX_BATCH_EVENTS
+from ingestion.collector.browser import SCRIPT_PATH
 from ingestion.collector.posthog_protocol import RESULTS_PATH
 from ingestion.collector.routes import Route
 from ingestion.event import EVENT_TYPES, MAX_BATCH_BYTES, MAX_EVENT_BYTES
@@ -38,13 +39,14 @@ _WAITING: Final = ("429", "503")
 _OF_EVENTS: Final = ("400", "401", "403", "405", "408", "413", "415", "429", "500", "503")
 _OF_PROBES: Final = ("405", "500", "503")
 _OF_QUESTIONS: Final = ("400", "405", "408", "413", "500")
-_PROBES: Final = ("/healthz", "/readyz", "/metrics", OPENAPI_PATH)
+_PROBES: Final = ("/healthz", "/readyz", "/metrics", OPENAPI_PATH, SCRIPT_PATH)
 #: Path → its summary and the media type of its 200.
 _OTHERS: Final = {
     "/healthz": ("Whether the collector runs.", "application/json"),
     "/readyz": ("Whether events can be stored now.", "application/json"),
     "/metrics": ("Counters in Prometheus' text format.", "text/plain"),
     OPENAPI_PATH: ("This document.", "application/json"),
+    SCRIPT_PATH: ("The script that pages load.", "text/javascript"),
     "/sourceConfig": ("RudderStack's settings of a source.", "application/json"),
     "/cfg/sourceConfig": ("RudderStack's settings of a source.", "application/json"),
     "/array/{key}/config": ("PostHog's settings of a project.", "application/json"),

@@ -88,6 +88,7 @@ def run(settings: Settings) -> None:
         origins=OriginPolicy(settings.allowed_origins),
         limits=RateLimits(settings.rate_limit, settings.rate_limit_burst),
         arrivals=Arrivals(settings.body_seconds, settings.pending_bytes),
+        demo_page=settings.demo_page,
     )
     keys_file = None
     if settings.write_keys_file:

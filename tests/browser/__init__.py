@@ -1,0 +1,1 @@
+"""The script for web pages, in a real browser."""

@@ -1,0 +1,266 @@
+"""What a page with the script tag sends, and when."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.chromium import PROGRAM, Page, chromium, site
+from tests.ingestion.collector.live import KEY, LiveCollector, free_port
+
+needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed here")
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    with chromium(tmp_path / "profile") as each:
+        yield each
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[LiveCollector]:
+    live = LiveCollector(tmp_path / "home", {"FOOTFALL_DEMO_PAGE": "true"}, port=free_port())
+    live.start()
+    yield live
+    live.kill()
+    live.process.stderr.close()  # type: ignore[union-attr]
+
+
+def tag(collector: LiveCollector, attributes: str = "") -> str:
+    source = f"http://127.0.0.1:{collector.port}/footfall.js"
+    return f'<script src="{source}" data-write-key="{KEY}" {attributes}></script>'
+
+
+def landed(collector: LiveCollector) -> list[dict[str, Any]]:
+    """Everything that landed, one line an event, in the order of their ids: that of time."""
+    assert collector.stop() == 0
+    assert collector.landed("quarantine") == []
+    lines = {line["event_id"]: line for line in collector.landed()}
+    return [lines[event_id] for event_id in sorted(lines)]
+
+
+def names(lines: list[dict[str, Any]]) -> list[str]:
+    return [line["event_name"] for line in lines]
+
+
+@needs_chromium
+def test_a_tag_gives_page_views_in_single_page_apps_too(
+    page: Page, collector: LiveCollector
+) -> None:
+    with site(tag(collector)) as address:
+        page.visit(f"{address}/pricing?plan=pro")
+        page.delivered()
+        page.run("history.pushState({}, '', '/docs'); document.title = 'Docs'")
+        page.until("footfall.stats().enqueued === 2")
+        page.run("history.replaceState({ scroll: 1 }, '', '/docs')")  # the same place
+        page.run("history.pushState({}, '', '/docs#part')")  # a place on the page
+        page.run("history.pushState({}, '', '/#/app')")  # where a router lives
+        page.until("footfall.stats().enqueued === 3")
+        page.run("history.back()")
+        page.until("footfall.stats().enqueued === 4")
+        page.delivered()
+    lines = landed(collector)
+    assert names(lines) == ["page_view"] * 4
+    assert [line["context"]["page"]["path"] for line in lines] == [
+        "/pricing",
+        "/docs",
+        "/",
+        "/docs",
+    ]
+    assert lines[1]["properties"]["title"] == "Docs"
+    assert lines[1]["context"]["page"]["referrer"] == f"{address}/pricing?plan=pro"
+    assert len({line["anonymous_id"] for line in lines}) == 1
+    clients = [line["context"]["footfall"] for line in lines]
+    assert [each["sequence"] for each in clients] == [1, 2, 3, 4]
+    assert len({each["process"] for each in clients}) == 1
+
+
+@needs_chromium
+def test_calls_made_before_the_script_came_are_made_after_the_page_view(
+    page: Page, collector: LiveCollector
+) -> None:
+    early = '<script>footfall = []; footfall.push(["track", "early", 7, {"a": 1}])</script>'
+    with site(early + tag(collector)) as address:
+        page.visit(address + "/")
+        page.delivered()
+    lines = landed(collector)
+    assert names(lines) == ["page_view", "early"]
+    assert lines[1]["properties"] == {"value": 7, "a": 1}
+
+
+@needs_chromium
+def test_a_person_is_who_identify_said_until_reset(page: Page, collector: LiveCollector) -> None:
+    with site(tag(collector)) as address:
+        page.visit(address + "/")
+        page.run("footfall.identify('ada', { plan: 'pro' }); footfall.track('seen')")
+        page.delivered()
+        page.visit(address + "/next")
+        page.run("footfall.reset(); footfall.track('after')")
+        page.delivered()
+    lines = landed(collector)
+    users = [(line["event_name"], line["user_id"]) for line in lines]
+    assert users == [
+        ("page_view", None),
+        ("identify", "ada"),
+        ("seen", "ada"),
+        ("page_view", "ada"),
+        ("after", None),
+    ]
+    assert lines[1]["traits"] == {"plan": "pro"}
+    assert lines[0]["anonymous_id"] == lines[3]["anonymous_id"] != lines[4]["anonymous_id"]
+
+
+@needs_chromium
+def test_what_the_page_says_as_it_goes_away_arrives(page: Page, collector: LiveCollector) -> None:
+    body = "<script>addEventListener('pagehide', () => footfall.track('left'))</script>"
+    with site(body + tag(collector)) as address:
+        page.visit(address + "/")
+        page.delivered()
+        page.run("footfall.track('clicked')")
+        page.visit("about:blank")
+        # A beacon has no answer to wait for: another page of the browser comes after it.
+        page.visit(f"http://127.0.0.1:{collector.port}/demo")
+        wait_for(collector, 3)
+    assert names(landed(collector)) == ["page_view", "clicked", "left"]
+
+
+def wait_for(collector: LiveCollector, events: int) -> None:
+    def accepted() -> float:
+        text = collector.get("/metrics").text.decode()
+        counts = [line for line in text.splitlines() if line.startswith("footfall_events_acc")]
+        return sum(float(line.rpartition(" ")[2]) for line in counts if "_created" not in line)
+
+    for _ in range(3000):
+        if accepted() >= events:
+            return
+    raise AssertionError(f"{accepted()} events were accepted, not {events}")
+
+
+@needs_chromium
+def test_events_wait_for_a_collector_that_is_away_and_outlive_the_page(
+    page: Page, collector: LiveCollector
+) -> None:
+    with site(tag(collector)) as address:
+        page.visit(address + "/")
+        page.delivered()
+        collector.kill()
+        collector.process.stderr.close()  # type: ignore[union-attr]
+        page.run("for (let n = 0; n < 150; n++) footfall.track('step', n)")
+        page.until("Object.keys(localStorage).filter(n => n.includes('event')).length === 150")
+        page.visit("about:blank")
+        collector.start()
+        # Events of a page that has gone are taken over once they are ten seconds old.
+        page.before_each_page("{ const now = Date.now; Date.now = () => now() + 60000 }")
+        page.visit(address + "/again")
+        page.until("footfall.stats().sent === 151")
+        page.delivered()
+        assert page.run("Object.keys(localStorage).filter(n => n.includes('event'))") == []
+    lines = landed(collector)
+    steps = [line["properties"]["value"] for line in lines if line["event_name"] == "step"]
+    assert sorted(steps) == list(range(150))
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("signal", "asked", "respect", "is_off"),
+    [
+        ("globalPrivacyControl", "true", "gpc", True),
+        ("globalPrivacyControl", "true", "dnt", False),
+        ("doNotTrack", "'1'", "dnt gpc", True),
+        ("doNotTrack", "'0'", "dnt gpc", False),
+        ("doNotTrack", "'1'", "", False),
+    ],
+)
+def test_a_wish_not_to_be_tracked_is_honoured_where_the_tag_says_so(
+    page: Page, collector: LiveCollector, signal: str, asked: str, respect: str, is_off: bool
+) -> None:
+    page.before_each_page(
+        f"Object.defineProperty(Navigator.prototype, '{signal}', {{ get: () => {asked} }})"
+    )
+    with site(tag(collector, f'data-respect="{respect}"')) as address:
+        page.visit(address + "/")
+        page.run("footfall.track('seen'); footfall.identify('ada'); footfall.flush()")
+        page.delivered()
+        assert page.run("footfall.isOff") is is_off
+        assert bool(page.run("localStorage.length")) is not is_off
+    assert bool(landed(collector)) is not is_off
+
+
+@needs_chromium
+def test_a_page_with_a_strict_policy_and_without_storage_is_heard(
+    page: Page, collector: LiveCollector
+) -> None:
+    at = f"http://127.0.0.1:{collector.port}"
+    page.before_each_page(
+        "Object.defineProperty(window, 'localStorage', { get() { throw Error('no') } })"
+    )
+    with site(tag(collector), f"default-src 'none'; script-src {at}; connect-src {at}") as address:
+        page.visit(address + "/")
+        page.run("footfall.track('seen')")
+        page.delivered()
+    assert names(landed(collector)) == ["page_view", "seen"]
+
+
+@needs_chromium
+def test_what_cannot_be_sent_is_counted_and_the_count_arrives(
+    page: Page, collector: LiveCollector
+) -> None:
+    with site(tag(collector)) as address:
+        page.visit(address + "/")
+        page.run("const loop = {}; loop.loop = loop; footfall.track('loop', loop)")
+        page.run("footfall.track('long', 'x'.repeat(40000)); footfall.track(' ')")
+        page.run(r"footfall.track('odd', '\ud800 a\u0000b \\u0000')")
+        page.until("footfall.stats().sent === 3")
+        page.delivered()
+        stats = page.run("footfall.stats()")
+    assert stats["dropped"] == {"invalid": 2, "too_large": 1}
+    assert stats["enqueued"] == stats["sent"] + 3
+    lines = landed(collector)
+    assert names(lines) == ["page_view", "odd", "footfall_events_dropped"]
+    assert lines[1]["properties"]["value"] == "\ufffd a\ufffdb \\u0000"
+    assert lines[2]["properties"]["dropped"] == {"invalid": 2, "too_large": 1}
+
+
+@needs_chromium
+def test_a_wrong_key_is_said_and_tries_no_more(page: Page, collector: LiveCollector) -> None:
+    with site(tag(collector).replace(KEY, "wrong")) as address:
+        page.visit(address + "/")
+        page.until("footfall.stats().dropped.http_401 === 1")
+
+
+@needs_chromium
+def test_clicks_on_the_demo_page_land(page: Page, collector: LiveCollector) -> None:
+    page.visit(f"http://127.0.0.1:{collector.port}/demo?writeKey={KEY}")
+    page.until("window.footfall && footfall.stats && footfall.stats().sent === 1")
+    for button in ("[data-go$=pricing]", "[data-track=plan_chosen]", "#sign-in"):
+        page.run(f"document.querySelector('{button}').click()")
+    page.until("footfall.stats().sent === 4")
+    page.until("document.getElementById('state').textContent.startsWith('4 acknowledged')")
+    lines = landed(collector)
+    assert sorted(names(lines)) == ["identify", "page_view", "page_view", "plan_chosen"]
+    assert {line["user_id"] for line in lines} == {None, "ada"}
+
+
+def test_the_script_is_served_once_and_then_known(collector: LiveCollector) -> None:
+    script = collector.get("/footfall.js")
+    assert script.status == 200
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert "max-age=3600" in script.headers["cache-control"]
+    known = {"If-None-Match": script.headers["etag"]}
+    again = collector.request("GET", "/footfall.js", headers=known)
+    assert (again.status, again.text) == (304, b"")
+
+
+def test_the_demo_page_is_served_only_where_it_is_wanted(tmp_path: Path) -> None:
+    live = LiveCollector(tmp_path / "home", {}).start()
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://127.0.0.1:{live.port}/demo")
+    finally:
+        live.kill()
+        live.process.stderr.close()  # type: ignore[union-attr]
