@@ -132,7 +132,7 @@ def test_what_the_page_says_as_it_goes_away_arrives(page: Page, collector: LiveC
 def wait_for(collector: LiveCollector, events: int) -> None:
     def accepted() -> float:
         text = collector.get("/metrics").text.decode()
-        counts = [line for line in text.splitlines() if line.startswith("footfall_events_acc")]
+        counts = [line for line in text.splitlines() if "events_accepted_total{" in line]
         return sum(float(line.rpartition(" ")[2]) for line in counts if "_created" not in line)
 
     for _ in range(3000):
