@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from ingestion.collector.auth import KeysUnusable
 from ingestion.collector.landing import LandingUnusable
+from ingestion.collector.logs import configure
 from ingestion.collector.server import CannotStart, run
 from ingestion.settings import get_settings
 
@@ -14,9 +14,7 @@ from ingestion.settings import get_settings
 def main() -> int:
     """Run the collector; 0 after a clean stop, 2 where it cannot start, said in one line."""
     settings = get_settings()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    configure()
     try:
         run(settings)
     except (KeysUnusable, LandingUnusable, CannotStart) as problem:

@@ -23,6 +23,7 @@ from ingestion.collector.disk import make_folders
 from ingestion.collector.identifiers import writer_id
 from ingestion.collector.journal import Journal, Limits
 from ingestion.collector.landing import open_landing
+from ingestion.collector.logs import report
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.origins import OriginPolicy
 from ingestion.collector.rate_limits import RateLimits
@@ -129,6 +130,7 @@ async def _serve(
         server.stop()
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(report)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop)
     loop.add_signal_handler(signal.SIGHUP, hung_up.set)
