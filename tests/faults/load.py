@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,8 @@ class Account:
     attempts: Counter[str] = field(default_factory=Counter)
     accepted: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
-    unavailable: int = 0
+    #: sender → how often it heard "not now"
+    unavailable: Counter[str] = field(default_factory=Counter)
 
     def settle(self, landing: Path) -> None:
         """Hold the account against the landing, read line by line as the loader reads it."""
@@ -76,9 +77,10 @@ class Load:
         self.up = threading.Event()
         self._port = port
         self._stopping = False
+        self._names = [f"s{n}" for n in range(senders)]
         self._threads = [
-            threading.Thread(target=self._send, args=(f"s{n}", random.Random(dice.random())))
-            for n in range(senders)
+            threading.Thread(target=self._send, args=(name, random.Random(dice.random())))
+            for name in self._names
         ]
         for thread in self._threads:
             thread.start()
@@ -94,9 +96,20 @@ class Load:
     def until(self, accepted: int) -> None:
         """Wait until as many events more have been accepted."""
         wanted = len(self.account.accepted) + accepted
+        self._wait(lambda: len(self.account.accepted) >= wanted, "the collector accepts no more")
+
+    def until_all_are_turned_away(self, times: int) -> None:
+        """Wait until every sender has heard so many times more that it must come later."""
+        wanted = {name: self.account.unavailable[name] + times for name in self._names}
+        self._wait(
+            lambda: all(self.account.unavailable[name] >= wanted[name] for name in wanted),
+            "the collector turns nobody away",
+        )
+
+    def _wait(self, condition: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(self.account.accepted) < wanted:
-            assert time.monotonic() < deadline, "the collector accepts no more"
+        while not condition():
+            assert time.monotonic() < deadline, otherwise
             time.sleep(0.002)
 
     def _send(self, name: str, dice: random.Random) -> None:
@@ -136,7 +149,7 @@ class Load:
             else:
                 assert response.status == 503, answer
                 assert int(response.headers["retry-after"]) >= 1
-                self.account.unavailable += 1
+                self.account.unavailable[name] += 1
                 time.sleep(PAUSE_SECONDS)
         if connection is not None:
             connection.close()

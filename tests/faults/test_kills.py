@@ -128,7 +128,7 @@ def test_a_collector_killed_beside_another_harms_no_file_of_the_living(
     both = Account()
     for account in accounts:
         assert account.accepted
-        assert account.unavailable == 0
+        assert account.unavailable.total() == 0
         both.attempts.update(account.attempts)
         both.accepted.update(account.accepted)
         both.refused.update(account.refused)
