@@ -51,7 +51,7 @@ reference: install ## real data through client, collector and nightly, against p
 exactness: install ## a thousand random histories: increments = full refresh = oracle
 	$(RUN) -m pytest -m exactness tests/test_models_agree_with_oracle.py
 
-faults: install ## a thousand kills, stops and pairs of collectors under load: nothing acknowledged is lost
+faults: install ## a thousand kills, power cuts, sick disks and clock steps: nothing acknowledged is lost
 	$(RUN) -m pytest -s tests/faults --rounds 1000
 
 fuzz: install ## ten thousand hostile requests: each is answered, and what was taken is landed

@@ -132,3 +132,9 @@ def route_name(path: str) -> str | None:
         return path
     is_own = snowplow_protocol.OWN_PATH.fullmatch(path)
     return snowplow_protocol.POST_PATH if is_own else None
+
+
+def route_of(path: str) -> Route | None:
+    """How events are sent to a path; None where none come by."""
+    name = route_name(path)
+    return ROUTES[name] if name else None

@@ -16,7 +16,7 @@ import msgspec
 
 from ingestion.collector.body import Batch, inflate
 from ingestion.collector.problems import Unreadable
-from ingestion.collector.routes import ROUTES
+from ingestion.collector.routes import route_of
 from ingestion.collector.verdict import EventLine, RequestFacts, encode_line
 from ingestion.quarantine.mending import Mend, MendBody, MendFailed, mended, mended_body
 from ingestion.quarantine.rows import Row
@@ -74,7 +74,7 @@ def _opened(row: Row, mend_body: MendBody | None) -> Batch | Outcome:
     """The events of a row and what stands beside them, or why there are none to judge."""
     if row.reason == TORN_TAIL:
         return Outcome(0, TORN_TAIL, "never acknowledged, so its sender has sent it again")
-    route = ROUTES.get(row.request.get("path", ""))
+    route = route_of(row.request.get("path", ""))
     if route is None:
         return Outcome(0, UNKNOWN_PATH, "no protocol is spoken on the path it came by")
     if not row.body:
@@ -109,7 +109,9 @@ def _judged(
         user_agent=row.request.get("user_agent"),
         ip=row.request.get("ip"),
     )
-    verdict = ROUTES[facts.path].judge(
+    route = route_of(facts.path)
+    assert route is not None  # or the row would not have been opened
+    verdict = route.judge(
         Batch([text], fields),
         row.source,
         row.received_at,

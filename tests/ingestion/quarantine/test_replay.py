@@ -174,6 +174,14 @@ def test_an_unreadable_request_gives_its_events_once_its_text_is_whole(site: Sit
     assert [line["user_id"] for line in landed(site.landing)] == ["u1", "u1"]
 
 
+def test_an_event_that_came_below_a_vendors_own_path_is_replayed(site: Site) -> None:
+    request = REQUEST | {"protocol": "snowplow", "path": "/com.acme/track"}
+    site.land(QUARANTINE, [row(1, {"e": "pv", "eid": "sp1", "user": "u1"}, request=request)])
+
+    assert verdicts(again(site, mend=renaming(["user=uid"]))) == {"accepted": 1}
+    assert [line["event_id"] for line in landed(site.landing)] == ["sp1"]
+
+
 @pytest.mark.parametrize(
     ("fields", "verdict"),
     [
