@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -17,6 +18,16 @@ class Disk:
     write: Callable[[int, bytes | memoryview], int] = os.write
     fsync: Callable[[int], None] = os.fsync
     free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
+
+
+def write_all(fd: int, data: bytes, disk: Disk) -> None:
+    """Write all of ``data``; raises OSError. A full disk may take a part of it first."""
+    rest = memoryview(data)
+    while rest:
+        written = disk.write(fd, rest)
+        if not written:
+            raise OSError(errno.EIO, "the disk takes nothing")
+        rest = rest[written:]
 
 
 def fsync_folder(folder: Path) -> None:

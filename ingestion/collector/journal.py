@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ingestion.collector.disk import Disk
+from ingestion.collector.disk import Disk, write_all
 from ingestion.collector.identifiers import UlidSequence
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.problems import Unavailable
@@ -192,7 +192,7 @@ class Journal:
         path = self._folder / f"{self._ulids.next()}-{self._writer}.probe{NEWBORN}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
         try:
-            self._disk.write(fd, bytes(PROBE_BYTES))
+            write_all(fd, bytes(PROBE_BYTES), self._disk)
             self._disk.fsync(fd)
         finally:
             os.close(fd)

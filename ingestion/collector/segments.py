@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from contextlib import suppress
@@ -10,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ingestion.collector.disk import Disk, fsync_folder, lock
+from ingestion.collector.disk import Disk, fsync_folder, lock, write_all
 
 EVENTS: Final = "events"
 QUARANTINE: Final = "quarantine"
@@ -70,12 +69,7 @@ class OpenSegment:
 
     def append(self, data: bytes, disk: Disk) -> None:
         """Write all of ``data``; raises OSError, after which the segment must be retired."""
-        rest = memoryview(data)
-        while rest:
-            written = disk.write(self.fd, rest)
-            if not written:
-                raise OSError(errno.EIO, "the disk takes nothing")
-            rest = rest[written:]
+        write_all(self.fd, data, disk)
         self.written += len(data)
 
     def sync(self, disk: Disk) -> None:

@@ -110,7 +110,7 @@ def test_store_returns_only_after_the_fsync(bench: Bench) -> None:
         bench.disk.gate.clear()
         storing = asyncio.ensure_future(bench.journal.store([line(1)], []))
         while not bench.stored():
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
         assert not storing.done()
         bench.disk.gate.set()
         await storing
@@ -218,6 +218,31 @@ def test_the_disk_is_probed_without_waiting_for_a_request(bench: Bench) -> None:
         bench.disk.ailing.clear()
         await bench.until_well()
         assert list(bench.folder.iterdir()) == []
+
+    run(story)
+
+
+def test_a_disk_that_takes_only_a_part_is_not_well(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: set[int] = set()
+
+    def take_one_byte(fd: int, data: bytes | memoryview) -> int:
+        inode = os.fstat(fd).st_ino
+        if inode in taken:
+            raise OSError(errno.EFBIG, "File too large")
+        taken.add(inode)
+        return os.write(fd, data[:1])
+
+    async def story() -> None:
+        bench.disk.ailing["write"] = errno.EFBIG
+        with pytest.raises(Unavailable):
+            await bench.journal.store([line(1)], [])
+        bench.disk.ailing.clear()
+        monkeypatch.setattr(bench.journal, "_disk", Disk(write=take_one_byte))
+        for _ in range(40):
+            await asyncio.sleep(0.01)
+            assert bench.journal.problem
 
     run(story)
 
