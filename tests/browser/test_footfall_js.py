@@ -214,7 +214,9 @@ def test_what_cannot_be_sent_is_counted_and_the_count_arrives(
         page.visit(address + "/")
         page.run("const loop = {}; loop.loop = loop; footfall.track('loop', loop)")
         page.run("footfall.track('long', 'x'.repeat(40000)); footfall.track(' ')")
-        page.run(r"footfall.track('odd', '\ud800 a\u0000b \\u0000')")
+        page.run(
+            r"footfall.track('odd', '\ud800\udbff\udc00\udc00 \u0000\u0000\u0000 \\u0000\\\u0000')"
+        )
         page.until("footfall.stats().sent === 3")
         page.delivered()
         stats = page.run("footfall.stats()")
@@ -222,7 +224,10 @@ def test_what_cannot_be_sent_is_counted_and_the_count_arrives(
     assert stats["enqueued"] == stats["sent"] + 3
     lines = landed(collector)
     assert names(lines) == ["page_view", "odd", "footfall_events_dropped"]
-    assert lines[1]["properties"]["value"] == "\ufffd a\ufffdb \\u0000"
+    assert (
+        lines[1]["properties"]["value"]
+        == "\ufffd\U0010fc00\ufffd \ufffd\ufffd\ufffd \\u0000\\\ufffd"
+    )
     assert lines[2]["properties"]["dropped"] == {"invalid": 2, "too_large": 1}
 
 

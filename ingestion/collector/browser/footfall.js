@@ -19,6 +19,7 @@
   var COMPANY_MS = 300; // how long an event waits for others
   var FIRST_RETRY_MS = 1000;
   var LAST_RETRY_MS = 60 * 1000;
+  var LONGEST_WAIT_MS = 3600 * 1000; // whatever Retry-After says; timers end at 24 days
   var ORPHAN_MS = 10 * 1000; // an event this old belongs to a page that has gone
   var DROPS_EVENT = "footfall_events_dropped";
 
@@ -117,6 +118,7 @@
       for (var index = 0; index < localStorage.length; index++) {
         var name = localStorage.key(index);
         var id = name.slice(EVENT.length);
+        if (Object.keys(queue).length >= MAX_EVENTS) break; // the rest when these are gone
         if (name.indexOf(EVENT) !== 0 || id in queue) continue;
         // A clock that was set back makes events of the future; they too are taken.
         if (Math.abs(now - made_at(id)) > ORPHAN_MS) queue[id] = localStorage.getItem(name);
@@ -141,8 +143,10 @@
   // U+FFFD for halves of characters and for NUL, which no JSON reader at the other end can hold.
   function on_the_wire(value) {
     return JSON.stringify(value).replace(
-      /(^|[^\\])((?:\\\\)*)\\u(?:d[89a-f][0-9a-f]{2}|0000)/g,
-      "$1$2\\ufffd"
+      /\\(?:u(?:d[89a-f][0-9a-f]{2}|0000)|.)/g,
+      function (escape) {
+        return escape.length > 2 ? "\\ufffd" : escape;
+      }
     );
   }
 
@@ -294,7 +298,7 @@
   function again(wait) {
     is_sending = false;
     var most = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * Math.pow(2, failures++));
-    send_soon(Math.max(wait || 0, most * (0.5 + Math.random() / 2)));
+    send_soon(Math.max(Math.min(wait || 0, LONGEST_WAIT_MS), most * (0.5 + Math.random() / 2)));
   }
 
   function report_drops() {
