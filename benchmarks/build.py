@@ -30,14 +30,16 @@ PERSONS = 50_000
 ACTIONS = ("report_created", "dashboard_shared", "query_saved", "trial_started", "plan_purchased")
 
 
-def write_events(path: Path, count: int, seed: int, first_day: int, days: int) -> None:
+def write_events(
+    path: Path, count: int, seed: int, first_day: int, days: int, persons: int = PERSONS
+) -> None:
     """Write ``count`` canonical lines of about 500 bytes, whole visits at a time."""
     random = Random(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with path.open("w") as out:
         while written < count:
-            person = int(PERSONS * random.random() ** 2)
+            person = int(persons * random.random() ** 2)
             at = START + timedelta(days=first_day, seconds=random.random() * days * 86_400)
             is_signed_in = random.random() < 0.6
             for step in range(min(random.randint(1, 9), count - written)):
