@@ -1,8 +1,14 @@
-"""Publishing: marts and meta into a fresh file, checked, then swapped in with one rename."""
+"""Publishing: marts and meta into a fresh file, checked, then swapped in with one rename.
+
+The fresh file begins as a copy of the one that people read and gets what changed since: most of
+the events of most nights are the same (docs/decisions/0008-publishing-what-changed.md).
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,11 +18,19 @@ import duckdb
 
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
+from orchestration.changes import Brought, Table, body_of, bring, forget_changes
 
 #: The oldest storage version of DuckDB 1.x that holds everything a mart uses. BI tools bundle
 #: an older DuckDB than the one that writes, and none of 1.x reads a file of 2.0.
 STORAGE_VERSION = "v1.0.0"
 SCHEMA = "marts"
+#: A file that only ever gets changes keeps the places of rows that are gone. When it has more
+#: than this many times the bytes per row of the last one written whole, it is written whole.
+MAX_BLOAT = 1.5
+#: Below this size a file is mostly empty parts of blocks, and written whole in a moment anyway.
+MIN_BLOATED_BYTES = 64 << 20
+#: Linux's FICLONE: a copy that shares its blocks with the original until either changes.
+FICLONE = 0x40049409
 
 
 class PublishError(RuntimeError):
@@ -25,17 +39,19 @@ class PublishError(RuntimeError):
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What was published: rows per table and the size of the file in bytes."""
+    """What was published: rows per table, those of them that were written, the file's bytes."""
 
     version: str
     data_through: datetime | None
     rows: dict[str, int]
+    written: dict[str, int]
     size_bytes: int
 
 
-def publish(settings: Settings) -> PublishReport:
-    """Write the published file anew and swap it in.
+def publish(settings: Settings, *, whole: bool = False) -> PublishReport:
+    """Write what the warehouse holds to a fresh file and swap it in.
 
+    ``whole`` copies no block of the old file: nothing that was deleted is left in the new one.
     A reader that has the old file open keeps reading it, whole, until it opens the path again.
     On any failure the old file stays. The caller holds the writer lock.
     """
@@ -46,45 +62,123 @@ def publish(settings: Settings) -> PublishReport:
         leftover.unlink()
     fresh = target.with_name(f".footfall-{version}.duckdb")
     try:
+        whole_row_bytes = None if whole else _begin_with_copy(target, fresh)
         with connect(settings) as connection:
-            rows, data_through = _write(connection, fresh, version)
-        _verify(fresh, rows)
-        _sync(fresh)
-        size = fresh.stat().st_size
-        os.replace(fresh, target)
-        _sync(target.parent)
+            brought, data_through = _write(connection, fresh, version, whole_row_bytes)
+            rows = {name: table.rows for name, table in brought.items()}
+            _verify(fresh, rows)
+            _sync(fresh)
+            size = fresh.stat().st_size
+            os.replace(fresh, target)
+            _sync(target.parent)
+            # Not before: a publish that dies here writes the same changes once more.
+            forget_changes(connection)
     finally:
         for leftover in target.parent.glob(".footfall-*"):
             leftover.unlink()
-    return PublishReport(version, data_through, rows, size)
+    written = {name: table.written for name, table in brought.items()}
+    return PublishReport(version, data_through, rows, written, size)
+
+
+def _begin_with_copy(target: Path, fresh: Path) -> float | None:
+    """Copy the file that people read, unless it is missing, unusable or bloated.
+
+    The bytes per row of the last file that was written whole; None where there is no copy.
+    """
+    try:
+        _clone(target, fresh)
+        with duckdb.connect(str(fresh), read_only=True) as connection:
+            found = connection.execute(
+                "select max(whole_row_bytes), sum(row_count) from meta.published"
+            ).fetchone()
+        whole_row_bytes, rows = found or (None, None)
+    except (FileNotFoundError, duckdb.Error):
+        fresh.unlink(missing_ok=True)
+        return None
+    size = fresh.stat().st_size
+    row_bytes = size / max(int(rows or 0), 1)
+    whole_row_bytes = float(whole_row_bytes or row_bytes)
+    if size > MIN_BLOATED_BYTES and row_bytes > MAX_BLOAT * whole_row_bytes:
+        fresh.unlink()
+        return None
+    return whole_row_bytes
+
+
+def _clone(source: Path, target: Path) -> None:
+    with source.open("rb") as old, target.open("wb") as new:
+        try:
+            fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
+        except OSError:
+            shutil.copyfileobj(old, new, length=1 << 20)
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, fresh: Path, version: str
-) -> tuple[dict[str, int], datetime | None]:
+    connection: duckdb.DuckDBPyConnection, fresh: Path, version: str, whole_row_bytes: float | None
+) -> tuple[dict[str, Brought], datetime | None]:
     path = str(fresh).replace("'", "''")
     connection.execute(f"attach '{path}' as published (storage_version '{STORAGE_VERSION}')")
-    connection.execute(f"create schema published.{SCHEMA}")
-    connection.execute("create schema published.meta")
-    rows: dict[str, int] = {}
-    tables = connection.execute(
+    connection.execute(f"create schema if not exists published.{SCHEMA}")
+    connection.execute("create schema if not exists published.meta")
+    tables = [
+        Table(SCHEMA, name, body_of(sql), comment)
+        for name, sql, comment in connection.execute(
+            """
+            select table_name, sql, comment from duckdb_tables()
+            where database_name = current_database() and schema_name = ? order by table_name
+            """,
+            [SCHEMA],
+        ).fetchall()
+    ]
+    if not tables:
+        raise PublishError("the warehouse has no marts: run the nightly job first")
+    _drop_all_but(connection, {table.name for table in tables})
+    brought = {table.name: bring(connection, table) for table in tables}
+    _describe(connection, tables)
+    found = connection.execute("select data_through from intermediate.int_data_edge").fetchone()
+    data_through = found[0] if found else None
+    connection.execute(
         """
-        select table_name, sql, comment from duckdb_tables()
-        where database_name = current_database() and schema_name = ? order by table_name
+        create or replace table published.meta.published (
+            version varchar, published_at timestamp, data_through timestamp,
+            table_name varchar, row_count bigint, whole_row_bytes double
+        )
+        """
+    )
+    connection.executemany(
+        "insert into published.meta.published values (?, ?, ?, ?, ?, ?)",
+        [
+            [
+                version,
+                datetime.now(UTC).replace(tzinfo=None),
+                data_through,
+                name,
+                table.rows,
+                whole_row_bytes,
+            ]
+            for name, table in brought.items()
+        ],
+    )
+    connection.execute("detach published")
+    return brought, data_through
+
+
+def _drop_all_but(connection: duckdb.DuckDBPyConnection, names: set[str]) -> None:
+    """A mart that the warehouse has no more is not published any longer."""
+    published = connection.execute(
+        """
+        select table_name from duckdb_tables()
+        where database_name = 'published' and schema_name = ?
         """,
         [SCHEMA],
     ).fetchall()
-    if not tables:
-        raise PublishError("the warehouse has no marts: run the nightly job first")
-    for name, sql, comment in tables:
-        # create table as would lose types' constraints and the descriptions people read.
-        body = sql[sql.index("(") :]
-        connection.execute(f'create table published.{SCHEMA}."{name}"{body}')
-        copied = connection.execute(
-            f'insert into published.{SCHEMA}."{name}" select * from {SCHEMA}."{name}"'
-        ).fetchone()
-        rows[name] = int(copied[0]) if copied else 0
-        _comment(connection, f'table published.{SCHEMA}."{name}"', comment)
+    for (name,) in published:
+        if name not in names:
+            connection.execute(f'drop table published.{SCHEMA}."{name}"')
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, tables: list[Table]) -> None:
+    for table in tables:
+        _comment(connection, f'table published.{SCHEMA}."{table.name}"', table.comment)
     columns = connection.execute(
         """
         select table_name, column_name, comment from duckdb_columns()
@@ -92,27 +186,8 @@ def _write(
         """,
         [SCHEMA],
     ).fetchall()
-    for table, column, comment in columns:
-        _comment(connection, f'column published.{SCHEMA}."{table}"."{column}"', comment)
-    found = connection.execute("select data_through from intermediate.int_data_edge").fetchone()
-    data_through = found[0] if found else None
-    connection.execute(
-        """
-        create table published.meta.published (
-            version varchar, published_at timestamp, data_through timestamp,
-            table_name varchar, row_count bigint
-        )
-        """
-    )
-    connection.executemany(
-        "insert into published.meta.published values (?, ?, ?, ?, ?)",
-        [
-            [version, datetime.now(UTC).replace(tzinfo=None), data_through, name, count]
-            for name, count in rows.items()
-        ],
-    )
-    connection.execute("detach published")
-    return rows, data_through
+    for name, column, comment in columns:
+        _comment(connection, f'column published.{SCHEMA}."{name}"."{column}"', comment)
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, subject: str, comment: str | None) -> None:

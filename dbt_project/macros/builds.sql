@@ -6,6 +6,9 @@
 #}
 {% macro builds_relation() -%} meta.builds {%- endmacro %}
 
+{# The keys whose rows a mart wrote anew since it was last published (orchestration/changes.py). #}
+{% macro changed_rows_relation() -%} meta.changed_rows {%- endmacro %}
+
 {% macro definition() -%}
     {%- set parts = [env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC')] -%}
     {%- for node in (graph.nodes.values() if execute else []) | sort(attribute='unique_id') -%}
@@ -20,6 +23,9 @@
     create schema if not exists meta;
     create table if not exists {{ builds_relation() }} (
         load_number bigint, definition varchar, invocation_id varchar, built_at timestamp
+    );
+    create table if not exists {{ changed_rows_relation() }} (
+        table_name varchar, key_columns varchar, key_text varchar
     )
 {% endmacro %}
 

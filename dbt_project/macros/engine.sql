@@ -109,6 +109,18 @@
     insert into {{ target }} ({{ get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) }})
     select {{ get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) }}
     from {{ arguments['temp_relation'] }}
+    {%- if target.schema == 'marts' %};
+    insert into {{ changed_rows_relation() }}
+    select distinct
+        '{{ target.identifier }}',
+        '{{ config.require('keys') | join(',') }}',
+        {% if config.require('keys') | length == 1 -%}
+            cast({{ config.require('keys')[0] }} as varchar)
+        {%- else -%}
+            concat_ws(chr(31), {{ config.require('keys') | join(', ') }})
+        {%- endif %}
+    from {{ touched }}
+    {%- endif %}
 {% endmacro %}
 
 {# A model's table as the last run left it, or none: for what must know its own outcome. #}

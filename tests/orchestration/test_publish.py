@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
 from orchestration import publish as publishing
+from orchestration.changes import Brought
 from orchestration.publish import PublishError, publish
 
 
@@ -125,12 +127,12 @@ def test_a_file_that_lost_rows_is_not_published(
     write = publishing._write
 
     def loses_rows(
-        connection: duckdb.DuckDBPyConnection, fresh: Path, version: str
-    ) -> tuple[dict[str, int], object]:
-        rows, edge = write(connection, fresh, version)
+        connection: duckdb.DuckDBPyConnection, fresh: Path, *arguments: Any
+    ) -> tuple[dict[str, Brought], object]:
+        brought, edge = write(connection, fresh, *arguments)
         with duckdb.connect(str(fresh)) as other:
             other.execute("delete from marts.fct_things where size = 1")
-        return rows, edge
+        return brought, edge
 
     monkeypatch.setattr(publishing, "_write", loses_rows)
     with pytest.raises(PublishError, match=r"fct_things has .*1.* in the new file: 2"):
@@ -154,3 +156,140 @@ def test_an_empty_warehouse_is_not_published(tmp_path: Path) -> None:
 
     with pytest.raises(PublishError, match="run the nightly job first"):
         publish(settings)
+
+
+def change(settings: Settings, *statements: str, noted: str | None = None) -> None:
+    """Change the mart as a night does, and note the changed key unless it is forgotten."""
+    with connect(settings) as connection:
+        connection.execute(
+            "create schema if not exists meta; create table if not exists meta.changed_rows"
+            " (table_name varchar, key_columns varchar, key_text varchar)"
+        )
+        for statement in statements:
+            connection.execute(statement)
+        if noted:
+            connection.execute(
+                "insert into meta.changed_rows values ('fct_things', 'thing_id', ?)", [noted]
+            )
+
+
+def things(settings: Settings) -> list[tuple[object, ...]]:
+    return read(settings, "from marts.fct_things order by all")
+
+
+def test_the_second_publish_writes_only_what_changed(settings: Settings) -> None:
+    change(settings, "insert into marts.fct_things select 'c' || i, i from range(1000) t(i)")
+    assert publish(settings).written == {"fct_things": 1002}
+
+    change(settings, "insert into marts.fct_things values ('d', 4)", noted="d")
+    change(settings, "delete from marts.fct_things where thing_id = 'b'", noted="b")
+    report = publish(settings)
+
+    assert report.written == {"fct_things": 1}
+    assert report.rows == {"fct_things": 1002}
+    with connect(settings) as connection:
+        assert things(settings) == connection.execute("from marts.fct_things order by 1").fetchall()
+    assert publish(settings).written == {"fct_things": 0}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into marts.fct_things values ('c', 3)",
+        "insert into marts.fct_things values ('a', 1)",
+        "update marts.fct_things set size = null where thing_id = 'a'",
+        "delete from marts.fct_things where thing_id = 'a'",
+        "update marts.fct_things set size = 3 - size",
+    ],
+)
+def test_a_change_that_nobody_noted_is_found_and_the_table_copied(
+    settings: Settings, statement: str
+) -> None:
+    publish(settings)
+    change(settings, statement, noted="z")
+    report = publish(settings)
+
+    with connect(settings) as connection:
+        expected = connection.execute("from marts.fct_things order by all").fetchall()
+    assert things(settings) == expected
+    assert report.written == {"fct_things": len(expected)}
+
+
+def test_a_key_of_several_columns_is_found_by_all_of_them(settings: Settings) -> None:
+    publish(settings)
+    change(settings, "insert into marts.fct_things values ('a', 3)")
+    with connect(settings) as connection:
+        connection.execute(
+            "insert into meta.changed_rows"
+            " values ('fct_things', 'thing_id,size', concat_ws(chr(31), 'a', 3))"
+        )
+
+    assert publish(settings).written == {"fct_things": 1}
+    assert things(settings) == [("a", 1), ("a", 3), ("b", 2)]
+
+
+def test_a_table_of_another_shape_or_key_is_copied_and_one_that_is_gone_dropped(
+    settings: Settings,
+) -> None:
+    change(settings, "create table marts.fct_old as select 1 as one", noted="a")
+    publish(settings)
+    change(
+        settings,
+        "alter table marts.fct_things add column colour varchar",
+        "update marts.fct_things set colour = 'red'",
+        "drop table marts.fct_old",
+        "insert into meta.changed_rows values ('fct_things', 'colour', 'red')",
+        noted="a",
+    )
+    publish(settings)
+
+    assert things(settings) == [("a", 1, "red"), ("b", 2, "red")]
+    assert read(settings, "select table_name from duckdb_tables() where schema_name = 'marts'") == [
+        ("fct_things",)
+    ]
+
+
+def test_changes_are_forgotten_only_once_people_can_read_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(settings)
+    change(settings, "insert into marts.fct_things values ('c', 3)", noted="c")
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "forget_changes", lambda _: (_ for _ in ()).throw(OSError("cut")))
+        with pytest.raises(OSError, match="cut"):
+            publish(settings)
+    assert things(settings) == [("a", 1), ("b", 2), ("c", 3)]
+
+    assert publish(settings).written == {"fct_things": 1}
+    assert things(settings) == [("a", 1), ("b", 2), ("c", 3)]
+
+
+def test_a_file_that_cannot_be_read_is_replaced(settings: Settings) -> None:
+    publish(settings)
+    settings.published.write_bytes(b"no database" * 1000)
+
+    assert publish(settings).written == {"fct_things": 2}
+    assert things(settings) == [("a", 1), ("b", 2)]
+
+
+def test_a_bloated_file_is_written_whole(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(settings)
+    publish(settings)
+    assert publish(settings).written == {"fct_things": 0}
+    monkeypatch.setattr(publishing, "MIN_BLOATED_BYTES", 0)
+    monkeypatch.setattr(publishing, "MAX_BLOAT", 0.1)
+
+    assert publish(settings).written == {"fct_things": 2}
+
+
+def test_a_whole_publish_keeps_no_byte_of_what_was_deleted(settings: Settings) -> None:
+    secret = "k7-secret-" * 40
+    change(settings, f"insert into marts.fct_things values ('{secret}', 3)")
+    publish(settings)
+    assert secret.encode() in settings.published.read_bytes()
+
+    change(settings, "delete from marts.fct_things where size = 3", noted=secret)
+    publish(settings, whole=True)
+    assert b"k7-secret" not in settings.published.read_bytes()
