@@ -1,17 +1,11 @@
 {{ config(materialized='table') }}
 
-with recursive events as (
-
-    select * from {{ ref('stg_footfall__events') }}
-
-),
-
-aliases as (
+with recursive aliases as (
 
     select distinct
         previous_id,
         user_id
-    from events
+    from {{ ref('stg_footfall__events') }}
     where event_type = 'alias' and previous_id is not null and user_id is not null
 
 ),
@@ -73,7 +67,7 @@ members_seen as (
         event_id,
         row_number() over (partition by user_id order by occurred_at, event_id) as sighting_number
 
-    from events
+    from {{ ref('stg_footfall__events') }}
 
     where user_id in (select edges.from_id from edges)
 
