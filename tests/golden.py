@@ -34,6 +34,11 @@ def expected(day: str, mart: str) -> list[dict[str, str]]:
     return _sorted(_read(DATA / f"{day}.{mart}.csv"))
 
 
+def has(mart: str) -> bool:
+    """Whether the mart was worked out by hand."""
+    return (DATA / f"{DAYS[0]}.{mart}.csv").exists()
+
+
 def as_expected(
     rows: Iterable[Mapping[str, Any]], like: list[dict[str, str]]
 ) -> list[dict[str, str]]:

@@ -304,7 +304,10 @@ def written(
         "received_at": iso(received_at),
         "properties": {} if act.plan is None else {"plan": act.plan},
         "traits": {"plan": act.plan, act.tie: act.event_name} if act.type == "identify" else {},
-        "context": {} if act.user_agent is None else {"userAgent": act.user_agent},
+        "context": {
+            **({} if act.user_agent is None else {"userAgent": act.user_agent}),
+            **({"campaign": {"source": act.tie}} if act.place == 0 else {}),
+        },
         "request": {},
     }
 

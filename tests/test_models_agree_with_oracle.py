@@ -34,6 +34,10 @@ QUERIES = {
     "daily_actives": "select * from marts.fct_daily_actives",
     "funnel_attempts": "select * from marts.fct_funnel_attempts",
     "funnel_steps": "select * from marts.fct_funnel_steps",
+    "retention": "select * from marts.fct_retention where period_type = 'week'",
+    "daily_retention": "select * from marts.fct_retention where period_type = 'day'",
+    "person_weeks": "select * from marts.fct_person_weeks",
+    "event_transitions": "select * from marts.fct_event_transitions",
     "persons": "select * from marts.dim_persons",
     "duplicates": """
         select

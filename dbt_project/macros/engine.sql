@@ -32,7 +32,11 @@
 {%- endmacro %}
 
 {% macro days_after(date, days) %}{{ return(adapter.dispatch('days_after')(date, days)) }}{% endmacro %}
-{% macro duckdb__days_after(date, days) -%} cast({{ date }} + cast({{ days }} as integer) as date) {%- endmacro %}
+{% macro duckdb__days_after(date, days) -%} cast({{ date }} + cast(({{ days }}) as integer) as date) {%- endmacro %}
+
+{# Whole days from one date to another. #}
+{% macro days_between(start, end) %}{{ return(adapter.dispatch('days_between')(start, end)) }}{% endmacro %}
+{% macro duckdb__days_between(start, end) -%} date_diff('day', {{ start }}, {{ end }}) {%- endmacro %}
 
 {# One row per day from one date to another, both included, in the column activity_date. #}
 {% macro days_from(first, last, relation) %}{{ return(adapter.dispatch('days_from')(first, last, relation)) }}{% endmacro %}

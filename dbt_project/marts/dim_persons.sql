@@ -27,9 +27,66 @@ with events as (
 
 ),
 
+sessions as (
+
+    select
+        sessions.*,
+        coalesce(
+            sessions.utm_source, sessions.utm_medium, sessions.utm_campaign, sessions.referrer
+        ) is not null as has_source
+
+    from {{ ref('fct_sessions') }} as sessions
+
+    {% if is_incremental() %}
+        inner join {{ ref('int_persons_touched') }} as touched
+            on sessions.person_id = touched.person_id
+    {% endif %}
+
+    where not sessions.is_bot
+
+),
+
 traits as (
 
     select * from {{ ref('int_traits_latest') }}
+
+),
+
+sessions_ranked as (
+
+    select
+        *,
+        row_number() over (partition by person_id order by started_at, session_id) as visit_number,
+        row_number() over (
+            partition by person_id, has_source order by started_at desc, session_id desc
+        ) as visit_number_from_last
+
+    from sessions
+
+),
+
+-- The first visit says how they found us, even if it says nothing. The last touch is the last
+-- visit that came from somewhere: most people come back by typing the address.
+touches as (
+
+    select
+        person_id,
+        max(case when visit_number = 1 then utm_source end) as first_touch_source,
+        max(case when visit_number = 1 then utm_medium end) as first_touch_medium,
+        max(case when visit_number = 1 then utm_campaign end) as first_touch_campaign,
+        max(case when visit_number = 1 then referrer end) as first_touch_referrer,
+        max(case when has_source and visit_number_from_last = 1 then utm_source end)
+            as last_touch_source,
+        max(case when has_source and visit_number_from_last = 1 then utm_medium end)
+            as last_touch_medium,
+        max(case when has_source and visit_number_from_last = 1 then utm_campaign end)
+            as last_touch_campaign,
+        max(case when has_source and visit_number_from_last = 1 then referrer end)
+            as last_touch_referrer
+
+    from sessions_ranked
+
+    group by person_id
 
 ),
 
@@ -60,9 +117,20 @@ persons_described as (
         persons_measured.device_count,
         persons_measured.session_count,
         persons_measured.event_count,
+        touches.first_touch_source,
+        touches.first_touch_medium,
+        touches.first_touch_campaign,
+        touches.first_touch_referrer,
+        touches.last_touch_source,
+        touches.last_touch_medium,
+        touches.last_touch_campaign,
+        touches.last_touch_referrer,
         coalesce(traits.traits, '{}') as traits
 
     from persons_measured
+
+    left join touches
+        on persons_measured.person_id = touches.person_id
 
     left join traits
         on persons_measured.person_id = traits.person_id

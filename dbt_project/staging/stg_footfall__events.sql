@@ -182,7 +182,8 @@ events_described as (
         clock_skew_ms,
         page_path,
         page_url,
-        nullif(referrer, '') as referrer,
+        -- RudderStack's browser SDK writes $direct where there is no referrer.
+        nullif(nullif(referrer, ''), '$direct') as referrer,
         {% for name, field in [('source', 'source'), ('medium', 'medium'), ('campaign', 'name')] %}
             coalesce(
                 campaign_{{ field }},

@@ -30,7 +30,14 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.oracle.activity import Calendar, daily_actives, person_days, retention
+from tests.oracle.activity import (
+    Calendar,
+    daily_actives,
+    daily_retention,
+    person_days,
+    person_weeks,
+    retention,
+)
 from tests.oracle.events import (
     Event,
     File,
@@ -43,7 +50,7 @@ from tests.oracle.events import (
 )
 from tests.oracle.funnels import funnel_attempts, funnel_steps
 from tests.oracle.persons import People, person_rows
-from tests.oracle.sessions import sessionize
+from tests.oracle.sessions import event_transitions, sessionize
 
 __all__ = ["File", "Line", "Load", "Marts", "Row", "warehouse"]
 
@@ -65,6 +72,9 @@ class Marts:
     funnel_attempts: list[Row]
     funnel_steps: list[Row]
     retention: list[Row]
+    daily_retention: list[Row]
+    person_weeks: list[Row]
+    event_transitions: list[Row]
     persons: list[Row]
     duplicates: list[Row]
 
@@ -95,6 +105,9 @@ def warehouse(
         funnel_attempts=[attempt.row() for attempt in attempts],
         funnel_steps=funnel_steps(attempts),
         retention=retention(events, days, calendar),
+        daily_retention=daily_retention(events, days, calendar),
+        person_weeks=person_weeks(days),
+        event_transitions=event_transitions(sessions, calendar),
         persons=person_rows(events, sessions, people),
         duplicates=duplicates(received),
     )

@@ -111,6 +111,25 @@ def retention(
     events: list[Event], days: list[dict[str, Any]], calendar: Calendar
 ) -> list[dict[str, Any]]:
     """One row per first active day and week since: who of the cohort was active in that week."""
+    return _retention(events, days, calendar, period_type="week", period_days=7, last_period=None)
+
+
+def daily_retention(
+    events: list[Event], days: list[dict[str, Any]], calendar: Calendar
+) -> list[dict[str, Any]]:
+    """One row per first active day and day since, up to the 90th."""
+    return _retention(events, days, calendar, period_type="day", period_days=1, last_period=90)
+
+
+def _retention(
+    events: list[Event],
+    days: list[dict[str, Any]],
+    calendar: Calendar,
+    *,
+    period_type: str,
+    period_days: int,
+    last_period: int | None,
+) -> list[dict[str, Any]]:
     active_days: dict[str, set[date]] = {}
     for row in days:
         active_days.setdefault(row["person_id"], set()).add(row["activity_date"])
@@ -118,15 +137,39 @@ def retention(
     for cohort_date in sorted({min(own) for own in active_days.values()}):
         cohort = [person for person, own in active_days.items() if min(own) == cohort_date]
         last_day = spine(events, calendar)[-1]
-        for period in range((last_day - cohort_date).days // 7 + 1):
-            week = {cohort_date + (7 * period + n) * DAY for n in range(7)}
+        last = (last_day - cohort_date).days // period_days
+        for number in range(min(last, last if last_period is None else last_period) + 1):
+            first_day = cohort_date + period_days * number * DAY
+            period = {first_day + n * DAY for n in range(period_days)}
             rows.append(
                 {
                     "cohort_date": cohort_date,
-                    "period_number": period,
+                    "period_number": number,
                     "cohort_size": len(cohort),
-                    "retained_persons": len([p for p in cohort if active_days[p] & week]),
-                    "is_mature": calendar.is_over(max(week)),
+                    "retained_persons": len([p for p in cohort if active_days[p] & period]),
+                    "is_mature": calendar.is_over(max(period)),
+                    "retained_persons_on_or_after": len(
+                        [p for p in cohort if max(active_days[p]) >= first_day]
+                    ),
+                    "period_type": period_type,
                 }
             )
     return rows
+
+
+def person_weeks(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row per person and calendar week, Monday to Sunday, with activity."""
+    own: dict[tuple[str, date], list[dict[str, Any]]] = {}
+    for row in days:
+        monday = row["activity_date"] - row["activity_date"].weekday() * DAY
+        own.setdefault((row["person_id"], monday), []).append(row)
+    return [
+        {
+            "person_id": person_id,
+            "week_start": monday,
+            "active_days": len({row["activity_date"] for row in rows}),
+            "sessions": sum(row["sessions"] for row in rows),
+            "events": sum(row["events"] for row in rows),
+        }
+        for (person_id, monday), rows in own.items()
+    ]

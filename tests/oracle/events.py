@@ -58,6 +58,7 @@ class Event:
     clock_skew_ms: int | None
     properties: Mapping[str, Any]
     traits: Mapping[str, Any]
+    utm_source: str | None
     is_bot: bool
 
     @property
@@ -209,5 +210,6 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         clock_skew_ms=skew_in_ms(sent_at, arrival.received_at),
         properties=line.get("properties") or {},
         traits=line.get("traits") or {},
+        utm_source=((line.get("context") or {}).get("campaign") or {}).get("source"),
         is_bot=is_bot(line),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import md5
 from typing import Any
 
 from tests.oracle.events import Event
@@ -121,6 +122,9 @@ def person_rows(
         for event in own:
             if event.type == "identify":
                 traits.update(event.traits)
+        own_sessions = [s for s in sessions if person_of[s.first.event_id] == person_id]
+        visits = sorted((s for s in own_sessions if not s.is_bot), key=_visit_order)
+        sources = [visit.utm_source for visit in visits]
         rows.append(
             {
                 "person_id": person_id,
@@ -128,11 +132,16 @@ def person_rows(
                 "last_seen_at": own[-1].occurred_at,
                 "user_ids": sorted({e.user_id for e in own if e.user_id is not None}),
                 "device_count": len({e.anonymous_id for e in own if e.anonymous_id is not None}),
-                "session_count": len(
-                    [s for s in sessions if person_of[s.first.event_id] == person_id]
-                ),
+                "session_count": len(own_sessions),
                 "event_count": len(own),
+                "first_touch_source": sources[0] if sources else None,
+                "last_touch_source": next((s for s in reversed(sources) if s is not None), None),
                 "traits": traits,
             }
         )
     return rows
+
+
+def _visit_order(session: Session) -> tuple[datetime, str]:
+    """By start; two devices' visits of one moment by their session_id."""
+    return session.started_at, md5(b"session " + session.first.event_id.encode()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tests.oracle.events import Event
@@ -57,6 +58,11 @@ class Session:
         return max(devices, default=None)
 
     @property
+    def utm_source(self) -> str | None:
+        """The first campaign source it names."""
+        return next((e.utm_source for e in self.events if e.utm_source is not None), None)
+
+    @property
     def is_bot(self) -> bool:
         """Whether any of its events came from a bot."""
         return any(event.is_bot for event in self.events)
@@ -78,6 +84,7 @@ class Session:
             "duration_seconds": (ended_at - self.started_at).total_seconds(),
             "event_count": len(self.events),
             "page_view_count": len([e for e in self.events if e.type in ("page", "screen")]),
+            "utm_source": self.utm_source,
             "is_bounce": len(self.events) == 1,
             "is_bot": self.is_bot,
         }
@@ -136,3 +143,26 @@ def cut_at_full_days(turn: Piece) -> Iterator[Piece]:
     for n in full_days:
         events = [e for e in turn.events if (e.occurred_at - first) // MAX_DURATION == n]
         yield Piece(turn.split_reason if n == 0 else "max_duration", events)
+
+
+def event_transitions(sessions: list[Session], calendar: Calendar) -> list[dict[str, Any]]:
+    """One row per day of start, source and pair of neighbours in humans' sessions."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for number, session in enumerate(sessions):
+        if session.is_bot:
+            continue
+        path = ["(start)", *(event.event_name for event in session.events), "(end)"]
+        place = (calendar.day_of(session.started_at), session.first.source_id)
+        for pair in pairwise(path):
+            found.setdefault((*place, *pair), []).append(number)
+    return [
+        {
+            "session_date": day,
+            "source_id": source_id,
+            "from_event": before,
+            "to_event": after,
+            "transitions": len(numbers),
+            "sessions": len(set(numbers)),
+        }
+        for (day, source_id, before, after), numbers in found.items()
+    ]
