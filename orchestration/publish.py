@@ -19,6 +19,7 @@ import duckdb
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
 from orchestration.changes import Brought, Table, body_of, bring, forget_changes
+from orchestration.questions import install
 
 #: The oldest storage version of DuckDB 1.x that holds everything a mart uses. BI tools bundle
 #: an older DuckDB than the one that writes, and none of 1.x reads a file of 2.0.
@@ -64,7 +65,9 @@ def publish(settings: Settings, *, whole: bool = False) -> PublishReport:
     try:
         whole_row_bytes = None if whole else _begin_with_copy(target, fresh)
         with connect(settings) as connection:
-            brought, data_through = _write(connection, fresh, version, whole_row_bytes)
+            brought, data_through = _write(
+                connection, fresh, version, whole_row_bytes, settings.reporting_time_zone
+            )
             rows = {name: table.rows for name, table in brought.items()}
             _verify(fresh, rows)
             _sync(fresh)
@@ -113,7 +116,11 @@ def _clone(source: Path, target: Path) -> None:
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, fresh: Path, version: str, whole_row_bytes: float | None
+    connection: duckdb.DuckDBPyConnection,
+    fresh: Path,
+    version: str,
+    whole_row_bytes: float | None,
+    time_zone: str,
 ) -> tuple[dict[str, Brought], datetime | None]:
     path = str(fresh).replace("'", "''")
     connection.execute(f"attach '{path}' as published (storage_version '{STORAGE_VERSION}')")
@@ -158,6 +165,7 @@ def _write(
             for name, table in brought.items()
         ],
     )
+    install(connection, "published", time_zone)
     connection.execute("detach published")
     return brought, data_through
 

@@ -8,6 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from ingestion.warehouse import writer_lock
+from orchestration.publish import publish
 from orchestration.questions import install
 from tests import golden
 from tests.histories import FUNNELS, random_histories
@@ -48,7 +50,7 @@ def steps_of(funnel: list[dict[str, Any]]) -> str:
 def test_a_funnel_per_day_is_the_mart_of_its_definition(
     warehouses: list[MemoryWarehouse], name: str
 ) -> None:
-    funnel = [dict(row) for row in FUNNELS if row["funnel_name"] == name]
+    funnel: list[dict[str, Any]] = [dict(row) for row in FUNNELS if row["funnel_name"] == name]
     hours = funnel[0]["window_hours"]
     within = f"to_microseconds(cast({hours} * 3600000000 as bigint))"
     answers = 0
@@ -88,3 +90,60 @@ def test_a_funnel_per_day_is_the_mart_of_its_definition(
         assert found == expected
         answers += len(found)
     assert answers
+
+
+@pytest.fixture(scope="module")
+def published(compiled: CompiledModels) -> Path:
+    """A published file of the golden days, written by publish itself."""
+    settings = compiled.settings
+    with writer_lock(settings):
+        publish(settings)
+    return settings.published
+
+
+def test_the_macros_work_read_only_and_without_external_access(published: Path) -> None:
+    config: dict[str, Any] = {"enable_external_access": "false"}
+    with duckdb.connect(str(published), read_only=True, config=config) as connection:
+        rows = connection.execute("from funnel(['sign_up'], within := interval 1 day)").fetchall()
+    assert [row[1:3] for row in rows] == [(1, "sign_up")]
+    assert rows[0][3] > 0
+
+
+def test_an_attached_file_answers_once_it_is_current(published: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{published}' as elsewhere (read_only)")
+        connection.execute("use elsewhere")
+        rows = connection.execute("from funnel(['sign_up'])").fetchall()
+    assert len(rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "advice"),
+    [
+        ("funnel([])", r"steps is empty; write steps as"),
+        ("funnel(['sign_up', 'singup'])", r"never seen: singup; write event names of"),
+        ("funnel(['sign_up'], within := interval 0 day)", r"write within := interval 7 day"),
+        ("funnel(['sign_up'], per := 'year')", r"'period' .* or 'day'"),
+        ("funnel(['sign_up'], source := 'wbe')", r"no source is called wbe; write one of: "),
+        ("funnel(['sign_up[plan]'])", r"event\[property=value\]"),
+    ],
+)
+def test_a_question_that_cannot_be_meant_says_what_to_write(
+    published: Path, question: str, advice: str
+) -> None:
+    with (
+        duckdb.connect(str(published), read_only=True) as connection,
+        pytest.raises(duckdb.Error, match=advice),
+    ):
+        connection.execute(f"select count(*) from {question}").fetchall()
+
+
+def test_a_person_counts_once_in_the_whole_period(warehouses: list[MemoryWarehouse]) -> None:
+    for warehouse in warehouses:
+        wanted = warehouse.connection.execute(
+            "select count(distinct person_id) from marts.fct_events"
+            " where event_name = 'sign_up' and not is_bot"
+        ).fetchall()
+        if warehouse.rows("from marts.dim_events where event_name = 'sign_up'"):
+            found = warehouse.connection.execute("select persons from funnel(['sign_up'])")
+            assert found.fetchall() == wanted
