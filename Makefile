@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# What `make exactness` takes, and where it begins.
+HISTORIES ?= 10000
+SEED ?= 1
 
 .PHONY: help install demo test check up nightly reference exactness faults fuzz bench lock env-example clean
 
@@ -48,8 +51,9 @@ nightly: install ## the nightly job once, without a UI
 reference: install ## real data through client, collector and nightly, against published answers
 	$(RUN) -m pytest -m reference tests/reference
 
-exactness: install ## a thousand random histories: increments = full refresh = oracle
-	$(RUN) -m pytest -m exactness tests/test_models_agree_with_oracle.py
+exactness: install ## ten thousand random histories: increments = full refresh = oracle
+	$(RUN) -m pytest -s -m exactness tests/test_models_agree_with_oracle.py \
+		--histories $(HISTORIES) --first-seed $(SEED)
 
 faults: install ## a thousand kills, power cuts, sick disks and clock steps: nothing acknowledged is lost
 	$(RUN) -m pytest -s tests/faults --rounds 1000

@@ -17,6 +17,12 @@ GOLDEN_FUNNELS = [
 ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the long run of random histories takes."""
+    parser.addoption("--histories", type=int, default=10_000)
+    parser.addoption("--first-seed", type=int, default=1)
+
+
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledModels:
     """The models with the funnels of the histories and of the golden days."""

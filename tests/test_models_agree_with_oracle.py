@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from traceback import format_exc
 from typing import Any
 
 import pytest
@@ -13,6 +16,10 @@ from tests import golden, oracle
 from tests.conftest import GOLDEN_FUNNELS
 from tests.histories import FUNNELS, History, histories, random_histories
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
+
+#: Histories between two lines of progress.
+PROGRESS = 250
+_of_this_process: list[CompiledModels] = []
 
 # Each mart as the oracle names its columns. A session is known by its first event.
 QUERIES = {
@@ -86,16 +93,16 @@ def test_a_golden_day_is_what_was_worked_out_by_hand(compiled: CompiledModels, d
 
 
 def check_history(compiled: CompiledModels, history: History) -> None:
-    """After each load the increments say what the oracle says, and at last what a refresh says."""
-    warehouse = MemoryWarehouse(compiled)
+    """After each load the increments say what a full refresh and the oracle say."""
+    warehouse, refreshed = MemoryWarehouse(compiled), MemoryWarehouse(compiled)
     names = {row["funnel_name"] for row in FUNNELS}
     for number, files in enumerate(history.loads, 1):
         warehouse.load(files)
         warehouse.build()
+        refreshed.load(files)
+        refreshed.build(full_refresh=True)
+        assert warehouse.marts() == refreshed.marts(), f"after load {number}"
         compare(warehouse, oracle.warehouse(history.loads[:number], FUNNELS), names)
-    incremental = warehouse.marts()
-    warehouse.build(full_refresh=True)
-    assert incremental == warehouse.marts()
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -107,9 +114,31 @@ def test_increments_equal_the_oracle_and_a_full_refresh(
 
 
 @pytest.mark.exactness
-def test_a_thousand_histories_are_exact(compiled: CompiledModels) -> None:
-    for history in random_histories(seed=20260301, count=1000):
-        check_history(compiled, history)
+def test_histories_of_many_seeds_are_exact(
+    compiled: CompiledModels, request: pytest.FixtureRequest
+) -> None:
+    first = request.config.getoption("--first-seed")
+    seeds = range(first, first + request.config.getoption("--histories"))
+    with ProcessPoolExecutor(
+        mp_context=get_context("spawn"), initializer=_use, initargs=(compiled,)
+    ) as pool:
+        for done, failure in enumerate(pool.map(_failure_of_seed, seeds, chunksize=5), 1):
+            assert failure is None, failure
+            if done % PROGRESS == 0:
+                print(f"{done:,} of {len(seeds):,} histories are exact", flush=True)
+
+
+def _use(compiled: CompiledModels) -> None:
+    _of_this_process.append(compiled)
+
+
+def _failure_of_seed(seed: int) -> str | None:
+    try:
+        for history in random_histories(seed=seed, count=1):
+            check_history(_of_this_process[0], history)
+    except Exception:
+        return f"make exactness SEED={seed} HISTORIES=1 shows it again:\n{format_exc()}"
+    return None
 
 
 def test_a_build_that_died_anywhere_is_made_good_by_the_next(compiled: CompiledModels) -> None:
