@@ -148,24 +148,49 @@ steps_placed as (
 
 ),
 
--- From each place of a step to the next place of the next step; the strict order keeps one
--- event from filling two steps.
+-- Each place of a step beside the places of the next step: the first of these behind it, in one
+-- sort. An event that fits both steps stands at one place, which is not behind itself.
 links as (
 
     select
-        here.person_id,
-        here.step_number,
-        here.position,
-        following.position as next_position,
-        following.occurred_at as next_occurred_at
+        person_id,
+        step_number,
+        position,
+        next_place.position as next_position,
+        next_place.occurred_at as next_occurred_at
 
-    from steps_placed as here
+    from (
+        select
+            *,
+            min(next_place_or_none) over (
+                partition by person_id, step_number
+                order by position
+                range between 1 following and unbounded following
+            ) as next_place
 
-    asof inner join steps_placed as following
-        on
-            here.person_id = following.person_id
-            and here.step_number + 1 = following.step_number
-            and here.position < following.position
+        from (
+            select
+                person_id,
+                step_number,
+                position,
+                true as is_here,
+                cast(null as struct(position bigint, occurred_at timestamp)) as next_place_or_none
+            from steps_placed
+
+            union all
+
+            select
+                person_id,
+                step_number - 1 as step_number,
+                position,
+                false as is_here,
+                {'position': position, 'occurred_at': occurred_at} as next_place_or_none
+            from steps_placed
+            where step_number > 1
+        ) as places
+    ) as places_linked
+
+    where is_here and next_place is not null
 
 ),
 
