@@ -13,7 +13,7 @@ import duckdb
 
 FOLDER = Path(__file__).parent
 #: What the macros read besides meta.published.
-TABLES = ("dim_events", "fct_events")
+TABLES = ("dim_events", "fct_daily_actives", "fct_events", "fct_sessions")
 
 
 def install(connection: duckdb.DuckDBPyConnection, database: str, time_zone: str) -> None:

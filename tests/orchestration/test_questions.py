@@ -147,3 +147,132 @@ def test_a_person_counts_once_in_the_whole_period(warehouses: list[MemoryWarehou
         if warehouse.rows("from marts.dim_events where event_name = 'sign_up'"):
             found = warehouse.connection.execute("select persons from funnel(['sign_up'])")
             assert found.fetchall() == wanted
+
+
+def answer(warehouse: MemoryWarehouse, query: str) -> list[tuple[Any, ...]]:
+    return warehouse.connection.execute(query).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("question", "mart"),
+    [
+        ("actives()", "select activity_date, daily_actives from marts.fct_daily_actives"),
+        (
+            "actives(trailing_days := 7)",
+            "select activity_date, weekly_actives from marts.fct_daily_actives",
+        ),
+        (
+            "actives(trailing_days := 30)",
+            "select activity_date, monthly_actives from marts.fct_daily_actives",
+        ),
+        (
+            "retention()",
+            "select * exclude (period_type) from marts.fct_retention where period_type = 'week'",
+        ),
+        (
+            "(select * from retention(period_days := 1) where period_number <= 90)",
+            "select * exclude (period_type) from marts.fct_retention where period_type = 'day'",
+        ),
+        (
+            "(select path[2], times, sessions from paths('page_view', steps := 1))",
+            "select to_event, sum(transitions)::bigint, sum(sessions)::bigint"
+            " from marts.fct_event_transitions where from_event = 'page_view' group by 1",
+        ),
+        (
+            "(select path[2], times, sessions from paths('(start)', steps := 1))",
+            "select to_event, sum(transitions)::bigint, sum(sessions)::bigint"
+            " from marts.fct_event_transitions where from_event = '(start)' group by 1",
+        ),
+    ],
+)
+def test_a_macro_answers_what_the_mart_of_its_definition_says(
+    warehouses: list[MemoryWarehouse], question: str, mart: str
+) -> None:
+    answers = 0
+    for warehouse in warehouses:
+        if "page_view" in question and not answer(
+            warehouse, "from marts.dim_events where event_name = 'page_view'"
+        ):
+            continue
+        expected = answer(warehouse, f"from ({mart}) order by all")
+        assert answer(warehouse, f"from {question} order by all") == expected
+        answers += len(expected)
+    assert answers
+
+
+def test_actives_of_one_action_and_source_are_counted_by_hand(
+    warehouses: list[MemoryWarehouse],
+) -> None:
+    found = answer(warehouses[0], "from actives(action := 'sign_up', source := 'web')")
+    by_day = dict(
+        answer(
+            warehouses[0],
+            "select occurred_at::date, count(distinct person_id) from marts.fct_events"
+            " where event_name = 'sign_up' and source_id = 'web' and not is_bot group by 1",
+        )
+    )
+    assert by_day
+    assert found == [(day, by_day.get(day, 0)) for day, _ in found]
+
+
+def test_retention_between_two_actions_counts_who_did_the_second_after_the_first_day(
+    warehouses: list[MemoryWarehouse],
+) -> None:
+    events = answer(
+        warehouses[0],
+        "select person_id, event_name, occurred_at::date from marts.fct_events"
+        " where session_id is not null and not is_bot",
+    )
+    started: dict[str, Any] = {}
+    for person, name, day in sorted(events, key=lambda event: event[2]):
+        if name == "sign_up":
+            started.setdefault(person, day)
+    (size, retained) = answer(
+        warehouses[0],
+        "select sum(cohort_size) filter (where period_number = 0)::int,"
+        " sum(retained_persons)::int"
+        " from retention(first_action := 'sign_up', return_action := 'page_view')",
+    )[0]
+    assert size == len(started) > 0
+    assert retained == len(
+        {
+            (person, (day - started[person]).days // 7)
+            for person, name, day in events
+            if name == "page_view" and person in started and day >= started[person]
+        }
+    )
+
+
+def test_a_path_shorter_than_asked_ends(warehouses: list[MemoryWarehouse]) -> None:
+    paths = answer(warehouses[0], "from paths('(start)', steps := 3)")
+    assert sum(row[3] for row in paths) == pytest.approx(1)
+    assert all(len(row[0]) == 4 or row[0][-1] == "(end)" for row in paths)
+    assert (
+        sum(row[1] for row in paths)
+        == answer(warehouses[0], "select count(*) from marts.fct_sessions where not is_bot")[0][0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "advice"),
+    [
+        ("actives(trailing_days := 0)", r"write trailing_days := 7"),
+        ("actives(action := 'singup')", r"never seen: singup"),
+        ("actives(source := 'wbe')", r"no source is called wbe; write one of: "),
+        ("retention(period_days := 0)", r"write period_days := 7"),
+        ("retention(first_action := 'singup')", r"never seen: singup"),
+        ("retention(return_action := 'singup')", r"never seen: singup"),
+        ("retention(source := 'wbe')", r"no source is called wbe"),
+        ("paths('singup')", r"never seen: singup"),
+        ("paths('sign_up', steps := 0)", r"from 1 to 20"),
+        ("paths('sign_up', source := 'wbe')", r"no source is called wbe"),
+    ],
+)
+def test_a_mistaken_question_of_any_macro_says_what_to_write(
+    published: Path, question: str, advice: str
+) -> None:
+    with (
+        duckdb.connect(str(published), read_only=True) as connection,
+        pytest.raises(duckdb.Error, match=advice),
+    ):
+        connection.execute(f"select count(*) from {question}").fetchall()
