@@ -167,8 +167,11 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
                 "dagster/row_count": sum(report.rows.values()),
                 "rows": dg.MetadataValue.md(
                     "\n".join(
-                        ["| table | rows |", "| --- | ---: |"]
-                        + [f"| {name} | {rows:,} |" for name, rows in report.rows.items()]
+                        ["| table | rows | written this time |", "| --- | ---: | ---: |"]
+                        + [
+                            f"| {name} | {rows:,} | {report.written[name]:,} |"
+                            for name, rows in report.rows.items()
+                        ]
                     )
                 ),
             }

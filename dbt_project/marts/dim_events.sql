@@ -119,7 +119,13 @@ events_described as (
         events_measured.event_count,
         coalesce(persons_counted.person_count, 0) as person_count,
         coalesce(properties_gathered.property_names, '{}') as property_names,
-        case when plan_counted.planned_events > 0 then plan.event_name is not null end as is_planned
+        -- A plan is of actions; that people are identified is no action of theirs.
+        case
+            when
+                plan_counted.planned_events > 0
+                and events_measured.event_name not in ('identify', 'group', 'alias')
+                then plan.event_name is not null
+        end as is_planned
 
     from events_measured
 
