@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,30 @@ def test_a_mistaken_question_of_any_macro_says_what_to_write(
         pytest.raises(duckdb.Error, match=advice),
     ):
         connection.execute(f"select count(*) from {question}").fetchall()
+
+
+def test_days_are_those_of_the_reporting_time_zone(published: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "auckland.duckdb"
+    copy.write_bytes(published.read_bytes())
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{copy}' as published")
+        install(connection, "published", "Pacific/Auckland")
+    config: dict[str, Any] = {"enable_external_access": "false"}
+    with duckdb.connect(str(copy), read_only=True, config=config) as connection:
+        days = connection.execute(
+            "select reporting_date(timestamp '2026-03-01 10:59:59.999999'),"
+            " reporting_date(timestamp '2026-03-01 11:00:00')"
+        ).fetchall()
+        entries = connection.execute(
+            "select sum(persons) from funnel(['sign_up'], per := 'day', since := date '2026-03-02')"
+        ).fetchone()
+        expected = connection.execute(
+            """
+            select count(distinct (person_id, reporting_date(occurred_at))) from marts.fct_events
+            where event_name = 'sign_up' and not is_bot
+                and reporting_date(occurred_at) >= date '2026-03-02'
+            """
+        ).fetchone()
+    assert days == [(date(2026, 3, 1), date(2026, 3, 2))]
+    assert entries == expected
+    assert entries != (None,)
