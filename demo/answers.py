@@ -95,13 +95,12 @@ def sessions(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
 
 def trial_funnel(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     """Where trials end, over those whose time is up, with the open ones beside them."""
-    # A day with an open attempt has no rate yet: those who bought early would count and those
-    # who may still buy would not.
+    # Only days whose every window has closed: a table of whole days reads more easily.
     first_open = _rows(
         connection,
         """
         select coalesce(min(entry_date), date '9999-12-31') from marts.fct_funnel_attempts
-        where funnel_name = ? and state = 'open'
+        where funnel_name = ? and not is_mature
         """,
         [FUNNEL],
     )[0][0]

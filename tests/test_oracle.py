@@ -657,13 +657,16 @@ def test_steps_of_a_day_count_persons_and_the_mature_among_them() -> None:
         event("6", "09:45", event_name="a", anonymous_id="r"),
         event("7", "10:30", event_name="b", anonymous_id="r"),
         event("8", "08:00", event_name="a", anonymous_id="s"),
+        event("9", "10:00", event_name="a", anonymous_id="t"),
+        event("a", "10:11", event_name="b", anonymous_id="t"),
+        event("b", "10:12", event_name="c", anonymous_id="t"),
     ]
     rows = marts(*lines, funnels=steps("a", "b", "c")).funnel_steps
-    # r may still convert when the data ends; p and s had their hour.
+    # When the data ends r may still convert and t has, within their hour; the rest had theirs.
     assert [tuple(row.values())[2:] for row in rows] == [
-        (1, "step 1", 4, 3, 3, None),
-        (2, "step 2", 3, 2, 3, 600),
-        (3, "step 3", 1, 1, 3, 60),
+        (1, "step 1", 5, 3, 3, None),
+        (2, "step 2", 4, 2, 3, 630),
+        (3, "step 3", 2, 1, 3, 60),
     ]
 
 

@@ -39,7 +39,8 @@ attempts_measured as (
 ),
 
 -- Whoever may still convert has not dropped out: the window must have closed in the data, not
--- on the wall clock.
+-- on the wall clock. And whoever did convert is no riper for it: were those counted at once, the
+-- rate of a young day would be made of its fast converts alone.
 attempts_judged as (
 
     select
@@ -59,7 +60,8 @@ attempts_judged as (
                 then {{ seconds_between(
                     'attempts_measured.entered_at', 'attempts_measured.deepest_step_at'
                 ) }}
-        end as seconds_to_convert
+        end as seconds_to_convert,
+        coalesce(attempts_measured.closes_at < edge.data_through, false) as is_mature
 
     from attempts_measured
 

@@ -27,7 +27,7 @@ entries_counted as (
     select
         funnel_name,
         entry_date,
-        sum(case when state <> 'open' then 1 else 0 end) as mature_entries
+        sum(case when is_mature then 1 else 0 end) as mature_entries
 
     from attempts
 
@@ -41,7 +41,7 @@ steps_timed as (
         steps_reached.funnel_name,
         steps_reached.entry_date,
         steps_reached.step_number,
-        attempts.state,
+        attempts.is_mature,
         {{ seconds_between(
             'lag(steps_reached.reached_at) over attempt', 'steps_reached.reached_at'
         ) }}
@@ -69,7 +69,7 @@ steps_counted as (
         entry_date,
         step_number,
         count(*) as persons,
-        sum(case when state <> 'open' then 1 else 0 end) as mature_persons,
+        sum(case when is_mature then 1 else 0 end) as mature_persons,
         median(seconds_from_previous_step) as median_seconds_from_previous_step
 
     from steps_timed

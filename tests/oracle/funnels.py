@@ -51,6 +51,7 @@ class Attempt:
     entry_date: date
     reached_at: list[datetime]
     state: str
+    is_mature: bool
 
     @property
     def deepest_step(self) -> int:
@@ -72,6 +73,7 @@ class Attempt:
             "seconds_to_convert": (
                 (deepest_step_at - entered_at).total_seconds() if is_converted else None
             ),
+            "is_mature": self.is_mature,
         }
 
 
@@ -94,8 +96,9 @@ def funnel_attempts(
                 own = [chain for chain in chains if calendar.day_of(chain[0]) == entry_date]
                 # min() keeps the first of equals, and chains come in the order of their entry.
                 best = min(own, key=lambda chain: (-len(chain), chain[-1] - chain[0]))
-                state = state_of(funnel, best, calendar.data_edge)
-                attempts.append(Attempt(funnel, person_id, entry_date, best, state))
+                is_over = has_closed(funnel, best, calendar.data_edge)
+                state = state_of(funnel, best, is_over)
+                attempts.append(Attempt(funnel, person_id, entry_date, best, state, is_over))
     return attempts
 
 
@@ -138,13 +141,16 @@ def matching_steps(funnel: Funnel, event: Event) -> list[int]:
     return [step.step_number for step in funnel.steps if step.matches(event)]
 
 
-def state_of(funnel: Funnel, chain: list[datetime], data_edge: datetime | None) -> str:
+def has_closed(funnel: Funnel, chain: list[datetime], data_edge: datetime | None) -> bool:
+    """Whether the data reaches beyond the entry's window, whatever became of it."""
+    return data_edge is not None and chain[0] + funnel.window < data_edge
+
+
+def state_of(funnel: Funnel, chain: list[datetime], is_over: bool) -> str:
     """Converted; else open while the window may still bring more; else dropped."""
     if len(chain) == len(funnel.steps):
         return "converted"
-    if data_edge is None or chain[0] + funnel.window >= data_edge:
-        return "open"
-    return "dropped"
+    return "dropped" if is_over else "open"
 
 
 def funnel_steps(attempts: list[Attempt]) -> list[dict[str, Any]]:
@@ -170,8 +176,8 @@ def funnel_steps(attempts: list[Attempt]) -> list[dict[str, Any]]:
                     "step_number": number,
                     "step_name": step.step_name,
                     "persons": len(reached),
-                    "mature_persons": len([a for a in reached if a.state != "open"]),
-                    "mature_entries": len([a for a in entries if a.state != "open"]),
+                    "mature_persons": len([a for a in reached if a.is_mature]),
+                    "mature_entries": len([a for a in entries if a.is_mature]),
                     "median_seconds_from_previous_step": median(waits) if waits else None,
                 }
             )
