@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ingestion.collector.body import MAX_INFLATED_BYTES, Batch, inflate
@@ -96,6 +96,8 @@ def test_what_is_no_key_stays_as_it_came(text: str) -> None:
 
 @given(st.binary(max_size=40), st.sampled_from(["segment", "posthog", "snowplow"]))
 def test_a_text_without_a_keys_name_is_never_changed(body: bytes, protocol: str) -> None:
+    # What begins like gzip and is none is packed anew: a key might stand behind the damage.
+    assume(body[:2] != b"\x1f\x8b")
     assert without_keys(body, protocol) == body
 
 
