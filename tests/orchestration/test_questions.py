@@ -8,6 +8,8 @@ from typing import Any
 
 import duckdb
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from ingestion.warehouse import writer_lock
 from orchestration.publish import publish
@@ -95,6 +97,20 @@ def test_the_macros_work_read_only_and_without_external_access(published: Path) 
         rows = connection.execute("from funnel(['sign_up'], within := interval 1 day)").fetchall()
     assert [row[1:3] for row in rows] == [(1, "sign_up")]
     assert rows[0][3] > 0
+
+
+def test_the_macros_answer_through_sqlalchemy_as_bi_tools_ask(published: Path) -> None:
+    engine = create_engine(
+        f"duckdb:///{published}",
+        connect_args={"read_only": True, "config": {"enable_external_access": "false"}},
+        poolclass=NullPool,
+    )
+    with engine.connect() as connection:
+        days = connection.execute(text("from actives()")).fetchall()
+        mart = connection.execute(
+            text("select activity_date, daily_actives from marts.fct_daily_actives order by 1")
+        ).fetchall()
+    assert days == mart != []
 
 
 def test_an_attached_file_answers_once_it_is_current(published: Path) -> None:
