@@ -161,6 +161,28 @@ def random_histories(
         yield assemble(visits, repeats, some_layout(random.choice))
 
 
+def side_by_side(some: Sequence[History]) -> History:
+    """Several histories in one warehouse: nobody of one is anybody of another.
+
+    What is counted per person stays apart and what is counted per day adds up, so a difference
+    in one of them is a difference of the whole, for a fraction of the statements.
+    """
+    loads: list[list[File]] = [[] for _ in range(max(len(history.loads) for history in some))]
+    for number, history in enumerate(some):
+        for load, files in zip(loads, history.loads, strict=False):
+            load.extend(
+                File(f"{number:04}-{file.name}", [_elsewhere(line, number) for line in file.lines])
+                for file in files
+            )
+    return History(loads)
+
+
+def _elsewhere(line: Line, number: int) -> Line:
+    """The line among people and devices of its own; an id that says nothing still does not."""
+    ids = ("event_id", "user_id", "anonymous_id", "group_id", "previous_id")
+    return {**line, **{name: f"{number:04} {line[name]}" for name in ids if line[name]}}
+
+
 def some_act(pick: Pick) -> Act:
     """One act, from one choice per field."""
     type_ = pick(TYPES)
