@@ -179,7 +179,9 @@ class MemoryWarehouse:
             # As one table of texts: values bound one by one cost ten times what the models do.
             self.connection.register(
                 "arrived",
-                pa.table({name: [_text(row[name]) for row in rows] for name in RAW_TABLES["events"]}),
+                pa.table(
+                    {name: [_text(row[name]) for row in rows] for name in RAW_TABLES["events"]}
+                ),
             )
             self.connection.execute("insert into raw.events by name select * from arrived")
             self.connection.unregister("arrived")
