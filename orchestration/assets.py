@@ -155,14 +155,15 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
             "check has passed."
         ),
     )
-    def published_footfall() -> dg.MaterializeResult[None]:
+    def published_footfall(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with writer_lock(settings):
-            report = publish(settings)
+            report = publish(settings, run_id=context.run_id)
         return dg.MaterializeResult(
             metadata={
                 "path": dg.MetadataValue.path(str(settings.published)),
                 "version": report.version,
                 "data_through": str(report.data_through),
+                "restated_figures": report.restated,
                 "size_bytes": report.size_bytes,
                 "dagster/row_count": sum(report.rows.values()),
                 "rows": dg.MetadataValue.md(

@@ -201,7 +201,7 @@ class MemoryWarehouse:
             " (select load_number from staging.stg_footfall__loads_pending)"
         )
         self.connection.execute(
-            "insert into meta.builds select load_number, ?, 'memory', null"
+            "insert into meta.builds select load_number, ?, 'memory', now() at time zone 'UTC'"
             " from staging.stg_footfall__loads_pending",
             [self._compiled.definition],
         )
