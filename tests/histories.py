@@ -7,7 +7,7 @@ must meet. A history is a list of visits, so that it shrinks by losing whole vis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -177,7 +177,7 @@ def side_by_side(some: Sequence[History]) -> History:
     return History(loads)
 
 
-def _elsewhere(line: Line, number: int) -> Line:
+def _elsewhere(line: Mapping[str, Any], number: int) -> Line:
     """The line among people and devices of its own; an id that says nothing still does not."""
     ids = ("event_id", "user_id", "anonymous_id", "group_id", "previous_id")
     return {**line, **{name: f"{number:04} {line[name]}" for name in ids if line[name]}}
@@ -327,11 +327,17 @@ def written(
         "properties": {} if act.plan is None else {"plan": act.plan},
         "traits": {"plan": act.plan, act.tie: act.event_name} if act.type == "identify" else {},
         "context": {
+            **({} if act.place == 1 else {"footfall": numbered(visit, event_id)}),
             **({} if act.user_agent is None else {"userAgent": act.user_agent}),
             **({"campaign": {"source": act.tie}} if act.place == 0 else {}),
         },
         "request": {},
     }
+
+
+def numbered(visit: Visit, event_id: str) -> dict[str, object]:
+    """What the client says of itself; other visits take numbers too, so that some are missing."""
+    return {"process": f"of {visit.anonymous_id}", "sequence": int(event_id[-4:]) + 1}
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -47,6 +47,7 @@ QUERIES = {
     "person_weeks": "select * from marts.fct_person_weeks",
     "event_transitions": "select * from marts.fct_event_transitions",
     "persons": "select * from marts.dim_persons",
+    "client_processes": "select * from marts.fct_client_processes",
     "duplicates": """
         select
             source_id, sum(loaded) as received, sum(counted) as counted,
