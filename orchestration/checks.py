@@ -8,7 +8,7 @@ from ingestion.loading.landing import Landing
 from ingestion.loading.ledger import read_ledger
 from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import connect, writer_lock
-from orchestration.assets import POOL
+from orchestration.builds import POOL
 
 RAW_EVENTS = dg.AssetKey(["raw", "events"])
 

@@ -26,7 +26,8 @@
     );
     create table if not exists {{ changed_rows_relation() }} (
         table_name varchar, key_columns varchar, key_text varchar
-    )
+    );
+    create table if not exists {{ full_refresh_due_relation() }} (since timestamp)
 {% endmacro %}
 
 {% macro record_build(results) %}
@@ -47,6 +48,9 @@
             insert into {{ builds_relation() }}
             select load_number, '{{ definition() }}', '{{ invocation_id }}', {{ now() }}
             from staging.stg_footfall__loads_pending
+            {%- if flags.FULL_REFRESH %};
+                delete from {{ full_refresh_due_relation() }}
+            {%- endif %}
         {% endif %}
     {% endif %}
 {% endmacro %}
