@@ -9,6 +9,9 @@
 {# The keys whose rows a mart wrote anew since it was last published (orchestration/changes.py). #}
 {% macro changed_rows_relation() -%} meta.changed_rows {%- endmacro %}
 
+{# Orders that the next build be a full refresh (orchestration/builds.py). #}
+{% macro full_refresh_due_relation() -%} meta.full_refresh_due {%- endmacro %}
+
 {% macro definition() -%}
     {%- set parts = [env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC')] -%}
     {%- for node in (graph.nodes.values() if execute else []) | sort(attribute='unique_id') -%}
