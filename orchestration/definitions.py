@@ -23,6 +23,7 @@ from orchestration.jobs import (
     sweep_job,
     verify_exactness_job,
 )
+from orchestration.sensors import landing_sensor
 
 settings = get_settings()
 # dbt reads its own variables; the child processes that Dagster starts for it inherit them.
@@ -50,6 +51,7 @@ defs = dg.Definitions(
         sweep_job,
     ],
     schedules=[nightly_schedule],
+    sensors=[landing_sensor],
     resources={
         "dlt": DagsterDltResource(),
         "dbt": DbtCliResource(
