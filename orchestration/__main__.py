@@ -8,13 +8,14 @@ import sys
 
 from ingestion.settings import get_settings
 from orchestration.prepare import NotPrepared, prepare
+from orchestration.seeds_checked import MistakenSeeds, refuse_mistakes
 
 
 def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("prepare", help="make folders, dagster.yaml and dbt's manifest")
+    commands.add_parser("prepare", help="judge the seeds; make folders, dagster.yaml, manifest")
     commands.add_parser("nightly", help="load, build, check and publish once")
     commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
     command = parser.parse_args().command
@@ -22,6 +23,7 @@ def main() -> int:
     logging.getLogger("dagster").setLevel(logging.WARNING)
     try:
         if command == "prepare":
+            refuse_mistakes(settings)
             prepare(settings)
             return 0
         if command == "up":
@@ -31,7 +33,7 @@ def main() -> int:
         from orchestration.nightly import failures, run_nightly
 
         result = run_nightly(settings)
-    except NotPrepared as error:
+    except (NotPrepared, MistakenSeeds) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     for line in failures(result):

@@ -20,6 +20,7 @@ from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import writer_lock
 from orchestration.prepare import manifest_path
 from orchestration.publish import publish
+from orchestration.seeds_checked import names_seen, refuse_mistakes
 
 #: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
 POOL = "warehouse"
@@ -132,9 +133,13 @@ class ModelTranslator(DagsterDbtTranslator):
     pool=POOL,
 )
 def model_assets(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
-    """Build and test the models; a failed test stops what lies behind it."""
+    """Build and test the models; a failed test stops what lies behind it.
+
+    Raises MistakenSeeds, before anything is built, for definitions that make no sense.
+    """
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     with writer_lock(_settings):
+        refuse_mistakes(_settings, lambda: names_seen(_settings))
         # One folder for parsing and building: dbt finds its last parse there and skips it.
         target = manifest_path(_settings).parent
         yield from dbt.cli(arguments, context=context, target_path=target).stream()

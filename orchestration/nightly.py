@@ -8,6 +8,7 @@ import dagster as dg
 
 from ingestion.settings import Settings
 from orchestration.prepare import prepare
+from orchestration.seeds_checked import refuse_mistakes
 
 JOB = "nightly"
 #: The console gets what went wrong; the UI has every step.
@@ -17,8 +18,10 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 def run_nightly(settings: Settings) -> dg.ExecuteInProcessResult:
     """Load, build, check and publish in this process; the run shows in the UI like any other.
 
-    Raises nothing for a failed step: ask the result.
+    Raises MistakenSeeds at once for definitions that make no sense, and nothing for a failed step:
+    ask the result.
     """
+    refuse_mistakes(settings)
     prepare(settings)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     # Definitions read dbt's manifest, which `prepare` has just made.

@@ -289,9 +289,7 @@ def marathon(visit: Visit) -> list[Act]:
     ]
 
 
-def written(
-    visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout: Layout
-) -> Line:
+def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout: Layout) -> Line:
     """The act as a canonical line; one of the ids has a text, if only a placeholder."""
     anonymous_id = visit.anonymous_id if act.is_on_device else None
     user_id = (visit.user_id if act.user_id is None else act.user_id) or None
