@@ -10,7 +10,7 @@
 {% macro changed_rows_relation() -%} meta.changed_rows {%- endmacro %}
 
 {% macro definition() -%}
-    {%- set parts = [env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC'), placeholder_list()] -%}
+    {%- set parts = [env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC'), var('placeholder_ids') | join(',')] -%}
     {%- for node in (graph.nodes.values() if execute else []) | sort(attribute='unique_id') -%}
         {%- if node.resource_type in ('model', 'seed') -%}
             {%- do parts.append(node.name ~ '=' ~ node.checksum.checksum) -%}

@@ -154,7 +154,7 @@ def content(line: Line) -> str:
 def identifier(line: Line, field: str) -> str | None:
     """The field's text, unless it names nobody."""
     told: str | None = line.get(field)
-    if told is None or told.strip(" \t\n\r\xa0'\"").lower() in NOBODY:
+    if told is None or told.strip(" \t\n\r\f\xa0'\"").lower() in NOBODY:
         return None
     return told
 
