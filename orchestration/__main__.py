@@ -12,6 +12,7 @@ import yaml
 
 from ingestion.settings import Settings, get_settings
 from orchestration.prepare import NotPrepared, prepare
+from orchestration.seeds_checked import MistakenSeeds, refuse_mistakes
 
 NIGHTLY = "nightly"
 
@@ -27,6 +28,7 @@ def main() -> int:
     logging.getLogger("dagster").setLevel(logging.WARNING)
     try:
         if options.command == "prepare":
+            refuse_mistakes(settings)
             prepare(settings)
             return 0
         if options.command == "up":
@@ -36,7 +38,7 @@ def main() -> int:
         if options.command == NIGHTLY:
             return _run(settings, NIGHTLY, {}, None)
         return _run(settings, options.job, _config(options.set), options.day)
-    except (NotPrepared, WrongArgument) as error:
+    except (NotPrepared, MistakenSeeds, WrongArgument) as error:
         sys.stderr.write(f"{error}\n")
         return 2
 
@@ -44,7 +46,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("prepare", help="make folders, dagster.yaml and dbt's manifest")
+    commands.add_parser("prepare", help="judge the seeds; make folders, dagster.yaml, manifest")
     commands.add_parser(NIGHTLY, help="load, build, check and publish once")
     run = commands.add_parser("run", help="any job once, as from the UI's launchpad")
     run.add_argument("job", help="its name, such as full_refresh (docs/operations.md)")

@@ -24,6 +24,7 @@ from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.highlights import highlights
 from orchestration.prepare import manifest_path
 from orchestration.publish import publish
+from orchestration.seeds_checked import names_seen, refuse_mistakes
 
 #: Where a segment lies before anything has read it.
 LANDING = dg.AssetKey(["landing", "segments"])
@@ -148,9 +149,13 @@ class BuildConfig(dg.Config):
 def model_assets(
     context: dg.AssetExecutionContext, dbt: DbtCliResource, config: BuildConfig
 ) -> Iterator[Any]:
-    """Build and test the models; a failed test stops what lies behind it."""
+    """Build and test the models; a failed test stops what lies behind it.
+
+    Raises MistakenSeeds, before anything is built, for definitions that make no sense.
+    """
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     with writer_lock(_settings):
+        refuse_mistakes(_settings, lambda: names_seen(_settings))
         with connect(_settings) as connection:
             is_due = is_full_refresh_due(connection)
         if config.full_refresh or is_due:

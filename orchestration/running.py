@@ -10,6 +10,7 @@ import dagster as dg
 
 from ingestion.settings import Settings
 from orchestration.prepare import prepare
+from orchestration.seeds_checked import refuse_mistakes
 
 #: `failures` says what went wrong, in a line; the UI has every step, with its trace.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -21,9 +22,10 @@ def run_job(
     """Run a job of the definitions; the run shows in the UI like any other.
 
     ``config`` is that of the job's one op; ``day`` the received day of a job of days. Raises
-    nothing for a failed step: ask the result. Raises NotPrepared, and
+    nothing for a failed step: ask the result. Raises MistakenSeeds and NotPrepared at once, and
     DagsterInvalidConfigError for a config that the job does not take.
     """
+    refuse_mistakes(settings)
     prepare(settings)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     # Definitions read dbt's manifest, which `prepare` has just made.

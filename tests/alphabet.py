@@ -40,8 +40,10 @@ DELAYS: Final = (0 * SECOND,) * 8 + (2 * SECOND, 2 * HOUR, 40 * DAY)
 
 SOURCES: Final = ("web", "web", "app")
 # "x" is both: nothing keeps a product from naming a user like a device.
-USERS: Final = ("u1", "u2", "U3", "x")
-DEVICES: Final = ("d1", "d1", "d2", "d3", "x")
+USERS: Final = ("u1", "u1", "u2", "U3", "x", "guest")
+DEVICES: Final = ("d1", "d1", "d1", "d2", "d3", "x", "undefined")
+#: Other ways of naming nobody, in every position where an id may stand.
+PLACEHOLDERS: Final = ("NULL", ' "None" ', "\t", "00000000-0000-0000-0000-000000000000")
 TYPES: Final = ("track",) * 6 + ("page", "page", "screen", "identify", "group", "alias")
 ACTIONS: Final = ("sign_up", "invite_sent", "purchase")
 PLANS: Final = ("annual", "1", 1, True, 2.5, None, ["annual"])

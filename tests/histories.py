@@ -27,6 +27,7 @@ from tests.alphabet import (
     GAPS,
     HOUR,
     MINUTE,
+    PLACEHOLDERS,
     PLANS,
     SECOND,
     SOURCES,
@@ -103,12 +104,16 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Layout:
-    """How lines are cut into loads and files; ``blank`` is how a missing id is written."""
+    """How lines are cut into loads and files; ``blank`` is how a missing id is written.
+
+    ``is_strict`` names somebody on every line; otherwise ``blank`` may be all there is.
+    """
 
     load_count: int
     is_reversed: bool
     has_empty_files: bool
     blank: str | None
+    is_strict: bool
 
 
 @st.composite
@@ -193,7 +198,9 @@ def some_act(pick: Pick) -> Act:
         event_name=names.get(type_, type_),
         user_id=pick((None,) * 6 + ("", "", *USERS)),
         is_on_device=pick((True, True, True, True, False)),
-        previous_id=pick((None, "", *USERS, *DEVICES)) if type_ == "alias" else None,
+        previous_id=(
+            pick((None, "", *USERS, *DEVICES, *PLACEHOLDERS)) if type_ == "alias" else None
+        ),
         plan=pick(PLANS),
         user_agent=pick(USER_AGENTS),
         clock=pick((*CLOCKS[:2] * 6, *CLOCKS)),
@@ -225,6 +232,7 @@ def some_repeat(pick: Pick) -> Repeat:
         {"request": {"attempt": 2}},
         {"event_name": "purchase"},
         {"user_id": "u2"},
+        {"user_id": "undefined"},
         {"source_id": "app"},
         {"original_timestamp": iso(BASE - DAY), "sent_at": None},
     )
@@ -242,7 +250,8 @@ def some_layout(pick: Pick) -> Layout:
         load_count=pick((1, 2, 3, 4)),
         is_reversed=pick((False, True)),
         has_empty_files=pick((False, True)),
-        blank=pick((None, "")),
+        blank=pick((None, "", *PLACEHOLDERS)),
+        is_strict=pick((True, True, True, False)),
     )
 
 
@@ -254,7 +263,7 @@ def assemble(visits: list[Visit], repeats: list[Repeat], layout: Layout) -> Hist
         occurred_at = visit.started_at
         for act in acts:
             occurred_at += act.gap
-            line = written(visit, act, occurred_at, f"{act.tie}{len(placed):04d}", layout.blank)
+            line = written(visit, act, occurred_at, f"{act.tie}{len(placed):04d}", layout)
             placed.append((act.place, line))
     originals = list(placed)
     for repeat in repeats if originals else []:
@@ -302,13 +311,11 @@ def marathon(visit: Visit) -> list[Act]:
     ]
 
 
-def written(
-    visit: Visit, act: Act, occurred_at: datetime, event_id: str, blank: str | None
-) -> Line:
-    """The act as a canonical line; somebody is always named."""
+def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout: Layout) -> Line:
+    """The act as a canonical line; one of the ids has a text, if only a placeholder."""
     anonymous_id = visit.anonymous_id if act.is_on_device else None
     user_id = (visit.user_id if act.user_id is None else act.user_id) or None
-    if anonymous_id is None and user_id is None:
+    if anonymous_id is None and user_id is None and (layout.is_strict or not layout.blank):
         user_id = "u1"
     received_at = occurred_at + act.delay
     original_timestamp, sent_at = act.clock(occurred_at, received_at)
@@ -317,8 +324,8 @@ def written(
         "source_id": visit.source_id,
         "type": act.type,
         "event_name": act.event_name,
-        "user_id": user_id or blank,
-        "anonymous_id": anonymous_id or blank,
+        "user_id": user_id or layout.blank,
+        "anonymous_id": anonymous_id or layout.blank,
         "group_id": "g1" if act.type == "group" else None,
         "previous_id": act.previous_id,
         "original_timestamp": iso(original_timestamp),

@@ -103,7 +103,7 @@ class CompiledModels:
         with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
             self.seed_tables = {
                 name: connection.execute(f"select * from seeds.{name}").to_arrow_table()
-                for name in ("funnel_steps", "tracking_plan")
+                for name in sorted(path.stem for path in self.seeds.glob("*.csv"))
             }
 
     def _compiled(self, settings: Settings, *flags: str) -> dict[str, Any]:

@@ -123,13 +123,82 @@ def test_a_failed_check_keeps_yesterdays_file_and_says_which(tmp_path: Path) -> 
     assert site.nightly().returncode == 0
     before = site.settings.published.read_bytes()
 
-    seed = site.settings.dbt_project / "seeds" / "funnel_steps.csv"
-    seed.write_text(seed.read_text() + "broken,2,Second,paid,,,24\n")
+    check = site.settings.dbt_project / "tests" / "nothing_ever_happens.sql"
+    check.write_text("select * from {{ ref('fct_events') }}\n")
     failed = site.nightly()
 
     assert failed.returncode == 1
-    assert "funnel" in failed.stderr
+    assert "ERROR: nothing_ever_happens on marts/fct_events" in failed.stderr
     assert site.settings.published.read_bytes() == before
+
+
+def test_definitions_that_make_no_sense_build_nothing_and_say_where(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.land("1", golden_lines())
+    assert site.nightly().returncode == 0
+    before = site.settings.published.read_bytes()
+    seed = site.settings.dbt_project / "seeds" / "funnel_steps.csv"
+    sound = seed.read_text()
+    line = sound.count("\n") + 1
+
+    seed.write_text(sound + "broken,2,Second,paid,,,0\n")
+    at_once = site.nightly()
+    assert at_once.returncode == 2
+    assert at_once.stderr.splitlines() == [
+        f"{seed}:{line}: funnel broken, step 2: nothing happens within 0 hours; write a "
+        "window_hours above 0, as 24 for a day",
+        f"{seed}:{line}: funnel broken, step 2: steps are numbered 1, 2, 3 without gaps; write "
+        "step_number 1",
+    ]
+
+    # Whether an event is known only the loaded data can tell, this night's included.
+    site.land("2", [{**golden_lines()[0], "event_id": "new", "event_name": "invoice_paid"}])
+    seed.write_text(sound + "paying,1,Paid,invoice_payed,,,24\n")
+    after_loading = site.nightly()
+    assert after_loading.returncode == 1
+    assert (
+        f"{seed}:{line}: funnel paying, step 1: nobody has ever sent invoice_payed, nor is it "
+        "planned; write invoice_paid, or add invoice_payed to seeds/tracking_plan.csv"
+    ) in after_loading.stderr
+    assert site.settings.published.read_bytes() == before
+
+    seed.write_text(sound + "paying,1,Paid,invoice_paid,,,24\n")
+    assert site.nightly().returncode == 0
+    paid = [row for row in site.answers()["fct_funnel_steps"] if row[0] == "paying"]
+    assert [row[4] for row in paid] == [1]
+
+
+def test_an_id_that_turns_out_to_stand_for_nobody_is_forgotten_in_all_history(
+    tmp_path: Path,
+) -> None:
+    """Found in a review: no event touches the visitors of such an id, so their rows stayed."""
+    lines = golden_lines()
+    shared = [
+        {**line, "event_id": f"shared {line['event_id']}", "anonymous_id": "Kiosk-7"}
+        for line in lines
+    ]
+    nobody = {**lines[0], "anonymous_id": "undefined", "user_id": None}
+    rare = [
+        {**nobody, "event_id": "nobodys act", "type": "track", "event_name": "sign_up"},
+        {**nobody, "event_id": "nobodys trait", "type": "identify", "traits": {"plan": "annual"}},
+        {**lines[0], "event_id": "drops", "type": "track", "event_name": "footfall_events_dropped"},
+    ]
+    site = Site(tmp_path / "site")
+    site.land("1", [*lines, *shared, *rare])
+    first = site.nightly()
+    assert first.returncode == 0, first.stderr
+    assert "WARN: every_id_stands_for_one on marts/identity_findings" in first.stderr
+    findings = {row[0]: row[1] for row in site.answers()["identity_findings"]}
+    assert findings["event_of_nobody"] == 'anonymous_id "undefined"'
+
+    told = Site(tmp_path / "told")
+    told.land("1", [*lines, *shared, *rare])
+    for each in (site, told):
+        project = each.settings.dbt_project / "dbt_project.yml"
+        project.write_text(project.read_text().replace("- guest\n", "- guest\n    - kiosk-7\n"))
+        assert each.nightly().returncode == 0
+    assert site.answers() == told.answers()
+    assert "Kiosk-7" not in {row[0] for row in site.answers()["dim_persons"]}
 
 
 def test_a_second_writer_is_turned_away_with_what_to_do(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 
+from tests.alphabet import PLACEHOLDERS
 from tests.histories import FUNNELS, History, histories, random_histories
 from tests.oracle import Line, Marts, warehouse
 
@@ -30,6 +31,9 @@ def edges(history: History) -> Iterator[str]:
         yield from (["a load of no file"] if not load else [])
         yield from (["a file of no line"] if any(not file.lines for file in load) else [])
     yield from (["files out of order"] if received != sorted(received) else [])
+    for field in ("user_id", "anonymous_id", "previous_id"):
+        nobodys = [line for line in lines if line[field] in ("guest", "undefined", *PLACEHOLDERS)]
+        yield from ([f"{field} of nobody"] if nobodys else [])
 
     marts = answered(history)
     people = {row["event_id"]: row for row in marts.events}
@@ -39,7 +43,9 @@ def edges(history: History) -> Iterator[str]:
         yield f"skew {row['clock_skew_ms'] in (2000, -2000)} {row['time_quality']}"
         is_late = row["received_at"] - row["occurred_at"] > timedelta(days=30)
         yield from (["a month late"] if is_late else [])
-        if row["user_id"] is not None:
+        if row["person_id"] is None:
+            yield f"nobody's {row['event_type']}"
+        elif row["user_id"] is not None:
             yield "alias" if row["person_id"] != row["user_id"] else "user"
         else:
             yield "device" if row["person_id"] == row["anonymous_id"] else "seen on device"
@@ -90,6 +96,8 @@ def test_random_histories_reach_every_edge() -> None:
         "alias",
         "device",
         "seen on device",
+        *(f"nobody's {t}" for t in ("track", "page", "identify", "alias")),
+        *(f"{field} of nobody" for field in ("user_id", "anonymous_id", "previous_id")),
         "gap 0:00:00",
         "gap 0:30:00",
         *(f"cut by {reason}" for reason in ("first", "timeout", "user_change", "max_duration")),
@@ -160,7 +168,11 @@ def test_sessions_divide_the_activity_among_them(history: History) -> None:
             later["occurred_at"] - earlier["occurred_at"] <= timedelta(minutes=30)
             for earlier, later in pairwise(own)
         )
-    active = [row for row in marts.events if row["event_type"] in ("track", "page", "screen")]
+    active = [
+        row
+        for row in marts.events
+        if row["event_type"] in ("track", "page", "screen") and row["person_id"] is not None
+    ]
     assert sum(row["event_count"] for row in marts.sessions) == len(active)
 
 

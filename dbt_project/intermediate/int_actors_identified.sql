@@ -53,7 +53,7 @@ actors_gathered as (
         event_id as first_event_id,
         false as is_session
     from events
-    where not is_activity
+    where not is_activity and visitor_id is not null
 
 ),
 

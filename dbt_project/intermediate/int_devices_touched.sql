@@ -15,6 +15,7 @@ devices_touched as (
 
     select visitor_id
     from events
+    where visitor_id is not null
 
     union
 

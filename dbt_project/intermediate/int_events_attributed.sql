@@ -40,6 +40,16 @@ events_attributed as (
         on events.event_id = actors.actor_id
     where not actors.is_session and not events.is_activity
 
+    union all
+
+    -- An event without an id still happened: it is counted, as nobody's.
+    select
+        event_id,
+        null as session_id,
+        null as person_id
+    from events
+    where visitor_id is null
+
 )
 
 select * from events_attributed

@@ -24,7 +24,9 @@ with events as (
 
 properties_listed as (
 
-    {{ json_entries('events', 'properties', ['load_number', 'source_id', 'event_name']) }}
+    {{ json_entries(
+        'events', 'properties', ['load_number', 'source_id', 'event_name', 'occurred_at']
+    ) }}
 
 ),
 
@@ -55,8 +57,8 @@ events_counted as (
         entry_key as property_name,
         entry_type as property_type,
         count(*) as event_count,
-        cast(null as timestamp) as first_seen_at,
-        cast(null as timestamp) as last_seen_at
+        min(occurred_at) as first_seen_at,
+        max(occurred_at) as last_seen_at
 
     from properties_listed
 

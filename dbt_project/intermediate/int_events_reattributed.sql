@@ -57,6 +57,21 @@ events_reattributed as (
             or coalesce(known.session_id, '') <> coalesce(attributed.session_id, '')
     {% endif %}
 
+    union all
+
+    -- Nobody's events have no person that could be touched; they only ever arrive.
+    select
+        events.event_id,
+        null as session_id,
+        null as person_id
+
+    from events
+
+    inner join loads
+        on events.load_number = loads.load_number
+
+    where events.visitor_id is null
+
 )
 
 select * from events_reattributed

@@ -25,7 +25,7 @@ with events as (
             on events.person_id = touched.person_id
     {% endif %}
 
-    where not events.is_bot
+    where not events.is_bot and events.person_id is not null
 
 ),
 

@@ -27,7 +27,10 @@ with identifies as (
             on attributed.person_id = touched.person_id
     {% endif %}
 
-    where events.event_type = 'identify' and events.traits is not null
+    where
+        events.event_type = 'identify'
+        and events.traits is not null
+        and attributed.person_id is not null
 
 ),
 

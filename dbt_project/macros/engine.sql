@@ -89,6 +89,15 @@
     cast(to_json(coalesce(list(distinct {{ text }} order by {{ text }}) filter (where {{ text }} is not null), [])) as varchar)
 {%- endmacro %}
 
+{# The words of a name in lower case, each between underscores: isPowerUser is _is_power_user_. #}
+{% macro words_of(name) %}{{ return(adapter.dispatch('words_of')(name)) }}{% endmacro %}
+{% macro duckdb__words_of(name) -%}
+    lower('_' || regexp_replace(
+        regexp_replace({{ name }}, '(\p{Ll}|\p{N})(\p{Lu})|(\p{Lu})(\p{Lu}\p{Ll})', '\1\3_\2\4', 'g'),
+        '[^\p{L}\p{N}]+', '_', 'g'
+    ) || '_')
+{%- endmacro %}
+
 {% macro matches(text, pattern) %}{{ return(adapter.dispatch('matches')(text, pattern)) }}{% endmacro %}
 {% macro duckdb__matches(text, pattern) -%} regexp_matches({{ text }}, '{{ pattern }}') {%- endmacro %}
 

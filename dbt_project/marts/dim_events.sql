@@ -119,11 +119,12 @@ events_described as (
         events_measured.event_count,
         coalesce(persons_counted.person_count, 0) as person_count,
         coalesce(properties_gathered.property_names, '{}') as property_names,
-        -- A plan is of actions; that people are identified is no action of theirs.
+        -- A plan is of actions; that people are identified, or a client dropped something, is none.
         case
             when
                 plan_counted.planned_events > 0
-                and events_measured.event_name not in ('identify', 'group', 'alias')
+                and events_measured.event_name
+                not in ('identify', 'group', 'alias', 'footfall_events_dropped')
                 then plan.event_name is not null
         end as is_planned
 

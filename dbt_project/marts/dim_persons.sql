@@ -25,6 +25,8 @@ with events as (
             on events.person_id = touched.person_id
     {% endif %}
 
+    where events.person_id is not null
+
 ),
 
 sessions as (

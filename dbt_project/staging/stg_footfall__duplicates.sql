@@ -42,10 +42,10 @@ duplicates_found as (
         deliveries.source_id <> events.source_id
         or deliveries.type <> events.event_type
         or deliveries.event_name <> events.event_name
-        or coalesce(deliveries.user_id, '') <> coalesce(events.user_id, '')
-        or coalesce(deliveries.anonymous_id, '') <> coalesce(events.anonymous_id, '')
+        or ({{ known_id('deliveries.user_id') }} is distinct from events.user_id)
+        or ({{ known_id('deliveries.anonymous_id') }} is distinct from events.anonymous_id)
         or coalesce(deliveries.group_id, '') <> coalesce(events.group_id, '')
-        or coalesce(deliveries.previous_id, '') <> coalesce(events.previous_id, '')
+        or ({{ known_id('deliveries.previous_id') }} is distinct from events.previous_id)
         or ({{ utc('deliveries.original_timestamp') }} is distinct from events.original_timestamp)
         or coalesce(cast(deliveries.properties as varchar), '{}')
         <> coalesce(events.properties, '{}')

@@ -82,13 +82,11 @@ events_typed as (
         type as event_type,
         event_name,
         {{ json_text('properties', 'value') }} as event_value,
-        nullif(user_id, '') as user_id,
-        nullif(anonymous_id, '') as anonymous_id,
+        {{ known_id('user_id') }} as user_id,
+        {{ known_id('anonymous_id') }} as anonymous_id,
         nullif(group_id, '') as group_id,
-        nullif(previous_id, '') as previous_id,
-        -- What a client says about its own drops is nobody's activity.
-        type in ('track', 'page', 'screen')
-        and coalesce(event_name, '') <> 'footfall_events_dropped' as is_activity,
+        {{ known_id('previous_id') }} as previous_id,
+        {{ placeholders_in(['user_id', 'anonymous_id', 'previous_id']) }} as placeholder_ids,
         {{ utc('original_timestamp') }} as original_timestamp,
         {{ utc('sent_at') }} as sent_at,
         {{ utc('received_at') }} as received_at,
@@ -173,7 +171,12 @@ events_described as (
         coalesce(anonymous_id, user_id) as visitor_id,
         group_id,
         previous_id,
-        is_activity,
+        placeholder_ids,
+        -- What a client says about its own drops is nobody's activity, and so is an event without
+        -- an id.
+        event_type in ('track', 'page', 'screen')
+        and coalesce(event_name, '') <> 'footfall_events_dropped'
+        and coalesce(anonymous_id, user_id) is not null as is_activity,
         original_timestamp,
         sent_at,
         received_at,

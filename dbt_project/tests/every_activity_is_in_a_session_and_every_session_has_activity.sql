@@ -54,7 +54,12 @@ events_misplaced as (
 
     from events
 
-    where (session_id is not null) <> (event_type in ('track', 'page', 'screen'))
+    where
+        (session_id is not null) <> (
+            event_type in ('track', 'page', 'screen')
+            and event_name <> 'footfall_events_dropped'
+            and person_id is not null
+        )
 
     group by event_type
 

@@ -8,8 +8,8 @@ Where a definition left an edge open, this is what was chosen:
   ``original_timestamp``. Clocks of the attempt, ``context`` and ``request`` change on a resend.
   A collision is a duplicate too; each is counted under the source of the dropped line.
 - ``clock_skew_ms`` is cut towards zero. Seconds are exact and may have a fraction.
-- Two empty ids break the contract of a line and raise; so does a file name that comes twice, and a
-  funnel with two windows.
+- An event whose ids all name nobody ("undefined") is counted, and belongs to no session and no
+  person. A file name that comes twice raises, and so does a funnel with two windows.
 - ``session_date`` and ``entry_date`` are days of the reporting time zone.
 - An id may be both a user and a device: as a person both are the same text, so one person.
 - A property matches when it is a scalar whose text is the wanted value; JSON null, objects and

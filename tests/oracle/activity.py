@@ -41,9 +41,10 @@ def person_days(
     """One row per person, day and source with a track, page or screen event of a human."""
     own: dict[tuple[str, date, str], list[Event]] = {}
     for event in events:
-        if event.is_activity and not event.is_bot:
+        person_id = people.person_of(event)
+        if person_id is not None and event.is_activity and not event.is_bot:
             day = calendar.day_of(event.occurred_at)
-            own.setdefault((people.person_of(event), day, event.source_id), []).append(event)
+            own.setdefault((person_id, day, event.source_id), []).append(event)
     started = [
         (people.person_of(s.first), calendar.day_of(s.started_at), s.first.source_id)
         for s in sessions

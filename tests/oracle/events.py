@@ -13,6 +13,12 @@ Line = Mapping[str, Any]
 
 SESSION_TYPES = ("track", "page", "screen")
 GOOD_CLOCK = timedelta(seconds=2)
+#: What is no id, whatever the case, and whatever blanks or quotes stand around it.
+NOBODY = (
+    *("", "undefined", "null", "(null)", "nil", "<nil>", "none", "nan", "n/a", "unknown"),
+    *("anonymous", "guest", "not_authenticated", "true", "false", "0", "-1", "[object object]"),
+    *("00000000-0000-0000-0000-000000000000", "0" * 32),
+)
 
 
 class File(NamedTuple):
@@ -43,7 +49,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Event:
-    """A counted event, its ids without empty strings and its clocks in naive UTC."""
+    """A counted event, its ids without those that name nobody and its clocks in naive UTC."""
 
     event_id: str
     source_id: str
@@ -67,17 +73,14 @@ class Event:
         return (self.occurred_at, self.event_id)
 
     @property
-    def visitor(self) -> str:
-        """The device, else the user."""
-        visitor = self.anonymous_id or self.user_id
-        if visitor is None:
-            raise ValueError(f"event {self.event_id} has neither user_id nor anonymous_id")
-        return visitor
+    def visitor(self) -> str | None:
+        """The device, else the user; none where the product named nobody."""
+        return self.anonymous_id or self.user_id
 
     @property
     def is_activity(self) -> bool:
         """Whether it belongs to a session and makes a person active."""
-        return self.type in SESSION_TYPES
+        return self.type in SESSION_TYPES and self.visitor is not None
 
 
 def arrivals(loads: Sequence[Load]) -> list[Arrival]:
@@ -137,10 +140,10 @@ def content(line: Line) -> str:
         "source_id": line["source_id"],
         "type": line["type"],
         "event_name": line["event_name"],
-        "user_id": text(line, "user_id"),
-        "anonymous_id": text(line, "anonymous_id"),
-        "group_id": text(line, "group_id"),
-        "previous_id": text(line, "previous_id"),
+        "user_id": identifier(line, "user_id"),
+        "anonymous_id": identifier(line, "anonymous_id"),
+        "group_id": line.get("group_id") or None,
+        "previous_id": identifier(line, "previous_id"),
         "original_timestamp": str(utc(line.get("original_timestamp"))),
         "properties": line.get("properties") or {},
         "traits": line.get("traits") or {},
@@ -148,9 +151,12 @@ def content(line: Line) -> str:
     return json.dumps(told, sort_keys=True)
 
 
-def text(line: Line, field: str) -> str | None:
-    """The field's text; empty is null."""
-    return line.get(field) or None
+def identifier(line: Line, field: str) -> str | None:
+    """The field's text, unless it names nobody."""
+    told: str | None = line.get(field)
+    if told is None or told.strip(" \t\n\r\f\xa0'\"").lower() in NOBODY:
+        return None
+    return told
 
 
 def utc(clock: str | datetime | None) -> datetime | None:
@@ -201,9 +207,9 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         source_id=line["source_id"],
         type=line["type"],
         event_name=line["event_name"],
-        user_id=text(line, "user_id"),
-        anonymous_id=text(line, "anonymous_id"),
-        previous_id=text(line, "previous_id"),
+        user_id=identifier(line, "user_id"),
+        anonymous_id=identifier(line, "anonymous_id"),
+        previous_id=identifier(line, "previous_id"),
         occurred_at=occurred_at,
         received_at=arrival.received_at,
         time_quality=time_quality,

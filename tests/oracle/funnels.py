@@ -86,8 +86,9 @@ def funnel_attempts(
     """The best attempt per funnel, person and entry date."""
     by_person: dict[str, list[Event]] = {}
     for event in events:
-        if not event.is_bot:
-            by_person.setdefault(people.person_of(event), []).append(event)
+        person_id = people.person_of(event)
+        if person_id is not None and not event.is_bot:
+            by_person.setdefault(person_id, []).append(event)
     attempts = []
     for funnel in read_funnels(definitions):
         for person_id in sorted(by_person):

@@ -36,17 +36,17 @@ class People:
         """The session the event belongs to; identify, group and alias belong to none."""
         return self._session_by_event.get(event.event_id)
 
-    def person_of(self, event: Event) -> str:
-        """The event's person: its session's, or its own where it has no session."""
+    def person_of(self, event: Event) -> str | None:
+        """The event's person: its session's, else its own; none where it names nobody."""
         session = self.session_of(event)
         if session is not None:
             return self._resolve(session.user_id, session.anonymous_id, session.started_at)
         return self._resolve(event.user_id, event.anonymous_id, event.occurred_at)
 
-    def _resolve(self, user_id: str | None, device: str | None, since: datetime) -> str:
+    def _resolve(self, user_id: str | None, device: str | None, since: datetime) -> str | None:
         if user_id is None:
             if device is None:
-                raise ValueError(f"nobody to resolve at {since}")
+                return None
             user_id = self._user_on(device, since)
             if user_id is None:
                 return device
@@ -113,7 +113,7 @@ def person_rows(
     """One row per person with at least one event of any type."""
     rows = []
     person_of = {event.event_id: people.person_of(event) for event in events}
-    for person_id in sorted(set(person_of.values())):
+    for person_id in sorted({person for person in person_of.values() if person is not None}):
         own = sorted(
             (event for event in events if person_of[event.event_id] == person_id),
             key=lambda event: event.order,

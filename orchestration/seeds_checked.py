@@ -1,0 +1,74 @@
+"""The site's own definitions, judged before anything is built of them.
+
+A definition that makes no sense stops the build: nothing is published, and people keep reading
+what they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from ingestion.settings import Settings
+from ingestion.warehouse import connect
+from orchestration.seed_files import Mistake, Row, read_rows
+from orchestration.seeds_judged import BUILT_IN, COLUMNS, event_names, judge, judge_events
+
+
+class MistakenSeeds(RuntimeError):
+    """Definitions that cannot be meant: a line for each, with file, line and what to write."""
+
+
+def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | None = None) -> None:
+    """Raise MistakenSeeds with every mistake in the seeds of the site's dbt project.
+
+    ``seen`` tells the names of all events that ever came. It is asked only where a funnel names
+    one that is not planned; without it no event is called unknown.
+    """
+    rows: dict[str, list[Row]] = {}
+    mistakes: dict[str, list[Mistake]] = {}
+    for seed, columns in COLUMNS.items():
+        path = _path(settings, seed)
+        rows[seed], mistakes[seed] = read_rows(path.read_bytes() if path.exists() else b"", columns)
+        mistakes[seed] += judge(seed, rows[seed])
+    steps = rows["funnel_steps"]
+    planned = {row["event_name"] for row in rows["tracking_plan"]}
+    unplanned = {name for step in steps for name in event_names(step)} - planned - BUILT_IN
+    if seen is not None and unplanned and not mistakes["tracking_plan"]:
+        # Where nothing is planned and nothing came yet, there is nothing to judge a name by.
+        known = planned | set(seen())
+        mistakes["funnel_steps"] += judge_events(steps, known) if known else []
+    found = [
+        f"{_shown(_path(settings, seed))}:{mistake.line}: {mistake.text}"
+        for seed in COLUMNS
+        for mistake in sorted(mistakes[seed])
+    ]
+    if found:
+        raise MistakenSeeds("\n".join(found))
+
+
+def names_seen(settings: Settings) -> set[str]:
+    """The names of all events that ever came, this night's among them.
+
+    One pass over one column of raw. The caller holds the writer lock.
+    """
+    if not settings.warehouse.exists():
+        return set()
+    with connect(settings, read_only=True) as connection:
+        is_there = connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'events'"
+        ).fetchone()
+        if is_there is None:
+            return set()
+        names = connection.execute("select distinct event_name from raw.events").fetchall()
+    return {name for (name,) in names}
+
+
+def _path(settings: Settings, seed: str) -> Path:
+    return settings.dbt_project / "seeds" / f"{seed}.csv"
+
+
+def _shown(path: Path) -> Path:
+    """As somebody would type it from here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

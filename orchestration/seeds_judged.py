@@ -1,0 +1,162 @@
+"""What a funnel, a tracking plan and a list of words may not say, without any I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from difflib import get_close_matches
+from itertools import groupby
+from typing import Final
+
+from orchestration.seed_files import Mistake, Row
+
+#: Seed → its columns, in the order in which a header is suggested.
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "funnel_steps": (
+        *("funnel_name", "step_number", "step_name", "event_name"),
+        *("property_name", "property_value", "window_hours"),
+    ),
+    "tracking_plan": ("event_name", "description"),
+    "concluding_words": ("words", "record_instead"),
+}
+#: As in int_funnel_steps_listed: ten actions that mean one step are a question of design.
+MAX_ALTERNATIVES: Final = 10
+#: A century: what is longer is a slip, and timestamps end some thousand centuries later.
+MAX_WINDOW_HOURS: Final = 24 * 36_525
+#: What the collector names by itself, or a client: no plan need have them.
+BUILT_IN: Final = frozenset(
+    {"page_view", "screen_view", "identify", "group", "alias", "footfall_events_dropped"}
+)
+
+
+def judge(seed: str, rows: Sequence[Row]) -> list[Mistake]:
+    """Everything that rows of this seed say and cannot mean."""
+    if seed == "funnel_steps":
+        return [mistake for row in rows for mistake in _judge_step(row)] + _judge_order(rows)
+    name = COLUMNS[seed][0]
+    return [mistake for row in rows for mistake in _judge_name(row, name)] + _repeated(rows, name)
+
+
+def event_names(step: Row) -> list[str]:
+    """The alternatives of a step, as the models read them."""
+    return [name.strip() for name in step["event_name"].split("|")]
+
+
+def judge_events(steps: Sequence[Row], known: Collection[str]) -> list[Mistake]:
+    """Steps that name an event which nobody planned and nobody has sent."""
+    by_lower_case = {name.lower(): name for name in sorted(known)}
+    mistakes = []
+    for step in steps:
+        for name in event_names(step):
+            if not name or name in known or name in BUILT_IN:
+                continue
+            near = get_close_matches(name.lower(), by_lower_case, n=1)
+            write = f"write {by_lower_case[near[0]]}" if near else "write the name that is sent"
+            text = (
+                f"nobody has ever sent {name}, nor is it planned; {write}, or add {name} to "
+                "seeds/tracking_plan.csv"
+            )
+            mistakes.append(Mistake(step.line, _place(step) + text))
+    return mistakes
+
+
+def _place(step: Row) -> str:
+    return f"funnel {step['funnel_name'] or '(no name)'}, step {step['step_number'] or '?'}: "
+
+
+def _judge_step(step: Row) -> Iterator[Mistake]:
+    def mistake(text: str) -> Mistake:
+        return Mistake(step.line, _place(step) + text)
+
+    names = event_names(step)
+    number, hours = step["step_number"], step["window_hours"]
+    if not step["funnel_name"]:
+        yield mistake("a funnel needs a name; write the same funnel_name on all its steps")
+    if _number(number) is None:
+        yield mistake(f"{number or 'nothing'} is no step_number; write 1, 2, 3 …")
+    if not all(names):
+        yield mistake(
+            "an event name is missing; write event_name as one_event or as first_event|second_event"
+        )
+    if len(names) > MAX_ALTERNATIVES:
+        yield mistake(
+            f"it lists {len(names)} events; write at most {MAX_ALTERNATIVES}, or track one event "
+            "that means the step"
+        )
+    if (step["property_name"] == "") != (step["property_value"] == ""):
+        yield mistake(
+            "half a condition is no condition; write both property_name and property_value, or "
+            "neither"
+        )
+    if re.fullmatch(r"-.*|[0.,]+", hours):
+        yield mistake(
+            f"nothing happens within {hours} hours; write a window_hours above 0, as 24 for a day"
+        )
+    elif _hours(hours) is None:
+        example = hours.replace(",", ".")
+        example = example if _hours(example) else "24 for a day, 0.5 for half an hour"
+        yield mistake(f"{hours or 'nothing'} is no number of hours; write {example}")
+    elif (_hours(hours) or 0) > MAX_WINDOW_HOURS:
+        yield mistake(f"{hours} hours are over a century; write at most {MAX_WINDOW_HOURS}")
+
+
+def _judge_order(steps: Sequence[Row]) -> list[Mistake]:
+    """Of each funnel: numbers from 1 without gaps, one row for each, and one window."""
+    mistakes = []
+    ordered = sorted(steps, key=lambda step: step["funnel_name"])
+    for _, group in groupby(ordered, key=lambda step: step["funnel_name"]):
+        funnel = list(group)
+        numbered = [(number, step) for step in funnel if (number := _number(step["step_number"]))]
+        numbers = sorted({number for number, _ in numbered})
+        first_lines: dict[int, int] = {}
+        for number, step in numbered:
+            if number in first_lines:
+                text = (
+                    f"it stands in line {first_lines[number]} already; write one row, with "
+                    "alternatives in its event_name as first_event|second_event"
+                )
+                mistakes.append(Mistake(step.line, _place(step) + text))
+                continue
+            first_lines[number] = step.line
+            expected = numbers.index(number) + 1
+            if number != expected:
+                text = f"steps are numbered 1, 2, 3 without gaps; write step_number {expected}"
+                mistakes.append(Mistake(step.line, _place(step) + text))
+        timed = [step for step in funnel if _hours(step["window_hours"])]
+        mistakes += [
+            Mistake(
+                step.line,
+                f"{_place(step)}a funnel has one window; write window_hours "
+                f"{timed[0]['window_hours']} as in line {timed[0].line}, instead of "
+                f"{step['window_hours']}",
+            )
+            for step in timed
+            if _hours(step["window_hours"]) != _hours(timed[0]["window_hours"])
+        ]
+    return mistakes
+
+
+def _judge_name(row: Row, column: str) -> Iterator[Mistake]:
+    if not row[column]:
+        yield Mistake(row.line, f"{column} is missing; write it, or remove the line")
+    if column == "words" and not re.fullmatch(r"[^\W_]+(_[^\W_]+)*", row[column].lower()):
+        yield Mistake(row.line, f"{row[column]}: write words with one _ between them")
+    if column == "words" and row[column] != row[column].lower():
+        yield Mistake(row.line, f"{row[column]}: write {row[column].lower()}")
+
+
+def _repeated(rows: Sequence[Row], column: str) -> list[Mistake]:
+    first_lines: dict[str, int] = {}
+    return [
+        Mistake(row.line, f"{row[column]} stands in line {first} already; remove one of the two")
+        for row in rows
+        if row[column] and (first := first_lines.setdefault(row[column], row.line)) != row.line
+    ]
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,3}", text) else None
+
+
+def _hours(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text) else None
