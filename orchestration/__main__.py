@@ -1,4 +1,4 @@
-"""`python -m orchestration prepare | nightly | up`."""
+"""`python -m orchestration prepare | nightly | up | alert-test`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def main() -> int:
     commands.add_parser("prepare", help="make folders, dagster.yaml and dbt's manifest")
     commands.add_parser("nightly", help="load, build, check and publish once")
     commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
+    commands.add_parser("alert-test", help="send a test message to FOOTFALL_ALERT_URLS")
     command = parser.parse_args().command
     settings = get_settings()
     logging.getLogger("dagster").setLevel(logging.WARNING)
@@ -28,6 +29,10 @@ def main() -> int:
             from orchestration.up import serve
 
             return serve(settings)
+        if command == "alert-test":
+            from orchestration.alerts import send_test
+
+            return 0 if send_test(settings) else 1
         from orchestration.nightly import failures, run_nightly
 
         result = run_nightly(settings)

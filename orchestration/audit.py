@@ -85,7 +85,8 @@ class FailedNode:
         if self.rows is None:
             return f"{self.name}: could not be run\n{self.says}"
         look = (
-            f"{sys.executable} -c \"import duckdb; duckdb.connect('{settings.warehouse}', read_only=True)"
+            f'{sys.executable} -c "import duckdb; '
+            f"duckdb.connect('{settings.warehouse}', read_only=True)"
             f".sql('from {self.relation}').show()\""
         )
         return (

@@ -9,6 +9,7 @@ from dagster_dbt import DbtCliResource
 from dagster_dlt import DagsterDltResource
 
 from ingestion.settings import get_settings
+from orchestration.alert_sensors import ALERT_SENSORS
 from orchestration.assets import landing_segments, model_assets, published_footfall, raw_assets
 from orchestration.checks import CHECKS, check_source_freshness
 from orchestration.dbt_command import DBT, dbt_environment
@@ -39,6 +40,7 @@ defs = dg.Definitions(
     asset_checks=CHECKS,
     jobs=[nightly, watch],
     schedules=[nightly_schedule, watch_schedule],
+    sensors=ALERT_SENSORS,
     resources={
         "dlt": DagsterDltResource(),
         "dbt": DbtCliResource(

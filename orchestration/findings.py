@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -41,9 +41,9 @@ class Finding:
     metadata: Mapping[str, str | int | float | dg.MetadataValue] = field(default_factory=dict)
 
 
-def table(header: list[str], rows: list[list[object]]) -> dg.MarkdownMetadataValue:
+def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
     """A table for the UI."""
-    lines = [header, ["---"] * len(header), *rows]
+    lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
     return dg.MetadataValue.md(
         "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
     )

@@ -138,8 +138,11 @@ def as_many_events_as_usual(
             "sources": table(
                 ["source", "seen", "expected", "at least", "at most", "why", "weeks used"],
                 [
-                    [source, each.seen, each.expected, each.at_least, each.at_most, each.reason]
-                    + [", ".join(f"{day}: {count}" for day, count in each.weeks.items())]
+                    [
+                        *(source, each.seen, each.expected, each.at_least, each.at_most),
+                        each.reason,
+                        ", ".join(f"{day}: {count}" for day, count in each.weeks.items()),
+                    ]
                     for source, each in volumes.items()
                 ],
             ),
