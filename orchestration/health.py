@@ -63,7 +63,10 @@ class Cursor:
 def changes_since(instance: dg.DagsterInstance, cursor: Cursor) -> list[Change]:
     """The changes after the cursor, in order, which moves behind them; a bounded number a call."""
     changes: list[Change] = []
+    newest = instance.event_log_storage.get_maximum_record_id() or -1
     for kind, event_type in _KINDS.items():
+        # Behind a log that was wiped the numbers begin anew.
+        cursor.read[kind] = min(cursor.read[kind], newest)
         # By log id over all runs: get_event_records reads run by run on SQLite, and its ids are
         # those of each run.
         entries = instance.event_log_storage.get_logs_for_all_runs_by_log_id(
