@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -134,6 +135,10 @@ class Settings(BaseSettings):
     nightly_cron: str = Field(default="15 2 * * *", description="When the nightly job runs.")
     nightly_time_zone: str = Field(
         default="UTC", description="IANA time zone of FOOTFALL_NIGHTLY_CRON."
+    )
+    first_day: date = Field(
+        default=date(2026, 1, 1),
+        description="First received day that Dagster's UI lists; set it before the oldest import.",
     )
     freshness_hours: float = Field(
         default=26.0,

@@ -13,19 +13,21 @@ from dagster_dbt import (
 )
 from dagster_dlt import DagsterDltResource, DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
+from pydantic import Field
 
 from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
-from ingestion.warehouse import writer_lock
+from ingestion.warehouse import connect, writer_lock
 from orchestration.audit import advice, audited
+from orchestration.builds import POOL, is_full_refresh_due
+from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.prepare import manifest_path
 from orchestration.publish import publish
 
-#: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
-POOL = "warehouse"
 #: Where a segment lies before anything has read it.
 LANDING = dg.AssetKey(["landing", "segments"])
+LOADS_PENDING = dg.AssetKey(["staging", "stg_footfall__loads_pending"])
 PUBLISHED = dg.AssetKey(["published", "footfall"])
 
 _settings = get_settings()
@@ -83,6 +85,8 @@ def raw_assets(context: dg.AssetExecutionContext, dlt: DagsterDltResource) -> It
                 dlt.run(context=context, dlt_source=source, dlt_pipeline=pipeline)
             ),
         )
+        for day in days_of_load(_settings, report.load_number):
+            context.log_event(day)
     for result in results:
         if result.asset_key == dg.AssetKey(["raw", "events"]):
             result = result._replace(metadata={**result.metadata, **_load_metadata(report)})
@@ -119,6 +123,9 @@ class ModelTranslator(DagsterDbtTranslator):
     def get_asset_spec(self, manifest: Any, unique_id: str, project: Any) -> dg.AssetSpec:
         """Marts are promised fresh; what lies before them only serves them."""
         spec = super().get_asset_spec(manifest, unique_id, project)
+        if spec.key == LOADS_PENDING:
+            # Days that are to be worked in again are pending before anything is built.
+            return spec.merge_attributes(deps=[RECEIVED_DAYS])
         if spec.key.path[0] == "marts":
             return spec.replace_attributes(freshness_policy=_freshness)
         return spec
@@ -131,6 +138,12 @@ class ModelTranslator(DagsterDbtTranslator):
         return spec and spec._replace(description=advice(manifest["nodes"][unique_id]))
 
 
+class BuildConfig(dg.Config):
+    """How the models are built."""
+
+    full_refresh: bool = Field(False, description="Build everything anew from the raw rows.")
+
+
 @dbt_assets(
     manifest=manifest_path(_settings),
     dagster_dbt_translator=ModelTranslator(
@@ -139,10 +152,16 @@ class ModelTranslator(DagsterDbtTranslator):
     name="build",
     pool=POOL,
 )
-def model_assets(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+def model_assets(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, config: BuildConfig
+) -> Iterator[Any]:
     """Build and test the models; a failed test stops what lies behind it."""
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     with writer_lock(_settings):
+        with connect(_settings) as connection:
+            is_due = is_full_refresh_due(connection)
+        if config.full_refresh or is_due:
+            arguments.append("--full-refresh")
         # One folder for parsing and building: dbt finds its last parse there and skips it.
         target = manifest_path(_settings).parent
         yield from audited(dbt, arguments, context, target, _settings)

@@ -17,7 +17,7 @@ from orchestration.arrivals import (
     no_segment_waits_too_long,
     raw_events_are_fresh,
 )
-from orchestration.assets import POOL
+from orchestration.builds import POOL
 from orchestration.findings import Finding
 from orchestration.prepare import manifest_path
 from orchestration.source_freshness import sources_are_fresh

@@ -37,6 +37,7 @@ COUNTS = """
 class LoadReport:
     """What one load did, in files and rows. ``data_through`` is the last received_at of all."""
 
+    load_number: int
     files: int
     events: int
     refused: int
@@ -105,6 +106,7 @@ def load(
     assert row is not None
     files, events, refused, bad_lines, data_through = row
     return LoadReport(
+        load_number=number,
         files=files,
         events=events,
         refused=refused,

@@ -69,7 +69,9 @@ class RawRows:
         load = {"load_number": self._number, "_dlt_load_id": load_id}
         if brings:
             name = name or f"events/{self._number}.ndjson"
-            brought["files"] = [{"file": name, "kind": "events", "bad_count": bad_lines}]
+            brought["files"] = [
+                {"file": name, "kind": "events", "size_bytes": 3, "bad_count": bad_lines}
+            ]
         for table, rows in brought.items():
             for row in rows:
                 values = {**row, **load}

@@ -1,32 +1,38 @@
-"""The nightly job once, without a UI: what `make nightly` and the end-to-end tests run."""
+"""A job once, in this process: what `python -m orchestration nightly` and `run` do."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
 from ingestion.settings import Settings
 from orchestration.prepare import prepare
 
-JOB = "nightly"
 #: `failures` says what went wrong; the UI has every step, with its stack traces.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def run_nightly(settings: Settings) -> dg.ExecuteInProcessResult:
-    """Load, build, check and publish in this process; the run shows in the UI like any other.
+def run_job(
+    settings: Settings, name: str, config: Mapping[str, Any] | None = None, day: str | None = None
+) -> dg.ExecuteInProcessResult:
+    """Run a job of the definitions; the run shows in the UI like any other.
 
-    Raises nothing for a failed step: ask the result.
+    ``config`` is that of the job's one op; ``day`` the received day of a job of days. Raises
+    nothing for a failed step: ask the result. Raises NotPrepared, and
+    DagsterInvalidConfigError for a config that the job does not take.
     """
     prepare(settings)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     # Definitions read dbt's manifest, which `prepare` has just made.
     from orchestration.definitions import defs
 
+    run_config = QUIET | ({"ops": {name: {"config": dict(config)}}} if config else {})
     with dg.DagsterInstance.get() as instance:
-        return defs.resolve_job_def(JOB).execute_in_process(
-            instance=instance, raise_on_error=False, run_config=QUIET
+        return defs.resolve_job_def(name).execute_in_process(
+            instance=instance, raise_on_error=False, run_config=run_config, partition_key=day
         )
 
 
@@ -49,3 +55,17 @@ def failures(result: dg.ExecuteInProcessResult) -> list[str]:
                     f"{check.severity.value}: {key.name} on {key.asset_key.to_user_string()}{seen}"
                 )
     return lines
+
+
+def notes(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the ops of a repairing job say of their work, a line each; tables as they are."""
+    lines = []
+    for event in result.all_events:
+        if event.event_type_value == "STEP_OUTPUT":
+            for name, value in event.step_output_data.metadata.items():
+                lines.append(
+                    value.md_str
+                    if isinstance(value, dg.MarkdownMetadataValue)
+                    else f"{name}: {value.value}"
+                )
+    return [line for line in lines if line]
