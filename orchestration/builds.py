@@ -9,6 +9,8 @@ import duckdb
 
 #: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
 POOL = "warehouse"
+#: The loads that a whole build of given definitions has seen; what is not here is pending.
+BUILDS = "meta.builds"
 #: A row here makes the next build a full refresh; the macro record_build takes it away once one
 #: has succeeded. It stands in the warehouse, so that no crash in between forgets it.
 FULL_REFRESH_DUE = "meta.full_refresh_due"
@@ -30,6 +32,19 @@ def is_full_refresh_due(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(found and found[0])
 
 
+def forget_builds(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
+    """Make the loads that brought these files pending."""
+    if _has_builds(connection):
+        connection.execute(
+            f"""
+            delete from {BUILDS} where load_number in (
+                select load_number from raw.files where file in (select unnest($1))
+            )
+            """,
+            [list(files)],
+        )
+
+
 def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date, int]:
     """Make every load that brought events of these received days pending; returns events by day.
 
@@ -44,13 +59,21 @@ def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) ->
         """,
         [list(days)],
     ).fetchall()
-    connection.execute(
-        """
-        delete from meta.builds where load_number in (
-            select load_number from raw.events
-            where cast(received_at at time zone 'UTC' as date) in (select unnest($1))
+    if _has_builds(connection):
+        connection.execute(
+            f"""
+            delete from {BUILDS} where load_number in (
+                select load_number from raw.events
+                where cast(received_at at time zone 'UTC' as date) in (select unnest($1))
+            )
+            """,
+            [list(days)],
         )
-        """,
-        [list(days)],
-    )
     return {day: int(count) for day, count in events}
+
+
+def _has_builds(connection: duckdb.DuckDBPyConnection) -> bool:
+    found = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name || '.' || table_name = ?", [BUILDS]
+    ).fetchone()
+    return bool(found and found[0])

@@ -1,7 +1,6 @@
 """Received days as partitions: which are loaded, when, with how much, and how one is rebuilt."""
 
-from __future__ import annotations
-
+import warnings
 from collections.abc import Iterator
 from datetime import date
 
@@ -19,20 +18,7 @@ RECEIVED_DAYS = dg.AssetKey(["raw", "received_days"])
 _settings = get_settings()
 
 
-@dg.asset(
-    key=RECEIVED_DAYS,
-    deps=[dg.AssetKey(["raw", "events"])],
-    group_name="raw",
-    kinds={"duckdb"},
-    partitions_def=dg.DailyPartitionsDefinition(start_date=_settings.first_day.isoformat()),
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    pool=POOL,
-    description=(
-        "The days on which events were received, in UTC. Every load marks the days it brought, "
-        "with their events. Materialize days to have them worked in again by the next build."
-    ),
-)
-def received_days(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+def _make_pending(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Make the loads that brought these days pending again."""
     days = [date.fromisoformat(key) for key in context.partition_keys]
     with writer_lock(_settings), connect(_settings) as connection:
@@ -40,6 +26,24 @@ def received_days(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Non
     return dg.MaterializeResult(
         metadata={"days": len(days), "events": sum(events.values()), "pending": True}
     )
+
+
+with warnings.catch_warnings():
+    # One run for a range of days, not a build for each; backfill_policy is a beta of Dagster's.
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    received_days = dg.asset(
+        key=RECEIVED_DAYS,
+        deps=[dg.AssetKey(["raw", "events"])],
+        group_name="raw",
+        kinds={"duckdb"},
+        partitions_def=dg.DailyPartitionsDefinition(start_date=_settings.first_day.isoformat()),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=POOL,
+        description=(
+            "The days on which events were received, in UTC. Every load marks the days it brought, "
+            "with their events. Materialize days to have them worked in again by the next build."
+        ),
+    )(_make_pending)
 
 
 def days_of_load(settings: Settings, load_number: int) -> Iterator[dg.AssetMaterialization]:

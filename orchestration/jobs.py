@@ -1,7 +1,5 @@
 """The jobs: what the UI's launchpad and `python -m orchestration run` can start."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration.assets import model_assets, published_footfall

@@ -10,7 +10,7 @@ import duckdb
 from ingestion.loading.landing import Landing
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
-from orchestration.builds import require_full_refresh
+from orchestration.builds import forget_builds, require_full_refresh
 
 #: raw tables whose rows come from the lines of a file, and the column that names it. Manifests
 #: stay: they say what the collector counted, whatever was loaded of it.
@@ -48,6 +48,8 @@ def forget_files(
                 f"warehouse holds of them is all there is: {', '.join(gone[:5])}"
             )
         connection.execute("begin")
+        # A load of which nothing is left gives its number to the next one, which is pending then.
+        forget_builds(connection, files)
         deleted = [
             connection.execute(
                 f"delete from raw.{table} where {column} in (select unnest($1))", [files]

@@ -1,22 +1,31 @@
 """Jobs that repair and prove, for the UI's launchpad and `python -m orchestration run`."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from ingestion.quarantine.mending import renaming
+from ingestion.quarantine.mending import MendUnusable, renaming
 from ingestion.quarantine.replaying import replay
 from ingestion.quarantine.rows import Selection
 from ingestion.settings import get_settings
 from ingestion.warehouse import writer_lock
 from orchestration.builds import POOL
-from orchestration.exactness import KEPT_IN, verify
-from orchestration.reloading import forget_files
+from orchestration.exactness import KEPT_IN, CannotVerify, verify
+from orchestration.reloading import NothingToReload, forget_files
 from orchestration.sweeping import Retention, sweep
+
+
+@contextmanager
+def _said(*expected: type[Exception]) -> Iterator[None]:
+    """Let what the person who started the job must read be all that the run's failure says."""
+    try:
+        yield
+    except expected as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
 
 
 class ReplayConfig(dg.Config):
@@ -34,13 +43,14 @@ class ReplayConfig(dg.Config):
 @dg.op
 def replay_quarantine(context: dg.OpExecutionContext, config: ReplayConfig) -> None:
     """Judge refused events again; what passes lands, and the next load brings it."""
-    day = date.fromisoformat(config.day) if config.day else None
-    report = replay(
-        get_settings(),
-        Selection(config.source, config.reason, day, None),
-        mend=renaming(config.rename) if config.rename else None,
-        dry_run=config.dry_run,
-    )
+    with _said(ValueError, MendUnusable, OSError):
+        day = date.fromisoformat(config.day) if config.day else None
+        report = replay(
+            get_settings(),
+            Selection(config.source, config.reason, day, None),
+            mend=renaming(config.rename) if config.rename else None,
+            dry_run=config.dry_run,
+        )
     rows = [
         f"| {source} | {reason} | {verdict} | {count:,} |"
         for (source, reason, verdict), count in sorted(report.counts.items())
@@ -72,7 +82,7 @@ class ReloadConfig(dg.Config):
 def reload_files(context: dg.OpExecutionContext, config: ReloadConfig) -> None:
     """Forget what raw holds of some files; the next nightly loads them and rebuilds everything."""
     settings = get_settings()
-    with writer_lock(settings):
+    with writer_lock(settings), _said(NothingToReload):
         forgotten = forget_files(settings, config.files, config.first, config.last)
     context.add_output_metadata(
         {
@@ -87,7 +97,7 @@ def reload_files(context: dg.OpExecutionContext, config: ReloadConfig) -> None:
 def verify_exactness(context: dg.OpExecutionContext) -> None:
     """Rebuild beside the warehouse from the same raw rows and compare every mart, row by row."""
     settings = get_settings()
-    with writer_lock(settings):
+    with writer_lock(settings), _said(CannotVerify):
         comparisons = verify(settings)
     differing = [each for each in comparisons if not each.is_equal]
     table = "\n".join(

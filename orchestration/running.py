@@ -11,7 +11,7 @@ import dagster as dg
 from ingestion.settings import Settings
 from orchestration.prepare import prepare
 
-#: `failures` says what went wrong; the UI has every step, with its stack traces.
+#: `failures` says what went wrong, in a line; the UI has every step, with its trace.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -58,10 +58,11 @@ def failures(result: dg.ExecuteInProcessResult) -> list[str]:
 
 
 def notes(result: dg.ExecuteInProcessResult) -> list[str]:
-    """What the ops of a repairing job say of their work, a line each; tables as they are."""
+    """What the ops of a repairing job say of their work; what assets say stands in the UI."""
+    assets = {event.step_key for event in result.all_events if event.is_step_materialization}
     lines = []
     for event in result.all_events:
-        if event.event_type_value == "STEP_OUTPUT":
+        if event.event_type_value == "STEP_OUTPUT" and event.step_key not in assets:
             for name, value in event.step_output_data.metadata.items():
                 lines.append(
                     value.md_str
