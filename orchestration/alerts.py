@@ -44,6 +44,15 @@ def send(settings: Settings, alert: Alert) -> bool:
     if not urls:
         logger.warning("no channel (FOOTFALL_ALERT_URLS): %s\n%s", alert.title, alert.text)
         return False
+    try:
+        return _send(urls, alert)
+    except Exception as error:
+        # A border that must not fall: a plugin of any service stands behind it.
+        logger.error("alert not sent (%s): %s", type(error).__name__, alert.title)
+        return False
+
+
+def _send(urls: list[str], alert: Alert) -> bool:
     # Apprise's own log names hosts, and what it cannot parse.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     channels = Apprise(asset=AppriseAsset(app_id="Footfall", default_service_retry=RETRIES))
@@ -52,17 +61,12 @@ def send(settings: Settings, alert: Alert) -> bool:
         logger.error("channel %d of FOOTFALL_ALERT_URLS is none that Apprise knows", number)
     if not known:
         return False
-    try:
-        sent = channels.notify(
-            title=alert.title,
-            body=alert.text,
-            notify_type=NotifyType.SUCCESS if alert.is_good else NotifyType.WARNING,
-            timeout=SEND_SECONDS,
-        )
-    except Exception as error:
-        # A border that must not fall: a plugin of any service stands behind it.
-        logger.error("alert not sent (%s): %s", type(error).__name__, alert.title)
-        return False
+    sent = channels.notify(
+        title=alert.title,
+        body=alert.text,
+        notify_type=NotifyType.SUCCESS if alert.is_good else NotifyType.WARNING,
+        timeout=SEND_SECONDS,
+    )
     for number, result in zip(known, sent.results, strict=False):
         if result.status != AppriseResultStatus.SUCCESS:
             logger.error(
