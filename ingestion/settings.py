@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     nightly_time_zone: str = Field(
         default="UTC", description="IANA time zone of FOOTFALL_NIGHTLY_CRON."
     )
+    quiet_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        description="Seconds without a new file after which landing_sensor starts a run.",
+    )
     first_day: date = Field(
         default=date(2026, 1, 1),
         description="First received day that Dagster's UI lists; set it before the oldest import.",

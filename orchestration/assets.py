@@ -22,6 +22,7 @@ from ingestion.warehouse import connect, writer_lock
 from orchestration.audit import advice, audited
 from orchestration.builds import POOL, is_full_refresh_due
 from orchestration.days import RECEIVED_DAYS, days_of_load
+from orchestration.highlights import highlights
 from orchestration.prepare import manifest_path
 from orchestration.publish import publish
 
@@ -185,8 +186,10 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
     def published_footfall(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with writer_lock(settings):
             report = publish(settings, run_id=context.run_id)
+        charts = highlights(settings)
         return dg.MaterializeResult(
             metadata={
+                **{name: dg.MetadataValue.md(chart) for name, chart in charts.items()},
                 "path": dg.MetadataValue.path(str(settings.published)),
                 "version": report.version,
                 "data_through": str(report.data_through),

@@ -24,6 +24,7 @@ from orchestration.jobs import (
     sweep_job,
     verify_exactness_job,
 )
+from orchestration.sensors import landing_sensor
 from orchestration.watch import watch, watch_schedule
 
 settings = get_settings()
@@ -53,7 +54,7 @@ defs = dg.Definitions(
         watch,
     ],
     schedules=[nightly_schedule, watch_schedule],
-    sensors=ALERT_SENSORS,
+    sensors=[landing_sensor, *ALERT_SENSORS],
     resources={
         "dlt": DagsterDltResource(),
         "dbt": DbtCliResource(
