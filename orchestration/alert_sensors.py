@@ -31,6 +31,9 @@ def run_alert(
 ) -> Alert:
     """What is told of a failed run."""
     lines = [_told(event) for event in failed_steps] or ["It ended without a word of its own."]
+    # Told all the same: Dagster marks runs so that it then cannot repeat, such as one of a terminal.
+    if run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin:
+        lines.append("Dagster tries it once more by itself.")
     return Alert(
         f"Footfall: the job {run.job_name} failed",
         "\n".join(
@@ -118,11 +121,8 @@ def _check_alert(settings: Settings, change: Change, descriptions: Mapping[str, 
     description="Tells every failed run to the channels of FOOTFALL_ALERT_URLS.",
 )
 def tell_failed_runs(context: dg.RunFailureSensorContext) -> None:
-    """One message a failed run, unless Dagster tries it again by itself."""
+    """One message a failed run, the first try of one that Dagster repeats included."""
     run = context.dagster_run
-    if run.tags.get(WILL_RETRY_TAG) == "true":
-        context.log.info("run %s is tried again: nothing to tell yet", run.run_id)
-        return
     record = context.instance.get_run_record_by_id(run.run_id)
     began = (record and (record.start_time or record.create_timestamp.timestamp())) or 0.0
     send(_settings, run_alert(_settings, run, began, list(context.get_step_failure_events())))
