@@ -1,4 +1,4 @@
-"""`python -m orchestration prepare | nightly | run JOB | up`."""
+"""`python -m orchestration prepare | nightly | run JOB | up | alert-test`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ def main() -> int:
             from orchestration.up import serve
 
             return serve(settings)
+        if options.command == "alert-test":
+            from orchestration.alerts import send_test
+
+            return 0 if send_test(settings) else 1
         if options.command == NIGHTLY:
             return _run(settings, NIGHTLY, {}, None)
         return _run(settings, options.job, _config(options.set), options.day)
@@ -53,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="its config")
     run.add_argument("--day", help="received day of rebuild_days, YYYY-MM-DD")
     commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
+    commands.add_parser("alert-test", help="send a test message to FOOTFALL_ALERT_URLS")
     return parser
 
 

@@ -19,6 +19,7 @@ from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import connect, writer_lock
+from orchestration.audit import advice, audited
 from orchestration.builds import POOL, is_full_refresh_due
 from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.highlights import highlights
@@ -131,6 +132,13 @@ class ModelTranslator(DagsterDbtTranslator):
             return spec.replace_attributes(freshness_policy=_freshness)
         return spec
 
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Any, unique_id: str, project: Any
+    ) -> dg.AssetCheckSpec | None:
+        """A test says in the UI, and in an alert, what it flags and what to do."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(description=advice(manifest["nodes"][unique_id]))
+
 
 class BuildConfig(dg.Config):
     """How the models are built."""
@@ -162,7 +170,7 @@ def model_assets(
             arguments.append("--full-refresh")
         # One folder for parsing and building: dbt finds its last parse there and skips it.
         target = manifest_path(_settings).parent
-        yield from dbt.cli(arguments, context=context, target_path=target).stream()
+        yield from audited(dbt, arguments, context, target, _settings)
 
 
 def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:

@@ -9,6 +9,7 @@ from dagster_dbt import DbtCliResource
 from dagster_dlt import DagsterDltResource
 
 from ingestion.settings import get_settings
+from orchestration.alert_sensors import ALERT_SENSORS
 from orchestration.assets import landing_segments, model_assets, published_footfall, raw_assets
 from orchestration.checks import CHECKS
 from orchestration.days import received_days
@@ -24,6 +25,7 @@ from orchestration.jobs import (
     verify_exactness_job,
 )
 from orchestration.sensors import landing_sensor
+from orchestration.watch import watch, watch_schedule
 
 settings = get_settings()
 # dbt reads its own variables; the child processes that Dagster starts for it inherit them.
@@ -49,9 +51,10 @@ defs = dg.Definitions(
         replay_quarantine_job,
         verify_exactness_job,
         sweep_job,
+        watch,
     ],
-    schedules=[nightly_schedule],
-    sensors=[landing_sensor],
+    schedules=[nightly_schedule, watch_schedule],
+    sensors=[landing_sensor, *ALERT_SENSORS],
     resources={
         "dlt": DagsterDltResource(),
         "dbt": DbtCliResource(

@@ -43,15 +43,18 @@ def failures(result: dg.ExecuteInProcessResult) -> list[str]:
     lines = []
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            cause = error.cause if error and error.cause else error
-            lines.append(f"{event.step_key}: {(cause.message if cause else 'failed').strip()}")
+            failed = event.step_failure_data
+            cause = failed.error.cause if failed.error and failed.error.cause else failed.error
+            said = failed.user_failure_data and failed.user_failure_data.description
+            said = said or (cause.message if cause else "failed")
+            lines.append(f"{event.step_key}: {said.strip()}")
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if not check.passed:
                 key = check.asset_check_key
+                seen = f": {check.description}" if check.description else ""
                 lines.append(
-                    f"{check.severity.value}: {key.name} on {key.asset_key.to_user_string()}"
+                    f"{check.severity.value}: {key.name} on {key.asset_key.to_user_string()}{seen}"
                 )
     return lines
 
