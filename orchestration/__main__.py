@@ -1,4 +1,4 @@
-"""`python -m orchestration prepare | nightly | run JOB | up`."""
+"""`python -m orchestration prepare | nightly | run JOB | up | daemon | webserver`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 
 from ingestion.settings import Settings, get_settings
 from orchestration.prepare import NotPrepared, prepare
+from orchestration.serving import DAEMON, WEBSERVER, become
 
 NIGHTLY = "nightly"
 
@@ -33,6 +34,8 @@ def main() -> int:
             from orchestration.up import serve
 
             return serve(settings)
+        if options.command in (DAEMON, WEBSERVER):
+            become(settings, options.command)
         if options.command == NIGHTLY:
             return _run(settings, NIGHTLY, {}, None)
         return _run(settings, options.job, _config(options.set), options.day)
@@ -51,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="its config")
     run.add_argument("--day", help="received day of rebuild_days, YYYY-MM-DD")
     commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
+    commands.add_parser(DAEMON, help="on a server: start the runs, until a signal")
+    commands.add_parser(WEBSERVER, help="on a server: serve Dagster's UI, until a signal")
     return parser
 
 
