@@ -65,10 +65,14 @@ bench: install ## the figures of the README, peers beside them
 	$(RUN) -m benchmarks
 
 
-lock: ## write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 \
-		--extra collector --extra warehouse --extra dev --extra sdks --no-emit-package footfall \
-		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 \
+	--no-emit-package footfall --custom-compile-command "make lock"
+
+lock: ## write both locks anew from pyproject.toml (needs uv)
+	$(LOCK) --extra collector --extra warehouse --extra dev --extra sdks \
+		--output-file requirements.lock pyproject.toml
+	$(LOCK) --extra collector --extra warehouse --constraints requirements.lock \
+		--output-file deploy/requirements.lock pyproject.toml
 
 env-example: install ## write .env.example anew from Settings
 	$(RUN) -m orchestration.env_example > .env.example

@@ -129,6 +129,12 @@ class Settings(BaseSettings):
         "longer than the 60 s after which SDKs and proxies drop one, so that they do it first.",
     )
 
+    ui_host: str = Field(
+        default="127.0.0.1",
+        description="Address Dagster's UI listens on. It asks nobody who they are: leave it here, "
+        "behind a proxy that does.",
+    )
+    ui_port: int = Field(default=3000, ge=1, le=65535, description="Port of Dagster's UI.")
     reporting_time_zone: str = Field(
         default="UTC", description="IANA time zone whose midnight starts a reporting day."
     )

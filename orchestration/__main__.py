@@ -1,4 +1,4 @@
-"""`python -m orchestration prepare | nightly | run JOB | up | alert-test`."""
+"""`python -m orchestration prepare | nightly | run JOB | up | daemon | webserver | alert-test`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import yaml
 from ingestion.settings import Settings, get_settings
 from orchestration.prepare import NotPrepared, prepare
 from orchestration.seeds_checked import MistakenSeeds, refuse_mistakes
+from orchestration.serving import DAEMON, WEBSERVER, become
 
 NIGHTLY = "nightly"
 
@@ -39,6 +40,8 @@ def main() -> int:
             from orchestration.alerts import send_test
 
             return 0 if send_test(settings) else 1
+        if options.command in (DAEMON, WEBSERVER):
+            become(settings, options.command)
         if options.command == NIGHTLY:
             return _run(settings, NIGHTLY, {}, None)
         return _run(settings, options.job, _config(options.set), options.day)
@@ -58,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--day", help="received day of rebuild_days, YYYY-MM-DD")
     commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
     commands.add_parser("alert-test", help="send a test message to FOOTFALL_ALERT_URLS")
+    commands.add_parser(DAEMON, help="on a server: start the runs, until a signal")
+    commands.add_parser(WEBSERVER, help="on a server: serve Dagster's UI, until a signal")
     return parser
 
 

@@ -40,7 +40,7 @@ class ReplayConfig(dg.Config):
     dry_run: bool = Field(True, description="Say what would land, write nothing.")
 
 
-@dg.op
+@dg.op(name="replay_quarantine_op")
 def replay_quarantine(context: dg.OpExecutionContext, config: ReplayConfig) -> None:
     """Judge refused events again; what passes lands, and the next load brings it."""
     with _said(ValueError, MendUnusable, OSError):
@@ -78,7 +78,7 @@ class ReloadConfig(dg.Config):
     last: str = Field("", description="… and its last, both included.")
 
 
-@dg.op(pool=POOL)
+@dg.op(pool=POOL, name="reload_files_op")
 def reload_files(context: dg.OpExecutionContext, config: ReloadConfig) -> None:
     """Forget what raw holds of some files; the next nightly loads them and rebuilds everything."""
     settings = get_settings()
@@ -93,7 +93,7 @@ def reload_files(context: dg.OpExecutionContext, config: ReloadConfig) -> None:
     )
 
 
-@dg.op(pool=POOL)
+@dg.op(pool=POOL, name="verify_exactness_op")
 def verify_exactness(context: dg.OpExecutionContext) -> None:
     """Rebuild beside the warehouse from the same raw rows and compare every mart, row by row."""
     settings = get_settings()
@@ -134,7 +134,7 @@ class SweepConfig(dg.Config):
     dry_run: bool = Field(True, description="Say what would go, delete nothing.")
 
 
-@dg.op(pool=POOL, name="sweep")
+@dg.op(pool=POOL)
 def sweep_op(context: dg.OpExecutionContext, config: SweepConfig) -> None:
     """Delete what runs left behind, and landed files and runs past their retention."""
     settings = get_settings()
