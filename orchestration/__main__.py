@@ -1,4 +1,4 @@
-"""`python -m orchestration prepare | nightly | up`."""
+"""`python -m orchestration prepare | nightly | up | erase-person`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,18 @@ def main() -> int:
     commands.add_parser("prepare", help="make folders, dagster.yaml and dbt's manifest")
     commands.add_parser("nightly", help="load, build, check and publish once")
     commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
-    command = parser.parse_args().command
+    erasing = commands.add_parser(
+        "erase-person", help="take a person out of everything, for good: docs/erasure.md"
+    )
+    whom = erasing.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--user-id", help="whom; - reads it from standard input")
+    whom.add_argument("--anonymous-id", help="the device of whom; - reads it likewise")
+    whom.add_argument("--subject", help="the hash that an earlier attempt, or its receipt, gave")
+    erasing.add_argument(
+        "--dry-run", action="store_true", help="count what would go, erase nothing"
+    )
+    options = parser.parse_args()
+    command = options.command
     settings = get_settings()
     logging.getLogger("dagster").setLevel(logging.WARNING)
     try:
@@ -28,6 +39,10 @@ def main() -> int:
             from orchestration.up import serve
 
             return serve(settings)
+        if command == "erase-person":
+            from orchestration.erase_command import run
+
+            return run(settings, options)
         from orchestration.nightly import failures, run_nightly
 
         result = run_nightly(settings)

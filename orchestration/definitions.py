@@ -12,6 +12,7 @@ from ingestion.settings import get_settings
 from orchestration.assets import landing_segments, model_assets, published_footfall, raw_assets
 from orchestration.checks import CHECKS
 from orchestration.dbt_command import DBT, dbt_environment
+from orchestration.erase_job import erase_person
 
 settings = get_settings()
 # dbt reads its own variables; the child processes that Dagster starts for it inherit them.
@@ -35,7 +36,7 @@ nightly_schedule = dg.ScheduleDefinition(
 defs = dg.Definitions(
     assets=[landing_segments, raw_assets, model_assets, published_footfall],
     asset_checks=CHECKS,
-    jobs=[nightly],
+    jobs=[nightly, erase_person],
     schedules=[nightly_schedule],
     resources={
         "dlt": DagsterDltResource(),

@@ -15,6 +15,7 @@ from ingestion.erasure.naming import names_in
 from ingestion.erasure.raw import rows_of
 from ingestion.erasure.resolving import COLUMNS, Person, Subject, distinct
 from ingestion.erasure.tombstones import Tombstones
+from ingestion.event import REFUSED_COLUMNS
 from ingestion.loading.ledger import has_table, read_ledger
 from ingestion.loading.reading import read_lines
 from ingestion.settings import Settings
@@ -39,12 +40,13 @@ def _in_raw(settings: Settings, subject: Subject) -> Iterator[str]:
             return
         for column in COLUMNS[subject.kind]:
             yield from distinct(connection, column)
+        fields = ", ".join(REFUSED_COLUMNS)
         for (line,) in rows_of(
-            connection,
-            "select to_json(refused) from raw.refused as refused"
-            " union all select text from raw.bad_lines",
+            connection, f"select to_json(lines) from (select {fields} from raw.refused) as lines"
         ):
-            yield from names_in(line.encode("utf-8", "surrogatepass"))
+            yield from ReadLine("quarantine", line.encode()).names()
+        for (text,) in rows_of(connection, "select text from raw.bad_lines"):
+            yield from names_in(text.encode())
 
 
 def _in_files(settings: Settings) -> Iterator[str]:

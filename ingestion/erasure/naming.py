@@ -108,8 +108,7 @@ def _values(value: Any, nested: int) -> Iterator[str]:
             yield value
             if nested and value[:1] in ("{", "["):
                 inner = _json(value.encode("utf-8", "surrogatepass"))
-                if inner is not None:
-                    yield from _values(inner, nested - 1)
+                yield from pieces_in(value) if inner is None else _values(inner, nested - 1)
         elif isinstance(value, dict):
             stack += value.keys()
             stack += value.values()

@@ -29,8 +29,15 @@ class InRaw:
 
     counts: dict[str, int]
     person: Person
+    #: The ids of all events that go.
+    events: set[str]
     #: File → lines there that must go though nothing in them says so: what was replayed.
     files: Places
+
+    @property
+    def names(self) -> set[str]:
+        """Every id of whom and what goes."""
+        return self.person.users | self.person.devices | self.events
 
 
 def find_in_raw(connection: duckdb.DuckDBPyConnection, tombstones: Tombstones) -> InRaw:
@@ -41,7 +48,7 @@ def find_in_raw(connection: duckdb.DuckDBPyConnection, tombstones: Tombstones) -
             " (row_id bigint, _file varchar, _line bigint)"
         )
     if not has_table(connection, "events"):
-        return InRaw({}, Person(), {})
+        return InRaw({}, Person(), set(), {})
     person = _named(connection, tombstones)
     for name, ids in (("user", person.users), ("device", person.devices), ("event", person.events)):
         connection.execute(f"create or replace temp table erased_{name} (id varchar)")
@@ -100,7 +107,10 @@ def find_in_raw(connection: duckdb.DuckDBPyConnection, tombstones: Tombstones) -
     for (name,) in to_look_into:
         files.setdefault(name, set())
     counts = {table: _count(connection, f"from erased_{table}") for table in TABLES}
-    return InRaw(counts, person, files)
+    events = connection.execute(
+        "select event_id from raw.events where rowid in (select row_id from erased_events)"
+    ).fetchall()
+    return InRaw(counts, person, {event_id for (event_id,) in events}, files)
 
 
 def delete_from_raw(

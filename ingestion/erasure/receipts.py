@@ -44,15 +44,14 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: str | None
     tombstones: dict[str, int]
     counts: dict[str, int]
-    is_dry_run: bool = False
 
     def lines(self) -> list[str]:
         """The receipt for people to read."""
-        said = [f"{count:>10,}  {place}" for place, count in self.counts.items()]
+        counts = self.counts or {"anywhere": 0}
         return [
-            f"erasure {self.erasure_id} of {self.subject}",
-            *(said or ["         0  anywhere"]),
-            f"{sum(self.tombstones.values()):>10,}  tombstones",
+            f"{self.erasure_id}: {self.subject}",
+            *(f"{count:>10,}  {place}" for place, count in counts.items()),
+            *(f"{count:>10,}  tombstones of {kind}" for kind, count in self.tombstones.items()),
         ]
 
 

@@ -163,14 +163,18 @@ class TombstoneFile:
         except FileNotFoundError:
             return Tombstones(secrets.token_bytes(SALT_BYTES))
 
+    def keep_salt(self, tombstones: Tombstones) -> None:
+        """Write the salt down, durably, where there is none yet; raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._salt.exists():
+            replace_file(self._salt, tombstones.salt)
+
     def write(self, tombstones: Tombstones) -> None:
         """Put these in place of the old ones, durably, salt first; raises OSError.
 
         The same ones written again are news too: it makes every collector of this home seal.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if not self._salt.exists():
-            replace_file(self._salt, tombstones.salt)
+        self.keep_salt(tombstones)
         lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in tombstones.entries)
         replace_file(self._path, lines)
 
