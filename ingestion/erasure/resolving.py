@@ -68,7 +68,9 @@ def resolve(
     _keep(connection, "erased_user", users)
     connection.execute(
         "create or replace temp table erased_event as"
-        " select event_id from intermediate.int_events_attributed where person_id = ?",
+        " select event_id from intermediate.int_events_attributed where person_id = ?"
+        " union select event_id from staging.stg_footfall__events"
+        " where previous_id in (from erased_user)",
         [person_id],
     )
     candidates = _texts(
