@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
@@ -11,10 +10,10 @@ from ingestion.erasure.raw import find_in_raw
 from ingestion.erasure.resolving import Kind, Person, SharedDevice, Subject, resolve
 from ingestion.erasure.tombstones import Entry, Tombstones, hexes
 from tests import oracle
-from tests.histories import File, History, histories, random_histories
+from tests.histories import History, histories, random_histories
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
+from tests.oracle.events import File, Line
 
-Line = dict[str, Any]
 SALT = b"s" * 32
 NOTHING = Tombstones(SALT)
 
@@ -61,18 +60,22 @@ def check_erasures(compiled: CompiledModels, history: History) -> int:
     whose = persons_of(history)
     warehouse = loaded(compiled, history.loads)
     done = 0
-    ids: set[tuple[Kind, str]] = {
-        (kind, line[column])
+    columns: dict[Kind, str] = {"user": "user_id", "device": "anonymous_id"}
+    ids = {
+        (kind, str(line[column]))
         for line in lines_of(history.loads)
-        for kind, column in (("user", "user_id"), ("device", "anonymous_id"))
-        if line[column]  # type: ignore[misc]
+        for kind, column in columns.items()
+        if line[column]
     }
     for kind, name in sorted(ids):
         try:
             tombstones = erased(warehouse, subject(kind, name))
         except SharedDevice:
-            column = [line for line in lines_of(history.loads) if line["anonymous_id"] == name]
-            assert len({whose[line["event_id"]] for line in column}) > 1, name
+            on_it = [
+                line for line in lines_of(history.loads)
+                if name in (line["anonymous_id"], line["previous_id"])
+            ]  # fmt: skip
+            assert len({whose[line["event_id"]] for line in on_it}) > 1, name
             continue
         done += 1
         left = [
