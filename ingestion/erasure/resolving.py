@@ -139,23 +139,24 @@ def _name(
 
 
 def _person_id(connection: duckdb.DuckDBPyConnection, kind: Kind, name: str) -> str:
-    found = _texts(
-        connection,
-        "select person_id from intermediate.int_users_merged where user_id = ?",
-        name,
-    )
-    if kind == "device":
-        found |= _texts(
-            connection,
-            """
+    if kind == "user":
+        query = "select person_id from intermediate.int_users_merged where user_id = $1"
+    else:
+        # Whoever acts on the device, or was ever seen there: an alias says so before any act.
+        query = """
             select attributed.person_id
             from intermediate.int_events_attributed as attributed
             inner join staging.stg_footfall__events as events
                 on attributed.event_id = events.event_id
-            where events.anonymous_id = ?
-            """,
-            name,
-        )
+            where events.anonymous_id = $1
+            union
+            select coalesce(merged.person_id, sightings.user_id)
+            from intermediate.int_sightings_collected as sightings
+            left join intermediate.int_users_merged as merged
+                on sightings.user_id = merged.user_id
+            where sightings.device_id = $1
+        """
+    found = _texts(connection, query, name)
     if len(found) > 1:
         raise SharedDevice(
             f"{len(found)} people used this device: erase one of them by the user id. "
