@@ -1,4 +1,4 @@
-"""`python -m orchestration prepare | nightly | run JOB | up | daemon | webserver | alert-test`."""
+"""`python -m orchestration …`: what runs, once or for good; `--help` lists the commands."""
 
 from __future__ import annotations
 
@@ -40,6 +40,10 @@ def main() -> int:
             from orchestration.alerts import send_test
 
             return 0 if send_test(settings) else 1
+        if options.command == "erase-person":
+            from orchestration.erase_command import run
+
+            return run(settings, options)
         if options.command in (DAEMON, WEBSERVER):
             become(settings, options.command)
         if options.command == NIGHTLY:
@@ -60,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="its config")
     run.add_argument("--day", help="received day of rebuild_days, YYYY-MM-DD")
     commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
+    erasing = commands.add_parser(
+        "erase-person", help="take a person out of everything, for good: docs/erasure.md"
+    )
+    whom = erasing.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--user-id", help="whom; - reads it from standard input")
+    whom.add_argument("--anonymous-id", help="the device of whom; - reads it likewise")
+    whom.add_argument("--subject", help="the hash that an earlier attempt, or its receipt, gave")
+    erasing.add_argument("--dry-run", action="store_true", help="count what would go")
     commands.add_parser("alert-test", help="send a test message to FOOTFALL_ALERT_URLS")
     commands.add_parser(DAEMON, help="on a server: start the runs, until a signal")
     commands.add_parser(WEBSERVER, help="on a server: serve Dagster's UI, until a signal")

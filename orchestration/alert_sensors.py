@@ -31,7 +31,7 @@ def run_alert(
 ) -> Alert:
     """What is told of a failed run."""
     lines = [_told(event) for event in failed_steps] or ["It ended without a word of its own."]
-    # Told all the same: Dagster marks runs so that it then cannot repeat, such as one of a terminal.
+    # Told all the same: Dagster marks runs so that it cannot repeat, such as those of a terminal.
     if run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin:
         lines.append("Dagster tries it once more by itself.")
     return Alert(

@@ -102,6 +102,7 @@ def _load_metadata(report: LoadReport) -> dict[str, Any]:
         "events": report.events,
         "refused": report.refused,
         "bad_lines": report.bad_lines,
+        "erased": report.erased,
         "orphans_swept": report.orphans_swept,
         "changed_files": report.changed_files,
         "data_through": str(report.data_through),

@@ -14,6 +14,7 @@ from orchestration.assets import landing_segments, model_assets, published_footf
 from orchestration.checks import CHECKS
 from orchestration.days import received_days
 from orchestration.dbt_command import DBT, dbt_environment
+from orchestration.erase_job import erase_person
 from orchestration.jobs import (
     full_refresh,
     load_and_build,
@@ -47,6 +48,7 @@ defs = dg.Definitions(
         load_and_build,
         full_refresh,
         rebuild_days,
+        erase_person,
         reload_files_job,
         replay_quarantine_job,
         verify_exactness_job,

@@ -31,9 +31,14 @@ def run_job(
     # Definitions read dbt's manifest, which `prepare` has just made.
     from orchestration.definitions import defs
 
-    run_config = QUIET | ({"ops": {name: {"config": dict(config)}}} if config else {})
+    job = defs.resolve_job_def(name)
+    run_config: dict[str, Any] = dict(QUIET)
+    if config:
+        # A repairing job has one op; one of assets takes the config of its build.
+        ops = [node.name for node in job.nodes]
+        run_config["ops"] = {ops[0] if len(ops) == 1 else "build": {"config": dict(config)}}
     with dg.DagsterInstance.get() as instance:
-        return defs.resolve_job_def(name).execute_in_process(
+        return job.execute_in_process(
             instance=instance, raise_on_error=False, run_config=run_config, partition_key=day
         )
 
