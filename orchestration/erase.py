@@ -99,7 +99,7 @@ def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: st
             drop_models(settings)
             compact(settings)
             _dbt(settings, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
-            publish(settings, whole=True)
+            publish(settings, whole=True, run_id=run_id)
         return account.finish(_stones(tombstones, subject))
 
 

@@ -107,6 +107,12 @@ def test_the_marts_are_those_of_a_warehouse_that_never_knew_the_person(
     assert len(erased.answers()["fct_events"]) == len(OTHERS) + 1
 
 
+def test_the_figures_that_changed_say_that_somebody_was_erased(erased: Erasing) -> None:
+    reasons = {reason for *_, reason, _ in erased.site.restatements()}
+    assert reasons
+    assert all("erasure" in reason for reason in reasons)
+
+
 def check_ledger(erasing: Erasing, never: Erasing, erased_lines: int) -> None:
     """Received is what was written; apart from what was erased all is as if never received."""
     counts = ("refused", "replayed", "loaded", "duplicates", "id_collisions", "counted")
