@@ -53,11 +53,6 @@ RULES: Final = {
     "first ping": Rule(
         theirs=f"begins_with_ping * interval {FIRST_PING} second", ours="interval 0 second"
     ),
-    # The first page's, even if it has none; ours is the first that is named at all.
-    "referrer": Rule(
-        theirs="first(referrer order by place) filter (where is_page)",
-        ours="first(referrer order by place) filter (where referrer is not null)",
-    ),
     # Borders between seconds are counted; ours is the time between, here without its fraction.
     "seconds": Rule(
         theirs="date_diff('second', start_tstamp, end_tstamp)",
@@ -161,7 +156,7 @@ def _sessions(ours: str | None) -> str:
                         filter (where is_page and event_name = 'page_view'),
                     first_page_url
                 ) as last_page_url,
-                {rules["referrer"]} as referrer
+                first(referrer order by place) filter (where is_page) as referrer
             from events_counted group by client_session having count(*) filter (where is_page) > 0
         ),
         sessions as (

@@ -33,7 +33,6 @@ DECIDED = {
     "named view": each("74e8", ADDED),
     "page views": each("140d 140e fce8 2c60", "page_views"),
     "first ping": each("140d 140e fce8", "start_tstamp absolute_time_in_s"),
-    "referrer": each("4291 8318", "referrer"),
     "seconds": each("4291 81ff 0a08 8318 3af5 2c60 4656 2bb2 d7ae", "absolute_time_in_s"),
 }
 

@@ -113,11 +113,4 @@ def test_a_user_who_is_one_person_has_the_same_figures(
             "sessions": (2, 1),
             "page_views": (2, 1),
         },
-        # The first page has no referrer, a later one has.
-        "dupe: event_id different collector_tstamp": {
-            "referrer": ("https://snowplowanalytics.com/", None)
-        },
-        "dupe: event_id same collector_tstamp": {
-            "referrer": ("https://go.snowplowanalytics.com/l/571483/2020-12-16/3sflfnk", None)
-        },
     }

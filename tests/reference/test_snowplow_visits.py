@@ -126,12 +126,6 @@ def test_a_session_that_both_cut_alike_has_the_same_figures(
         **{(session, "start_tstamp"): (at, at - lead) for session, at in pinged.items()},
         # One view reported twice.
         ("2c60", "page_views"): (8, 7),
-        # The first page has no referrer, a later one has.
-        ("4291", "referrer"): ("https://snowplowanalytics.com/", None),
-        ("8318", "referrer"): (
-            "https://go.snowplowanalytics.com/l/571483/2020-12-16/3sflfnk",
-            None,
-        ),
     }
 
 
