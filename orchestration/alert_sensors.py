@@ -31,7 +31,7 @@ def run_alert(
 ) -> Alert:
     """What is told of a failed run."""
     lines = [_told(event) for event in failed_steps] or ["It ended without a word of its own."]
-    # Told all the same: Dagster marks runs so that it cannot repeat, such as those of a terminal.
+    # Told all the same: Dagster marks runs so which it then cannot repeat, as those of a terminal.
     if run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin:
         lines.append("Dagster tries it once more by itself.")
     return Alert(
@@ -76,9 +76,10 @@ def change_alerts(
         names = sorted({each.asset for each in assets})
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         since = min(each.since for each in assets)
+        who = f"{names[0]} is" if len(names) == 1 else f"{len(names)} assets are"
         alerts.append(
             Alert(
-                f"Footfall: {len(names)} assets are {'fresh again' if has_recovered else 'late'}",
+                f"Footfall: {who} {'fresh again' if has_recovered else 'late'}",
                 "\n".join(
                     [
                         f"{', '.join(names[:SHOWN])}{more}",

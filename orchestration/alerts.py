@@ -94,7 +94,7 @@ def one_message(alerts: Sequence[Alert]) -> Alert:
         return alerts[0]
     bad = sum(not alert.is_good for alert in alerts)
     good = len(alerts) - bad
-    counts = [f"{bad} problems"] * bool(bad) + [f"{good} recovered"] * bool(good)
+    counts = [f"problems: {bad}"] * bool(bad) + [f"recovered: {good}"] * bool(good)
     return Alert(
         f"Footfall: {', '.join(counts)}",
         "\n\n".join(f"{alert.title}\n{alert.text}" for alert in alerts),
