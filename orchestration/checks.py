@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from ingestion.erasure.receipts import unfinished
 from ingestion.loading.landing import Landing
 from ingestion.loading.ledger import read_ledger
 from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import connect, writer_lock
-from orchestration.assets import POOL
+from orchestration.assets import POOL, PUBLISHED
 
 RAW_EVENTS = dg.AssetKey(["raw", "events"])
 
@@ -118,4 +119,27 @@ def every_line_is_readable() -> dg.AssetCheckResult:
     )
 
 
-CHECKS = [raw_events_are_fresh, no_segment_waits_too_long, every_line_is_readable]
+@dg.asset_check(
+    asset=PUBLISHED,
+    description=(
+        "Flags an erasure that was begun and not finished.\n"
+        "Until it is, what people read may still tell of somebody who asked to be forgotten.\n"
+        "Run it again, by the subject given here: docs/erasure.md."
+    ),
+)
+def every_erasure_is_finished() -> dg.AssetCheckResult:
+    """No account of an erasure is open."""
+    left = unfinished(_settings.home / "erasures")
+    return dg.AssetCheckResult(
+        passed=not left,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={each.subject: f"begun at {each.begun_at}" for each in left},
+    )
+
+
+CHECKS = [
+    raw_events_are_fresh,
+    no_segment_waits_too_long,
+    every_line_is_readable,
+    every_erasure_is_finished,
+]
