@@ -1,4 +1,4 @@
-"""The claim about what people read: the published file is recent and not behind the warehouse."""
+"""Claims about what people read: it is recent, and tells of nobody who was to be forgotten."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from ingestion.erasure.receipts import unfinished
 from ingestion.settings import Settings
 from orchestration.arrivals import naive
 from orchestration.findings import DELIVERIES, Finding
@@ -54,4 +55,20 @@ def published_is_current(
             "newest_event_occurred_at": str(occurred_at),
             "warehouse_data_through": str(loaded_through),
         },
+    )
+
+
+def every_erasure_is_finished(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
+) -> Finding:
+    """Flags: an erasure that was begun and not finished.
+
+    Matters: until it is, what people read may still tell of somebody who asked to be forgotten.
+    Do: run it again, by the subject given here: docs/erasure.md.
+    """
+    left = unfinished(settings.home / "erasures")
+    return Finding(
+        not left,
+        f"{len(left)} erasures are not finished" if left else "no erasure is under way",
+        {each.subject: f"begun at {each.begun_at}" for each in left},
     )

@@ -10,7 +10,7 @@ from dagster_dbt import DbtCliResource
 
 from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import WarehouseBusy, connect, writer_lock
-from orchestration.answers import published_is_current
+from orchestration.answers import every_erasure_is_finished, published_is_current
 from orchestration.arrivals import (
     every_line_is_readable,
     every_segment_is_sealed,
@@ -123,6 +123,12 @@ check_arrivals = _checks(
         ("raw/bad_lines", every_line_is_readable),
     ],
 )
-check_answers = _checks("check_answers", [("published/footfall", published_is_current)])
+check_answers = _checks(
+    "check_answers",
+    [
+        ("published/footfall", published_is_current),
+        ("published/footfall", every_erasure_is_finished),
+    ],
+)
 
 CHECKS = [check_arrivals, check_answers, check_source_freshness]

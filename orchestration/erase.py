@@ -17,8 +17,8 @@ from ingestion.erasure.compacting import compact, drop_models
 from ingestion.erasure.landed import LandedFiles
 from ingestion.erasure.looking import count_built, is_named
 from ingestion.erasure.raw import InRaw, delete_from_raw, find_in_raw
-from ingestion.erasure.receipts import Account, Receipt, now
-from ingestion.erasure.resolving import Kind, Person, Subject, resolve
+from ingestion.erasure.receipts import Account, Receipt, now, unfinished
+from ingestion.erasure.resolving import BadSubject, Kind, Person, Subject, resolve
 from ingestion.erasure.settling import settle
 from ingestion.erasure.tombstones import Entry, TombstoneFile, Tombstones, hexes
 from ingestion.loading.landing import Landing
@@ -53,7 +53,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         if sum(bool(each) for each in (self.user_id, self.anonymous_id, self.subject)) != 1:
-            raise ValueError("name one of user_id, anonymous_id and subject")
+            raise BadSubject("name one person: by user_id, anonymous_id or subject")
 
     @property
     def names(self) -> set[str]:
@@ -61,7 +61,7 @@ class Asked:
         return {name for name in (self.user_id, self.anonymous_id) if name}
 
     def hashed(self, tombstones: Tombstones) -> Subject:
-        """The same without the id; raises ValueError where the subject is none."""
+        """The same without the id; raises BadSubject where the subject is none."""
         if self.subject:
             return Subject.parse(self.subject)
         kind: Kind = "user" if self.user_id else "device"
@@ -72,14 +72,14 @@ def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: st
     """Erase a person everywhere under the home and in the landing; the receipt, once it is written.
 
     Done again for the same person it takes away whatever came back, by a backup say. Raises
-    NobodyThere, SharedDevice, WarehouseBusy, Unsettled, Incomplete or OSError.
+    BadSubject, NobodyThere, SharedDevice, WarehouseBusy, Unsettled, Incomplete or OSError.
     """
     erasures = TombstoneFile(settings.home)
     tombstones = erasures.salted()
     subject = asked.hashed(tombstones)
     with writer_lock(settings):
-        is_known = tombstones.entry_of(str(subject)) is not None
-        if not is_known and not is_named(settings, tombstones, subject):
+        entry = tombstones.entry_of(str(subject))
+        if entry is None and not is_named(settings, tombstones, subject):
             raise NobodyThere(
                 f"nothing names this {subject.kind}: neither what is loaded, landed or refused, "
                 "nor what is just coming in. Nothing was changed"
@@ -87,20 +87,22 @@ def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: st
         if dry_run:
             return _foreseen(settings, tombstones, subject)
         prepare(settings)
-        account = Account(settings.home / "erasures", str(subject))
-        if not is_known:
+        folder = settings.home / "erasures"
+        # What an erasure of anybody had taken out when it was killed may still be published.
+        is_due = entry is None or bool(unfinished(folder))
+        account = Account(folder, entry.subject if entry else str(subject))
+        if entry is None:
             entry = _resolved(settings, erasures, tombstones, account)
             tombstones = tombstones.with_entry(entry)
         settle(settings, erasures, tombstones)
         account.note({"landing, lines not loaded yet": load(settings).erased})
         _check_nothing_waits(settings)
-        is_begun = not is_known or account.is_taken_up
-        if _take_out(settings, tombstones, account, asked.names, run_id) or is_begun:
+        if _take_out(settings, tombstones, account, asked.names, run_id) or is_due:
             drop_models(settings)
             compact(settings)
             _dbt(settings, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
             publish(settings, whole=True, run_id=run_id)
-        return account.finish(_stones(tombstones, subject))
+        return account.finish(_stones(entry))
 
 
 def _resolved(
@@ -188,9 +190,11 @@ def _foreseen(settings: Settings, tombstones: Tombstones, subject: Subject) -> R
     with connect(settings, read_only=True) as connection:
         if not has_table(connection, "stg_footfall__events", "staging"):
             raise Incomplete("nothing was built yet: run the nightly job first, then look again")
-        if tombstones.entry_of(str(subject)) is None:
+        entry = tombstones.entry_of(str(subject))
+        if entry is None:
             person = resolve(connection, tombstones, subject)
-            tombstones = tombstones.with_entry(_entry(tombstones, subject, person, "dry run"))
+            entry = _entry(tombstones, subject, person, "dry run")
+            tombstones = tombstones.with_entry(entry)
         found = find_in_raw(connection, tombstones)
         counts = _counts(settings, connection, found)
         pending = read_ledger(connection).pending(landed.landing.files())
@@ -201,14 +205,12 @@ def _foreseen(settings: Settings, tombstones: Tombstones, subject: Subject) -> R
         subject=str(subject),
         begun_at=now(),
         finished_at=None,
-        tombstones=_stones(tombstones, subject),
+        tombstones=_stones(entry),
         counts={place: count for place, count in counts.items() if count},
     )
 
 
-def _stones(tombstones: Tombstones, subject: Subject) -> dict[str, int]:
-    entry = tombstones.entry_of(str(subject))
-    assert entry is not None
+def _stones(entry: Entry) -> dict[str, int]:
     return {kind: len(getattr(entry, kind)) for kind in ("users", "devices", "events")}
 
 

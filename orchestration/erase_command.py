@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from ingestion.collector.landing import LandingUnusable as SealedLandingUnusable
-from ingestion.erasure.resolving import SharedDevice
+from ingestion.erasure.resolving import BadSubject, SharedDevice
 from ingestion.erasure.settling import Unsettled
 from ingestion.loading.landing import LandingUnusable
 from ingestion.settings import Settings
@@ -19,7 +19,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     try:
         asked = Asked(_given(options.user_id), _given(options.anonymous_id), options.subject)
         receipt = erase(settings, asked, dry_run=options.dry_run)
-    except (NobodyThere, SharedDevice, ValueError) as problem:
+    except (BadSubject, NobodyThere, SharedDevice) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     except (HomeUnusable, LandingUnusable, SealedLandingUnusable) as problem:

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ingestion.erasure.resolving import SharedDevice
+from ingestion.erasure.resolving import BadSubject, SharedDevice
 from ingestion.erasure.settling import Unsettled
 from ingestion.erasure.tombstones import TombstoneFile
 from ingestion.settings import get_settings
@@ -44,9 +44,7 @@ def erase_op(context: dg.OpExecutionContext, config: Erasure) -> dg.Output[None]
     try:
         asked = _forget_whom(context, config)
         receipt = erase(_settings, asked, dry_run=config.dry_run, run_id=context.run_id)
-    except (NobodyThere, SharedDevice, ValueError) as problem:
-        raise dg.Failure(str(problem), allow_retries=False) from None
-    except (Incomplete, Unsettled) as problem:
+    except (BadSubject, NobodyThere, SharedDevice, Incomplete, Unsettled) as problem:
         raise dg.Failure(str(problem), allow_retries=False) from None
     metadata: dict[str, Any] = {
         "erasure": receipt.erasure_id,
@@ -67,7 +65,7 @@ def erase_op(context: dg.OpExecutionContext, config: Erasure) -> dg.Output[None]
 def _forget_whom(context: dg.OpExecutionContext, config: Erasure) -> Asked:
     """Put the hash in the place of the id in Dagster's records; a retry finds the person by it.
 
-    Raises ValueError where the config names nobody, or more than one; the ids are gone then too.
+    Raises BadSubject where the config names nobody, or more than one; the ids are gone then too.
     """
     hidden: dict[str, Any] = {"dry_run": config.dry_run}
     try:

@@ -31,6 +31,7 @@ from ingestion.loading.landing import LandedFile, Landing
 from ingestion.loading.lines import MAX_LINE_BYTES, LineJudge
 from ingestion.loading.manifests import Counts, Manifest, read_manifest
 from ingestion.loading.reading import BadLine, is_gzip, read_chunks, read_lines
+from ingestion.loading.source import scratch_of
 from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class LandedFiles:
         self._sealed, landing_folder = open_landing(settings.landing)
         self._workshop = landing_folder / "open" if landing_folder else settings.open_segments
         self._root = landing_folder or settings.home
+        self._scratch = scratch_of(settings)
 
     def erase(
         self,
@@ -203,7 +205,12 @@ class LandedFiles:
 
     @contextmanager
     def _fetched(self, file: LandedFile) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="footfall-erasure-") as folder:
+        if self.landing.is_local:
+            yield self.landing.fetch(file, self._scratch)
+            return
+        # A kill must not leave the copy where nobody looks: each load empties this folder.
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="fetched-", dir=self._scratch) as folder:
             yield self.landing.fetch(file, Path(folder))
 
 

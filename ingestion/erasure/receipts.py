@@ -63,7 +63,6 @@ class Account:
         self._unfinished = folder / "unfinished"
         self._receipts = folder / "receipts"
         left = next((each for each in unfinished(folder) if each.subject == subject), None)
-        self.is_taken_up = left is not None
         self.begun = left or Begun(str(uuid.uuid4()), subject, now())
         self._path = self._unfinished / f"{self.begun.erasure_id}.ndjson"
         self._notes: dict[str, int] = {}

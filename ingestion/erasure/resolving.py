@@ -5,6 +5,7 @@ Read from raw and from what the models make of it, so these must have seen every
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -15,9 +16,14 @@ from ingestion.erasure.tombstones import Tombstones
 
 #: Ids fetched at once.
 BATCH: Final = 100_000
+_SUBJECT = re.compile("(user|device):[0-9a-f]{32}")
 Kind = Literal["user", "device"]
 #: Where an id of a kind may stand in raw.events.
 COLUMNS: Final = {"user": ("user_id", "previous_id"), "device": ("anonymous_id", "previous_id")}
+
+
+class BadSubject(ValueError):
+    """An erasure was asked for nobody, or for more than one; the message says what to give."""
 
 
 class SharedDevice(ValueError):
@@ -36,11 +42,11 @@ class Subject:
 
     @classmethod
     def parse(cls, text: str) -> Subject:
-        """What ``str`` made of one; raises ValueError."""
+        """What ``str`` made of one; raises BadSubject."""
+        if not _SUBJECT.fullmatch(text):
+            raise BadSubject("a subject is user: or device: and 32 hexadecimal digits")
         kind, _, digest = text.partition(":")
-        if kind not in COLUMNS or len(digest) != 32:
-            raise ValueError("a subject is user: or device: and 32 hexadecimal digits")
-        return cls(kind, bytes.fromhex(digest))  # type: ignore[arg-type]
+        return cls("user" if kind == "user" else "device", bytes.fromhex(digest))
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,13 @@ class Tombstones:
         return any(self.digest(name) in self._all for name in names)
 
     def entry_of(self, subject: str) -> Entry | None:
-        """The last erasure that was asked for this subject."""
-        return next((entry for entry in reversed(self.entries) if entry.subject == subject), None)
+        """The last erasure that was asked for this subject, or that covers it."""
+        kind, _, digest = subject.partition(":")
+        for entry in reversed(self.entries):
+            covered = entry.users if kind == "user" else entry.devices
+            if subject == entry.subject or digest in covered:
+                return entry
+        return None
 
     def with_entry(self, entry: Entry) -> Tombstones:
         """These and one more erasure."""

@@ -59,7 +59,9 @@ OTHERS: tuple[Event, ...] = (
 #: Refused events of hers: without an id of their own, not even JSON, whole requests; and Ben's.
 REFUSED_HERS = (
     json.dumps({"batch": [event("m-zoe-7", user=ZOE)]}),
-    '{"batch": [{"type": "track", "event": NaN, "userId": "' + json.dumps(ZOE)[1:-1] + '"}]}',
+    '{"batch": [{"type": "track", "event": NaN, "messageId": "m-zoe-14", "userId": '
+    + json.dumps(ZOE)
+    + "}]}",
     json.dumps({"batch": [event("m-zoe-8", userId=ZOE)]}, ensure_ascii=False)[:-3],
 )
 REFUSED_OTHERS = (json.dumps({"batch": [event("m-ben-3", type="no", userId=BEN)]}),)
