@@ -1,61 +1,14 @@
 {{ config(materialized='table') }}
 
-with recursive aliases as (
+with events as (
 
-    select distinct
-        previous_id,
-        user_id
-    from {{ ref('stg_footfall__events') }}
-    where event_type = 'alias' and previous_id is not null and user_id is not null
+    select * from {{ ref('stg_footfall__events') }}
 
 ),
 
-edges as (
+connected as (
 
-    select
-        previous_id as from_id,
-        user_id as to_id
-    from aliases
-
-    union
-
-    select
-        user_id as from_id,
-        previous_id as to_id
-    from aliases
-
-    union
-
-    select
-        user_id as from_id,
-        user_id as to_id
-    from aliases
-
-    union
-
-    select
-        previous_id as from_id,
-        previous_id as to_id
-    from aliases
-
-),
-
--- Everyone reachable over aliases, in whatever order these arrived, is one person.
-connections (member_id, user_id) as (
-
-    select
-        from_id as member_id,
-        to_id as user_id
-    from edges
-
-    union
-
-    select
-        connections.member_id,
-        edges.to_id as user_id
-    from connections
-    inner join edges
-        on connections.user_id = edges.from_id
+    select * from {{ ref('int_users_connected') }}
 
 ),
 
@@ -67,38 +20,45 @@ members_seen as (
         event_id,
         row_number() over (partition by user_id order by occurred_at, event_id) as sighting_number
 
-    from {{ ref('stg_footfall__events') }}
+    from events
 
-    where user_id in (select edges.from_id from edges)
+    where user_id in (select connected.user_id from connected)
 
 ),
 
 -- The member first seen as a user names the person, so a merge never renames the elder.
-persons_named as (
+members_ranked as (
 
     select
-        connections.member_id as user_id,
-        connections.user_id as person_id,
+        connected.user_id,
+        connected.component_id,
         row_number() over (
-            partition by connections.member_id
+            partition by connected.component_id
             order by
                 case when members_seen.user_id is null then 1 else 0 end,
                 members_seen.occurred_at,
                 members_seen.event_id,
-                connections.user_id
-        ) as name_number
+                connected.user_id
+        ) as member_number
 
-    from connections
+    from connected
 
     left join members_seen
-        on connections.user_id = members_seen.user_id and members_seen.sighting_number = 1
+        on connected.user_id = members_seen.user_id and members_seen.sighting_number = 1
+
+),
+
+persons_named as (
+
+    select
+        members_ranked.user_id,
+        persons.user_id as person_id
+
+    from members_ranked
+
+    inner join members_ranked as persons
+        on members_ranked.component_id = persons.component_id and persons.member_number = 1
 
 )
 
-select
-    user_id,
-    person_id
-
-from persons_named
-
-where name_number = 1
+select * from persons_named

@@ -1,0 +1,56 @@
+"""Who is connected by aliases, against a union-find on graphs that histories are too small for."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from random import Random
+
+from tests.models_in_memory import CompiledModels, MemoryWarehouse
+
+GRAPHS = 60
+Edge = tuple[str, str]
+
+
+def connected(edges: list[Edge]) -> dict[str, str]:
+    """Each id with the first of its component."""
+    first: dict[str, str] = {}
+
+    def root(member: str) -> str:
+        while first.setdefault(member, member) != member:
+            member = first[member]
+        return member
+
+    for one, other in edges:
+        lower, higher = sorted((root(one), root(other)))
+        first[higher] = lower
+    return {member: root(member) for member in first}
+
+
+def graphs() -> list[list[Edge]]:
+    """Chains in any order, stars around any of their ids, and edges between whoever."""
+    random = Random(11)
+    made: list[list[Edge]] = [[]]
+    for number in range(GRAPHS):
+        names = [f"u{each}" for each in range(random.choice((4, 12, 40)))]
+        random.shuffle(names)
+        chain = [edge for edge in pairwise(names) if random.random() < 0.9]
+        star = [(random.choice(names[:2]), name) for name in names]
+        anyhow = [(random.choice(names), random.choice(names)) for _ in names]
+        made.append((chain, star, anyhow, chain + anyhow[:3])[number % 4])
+    return made
+
+
+def test_aliases_connect_whoever_reaches_each_other_however_many_they_are(
+    compiled: CompiledModels,
+) -> None:
+    """A star of thousands took minutes once, and one of tens of thousands no memory could hold."""
+    model = next(model for model in compiled.models if model.name == "int_users_connected")
+    connection = MemoryWarehouse(compiled).connection
+    hub = [("hub", f"user-{number}") for number in range(20_000)]
+    for edges in (*graphs(), hub):
+        connection.execute(
+            "create or replace table staging.stg_footfall__events as select 'alias' as event_type,"
+            " unnest(?::varchar[]) as previous_id, unnest(?::varchar[]) as user_id",
+            [[edge[0] for edge in edges], [edge[1] for edge in edges]],
+        )
+        assert dict(connection.execute(model.full).fetchall()) == connected(edges)
