@@ -16,10 +16,11 @@ from dagster import DagsterEventType
 
 from ingestion.collector.identifiers import UlidSequence
 from ingestion.collector.segments import EVENTS, OpenSegment
+from ingestion.erasure.receipts import Account
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import writer_lock
-from orchestration.answers import published_is_current
+from orchestration.answers import every_erasure_is_finished, published_is_current
 from orchestration.arrivals import (
     every_line_is_readable,
     every_segment_is_sealed,
@@ -387,6 +388,25 @@ def test_a_backfill_does_not_hide_refusals(raw: RawRows, settings: Settings) -> 
     raw.load(NOW - HOUR, events=old)
 
     assert not quarantine_does_not_grow(raw.connection, settings, NOW).passed
+
+
+# every_erasure_is_finished
+
+
+def test_an_erasure_that_was_cut_short_is_told_by_its_hash_until_it_is_finished(
+    raw: RawRows, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path)
+    assert every_erasure_is_finished(raw.connection, settings, NOW).passed
+
+    account = Account(tmp_path / "erasures", "user 5f2c")
+    account.note({"raw.events": 3})
+    found = every_erasure_is_finished(raw.connection, settings, NOW)
+    assert not found.passed
+    assert list(found.metadata) == ["user 5f2c"]
+
+    account.finish({})
+    assert every_erasure_is_finished(raw.connection, settings, NOW).passed
 
 
 # published_is_current
