@@ -13,7 +13,7 @@ import yaml
 from ingestion.settings import Settings, get_settings
 from orchestration.prepare import NotPrepared, prepare
 from orchestration.seeds_checked import MistakenSeeds, refuse_mistakes
-from orchestration.serving import DAEMON, WEBSERVER, become
+from orchestration.serving import CODE, DAEMON, WEBSERVER, become
 
 NIGHTLY = "nightly"
 
@@ -44,7 +44,7 @@ def main() -> int:
             from orchestration.erase_command import run
 
             return run(settings, options)
-        if options.command in (DAEMON, WEBSERVER):
+        if options.command in (CODE, DAEMON, WEBSERVER):
             become(settings, options.command)
         if options.command == NIGHTLY:
             return _run(settings, NIGHTLY, {}, None)
@@ -73,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     whom.add_argument("--subject", help="the hash that an earlier attempt, or its receipt, gave")
     erasing.add_argument("--dry-run", action="store_true", help="count what would go")
     commands.add_parser("alert-test", help="send a test message to FOOTFALL_ALERT_URLS")
-    commands.add_parser(DAEMON, help="on a server: start the runs, until a signal")
-    commands.add_parser(WEBSERVER, help="on a server: serve Dagster's UI, until a signal")
+    commands.add_parser(CODE, help="on a server: have the definitions and the runs")
+    commands.add_parser(DAEMON, help="on a server: keep schedule, sensors and queue")
+    commands.add_parser(WEBSERVER, help="on a server: serve Dagster's UI")
     return parser
 
 
