@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ingestion.collector.keys import parse_write_keys
@@ -128,6 +129,12 @@ class Settings(BaseSettings):
         "longer than the 60 s after which SDKs and proxies drop one, so that they do it first.",
     )
 
+    ui_host: str = Field(
+        default="127.0.0.1",
+        description="Address Dagster's UI listens on. It asks nobody who they are: leave it here, "
+        "behind a proxy that does.",
+    )
+    ui_port: int = Field(default=3000, ge=1, le=65535, description="Port of Dagster's UI.")
     reporting_time_zone: str = Field(
         default="UTC", description="IANA time zone whose midnight starts a reporting day."
     )
@@ -135,10 +142,33 @@ class Settings(BaseSettings):
     nightly_time_zone: str = Field(
         default="UTC", description="IANA time zone of FOOTFALL_NIGHTLY_CRON."
     )
+    quiet_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        description="Seconds without a new file after which landing_sensor starts a run.",
+    )
+    first_day: date = Field(
+        default=date(2026, 1, 1),
+        description="First received day that Dagster's UI lists; set it before the oldest import.",
+    )
     freshness_hours: float = Field(
         default=26.0,
         gt=0,
         description="Age in hours at which data is called late: a day and two hours of grace.",
+    )
+    watch_cron: str = Field(
+        default="45 * * * *",
+        description="When the job that only looks (`watch`) runs, in FOOTFALL_NIGHTLY_TIME_ZONE.",
+    )
+    alert_urls: SecretStr = Field(
+        default=SecretStr(""),
+        description="Where alerts go: Apprise URLs, separated by spaces, such as "
+        "mailtos://user:password@mail.example. Empty: a line in the log.",
+    )
+    ui_url: str = Field(
+        default="http://127.0.0.1:3000",
+        pattern="^https?://",
+        description="Where people reach Dagster's UI, for the links in alerts.",
     )
     threads: int = Field(default=2, ge=1, le=256, description="Threads the warehouse may use.")
     memory_limit: str = Field(
@@ -174,6 +204,19 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return [each.strip() for each in value.split(",") if each.strip()]
         return value
+
+    @field_validator("alert_urls")
+    @classmethod
+    def _urls(cls, value: SecretStr) -> SecretStr:
+        # The message must not repeat what may hold a password.
+        if not all("://" in url for url in value.get_secret_value().split()):
+            raise ValueError("each must be an Apprise URL, such as slack://…, without spaces")
+        return value
+
+    @field_validator("ui_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.rstrip("/")
 
     @field_validator("reporting_time_zone", "nightly_time_zone")
     @classmethod

@@ -1,44 +1,111 @@
-"""`python -m orchestration prepare | nightly | up`."""
+"""`python -m orchestration …`: what runs, once or for good; `--help` lists the commands."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import sys
+from collections.abc import Sequence
+from typing import Any
 
-from ingestion.settings import get_settings
+import yaml
+
+from ingestion.settings import Settings, get_settings
 from orchestration.prepare import NotPrepared, prepare
 from orchestration.seeds_checked import MistakenSeeds, refuse_mistakes
+from orchestration.serving import DAEMON, WEBSERVER, become
+
+NIGHTLY = "nightly"
+
+
+class WrongArgument(ValueError):
+    """An argument that means nothing; the message says what to write."""
 
 
 def main() -> int:
-    """Run one command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("prepare", help="judge the seeds; make folders, dagster.yaml, manifest")
-    commands.add_parser("nightly", help="load, build, check and publish once")
-    commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
-    command = parser.parse_args().command
+    """Run one command and return its exit code: 0 done, 1 something failed, 2 a wrong argument."""
+    options = _parser().parse_args()
     settings = get_settings()
     logging.getLogger("dagster").setLevel(logging.WARNING)
     try:
-        if command == "prepare":
+        if options.command == "prepare":
             refuse_mistakes(settings)
             prepare(settings)
             return 0
-        if command == "up":
+        if options.command == "up":
             from orchestration.up import serve
 
             return serve(settings)
-        from orchestration.nightly import failures, run_nightly
+        if options.command == "alert-test":
+            from orchestration.alerts import send_test
 
-        result = run_nightly(settings)
-    except (NotPrepared, MistakenSeeds) as error:
+            return 0 if send_test(settings) else 1
+        if options.command == "erase-person":
+            from orchestration.erase_command import run
+
+            return run(settings, options)
+        if options.command in (DAEMON, WEBSERVER):
+            become(settings, options.command)
+        if options.command == NIGHTLY:
+            return _run(settings, NIGHTLY, {}, None)
+        return _run(settings, options.job, _config(options.set), options.day)
+    except (NotPrepared, MistakenSeeds, WrongArgument) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("prepare", help="judge the seeds; make folders, dagster.yaml, manifest")
+    commands.add_parser(NIGHTLY, help="load, build, check and publish once")
+    run = commands.add_parser("run", help="any job once, as from the UI's launchpad")
+    run.add_argument("job", help="its name, such as full_refresh (docs/operations.md)")
+    run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="its config")
+    run.add_argument("--day", help="received day of rebuild_days, YYYY-MM-DD")
+    commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
+    erasing = commands.add_parser(
+        "erase-person", help="take a person out of everything, for good: docs/erasure.md"
+    )
+    whom = erasing.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--user-id", help="whom; - reads it from standard input")
+    whom.add_argument("--anonymous-id", help="the device of whom; - reads it likewise")
+    whom.add_argument("--subject", help="the hash that an earlier attempt, or its receipt, gave")
+    erasing.add_argument("--dry-run", action="store_true", help="count what would go")
+    commands.add_parser("alert-test", help="send a test message to FOOTFALL_ALERT_URLS")
+    commands.add_parser(DAEMON, help="on a server: start the runs, until a signal")
+    commands.add_parser(WEBSERVER, help="on a server: serve Dagster's UI, until a signal")
+    return parser
+
+
+def _config(pairs: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE, the value read as YAML: 30, true, [a, b], text."""
+    config = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign:
+            raise WrongArgument(f"--set {pair}: write KEY=VALUE, such as dry_run=false")
+        config[key] = yaml.safe_load(value)
+    return config
+
+
+def _run(settings: Settings, job: str, config: dict[str, Any], day: str | None) -> int:
+    from dagster import DagsterInvalidConfigError, DagsterInvariantViolationError
+
+    from orchestration.running import failures, notes, run_job
+
+    try:
+        result = run_job(settings, job, config, day)
+    except DagsterInvalidConfigError as error:
+        problems = "\n".join(f"{job}: {each.message}" for each in error.errors)
+        raise WrongArgument(problems) from None
+    except DagsterInvariantViolationError as error:
+        raise WrongArgument(str(error).splitlines()[0]) from None
     for line in failures(result):
         sys.stderr.write(f"{line}\n")
-    if result.success:
+    for line in notes(result):
+        sys.stdout.write(f"{line}\n")
+    if result.success and job == NIGHTLY:
         sys.stdout.write(f"published {settings.published}\n")
     return 0 if result.success else 1
 

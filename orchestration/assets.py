@@ -13,19 +13,23 @@ from dagster_dbt import (
 )
 from dagster_dlt import DagsterDltResource, DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
+from pydantic import Field
 
 from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
-from ingestion.warehouse import writer_lock
+from ingestion.warehouse import connect, writer_lock
+from orchestration.audit import advice, audited
+from orchestration.builds import POOL, is_full_refresh_due
+from orchestration.days import RECEIVED_DAYS, days_of_load
+from orchestration.highlights import highlights
 from orchestration.prepare import manifest_path
 from orchestration.publish import publish
 from orchestration.seeds_checked import names_seen, refuse_mistakes
 
-#: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
-POOL = "warehouse"
 #: Where a segment lies before anything has read it.
 LANDING = dg.AssetKey(["landing", "segments"])
+LOADS_PENDING = dg.AssetKey(["staging", "stg_footfall__loads_pending"])
 PUBLISHED = dg.AssetKey(["published", "footfall"])
 
 _settings = get_settings()
@@ -83,6 +87,8 @@ def raw_assets(context: dg.AssetExecutionContext, dlt: DagsterDltResource) -> It
                 dlt.run(context=context, dlt_source=source, dlt_pipeline=pipeline)
             ),
         )
+        for day in days_of_load(_settings, report.load_number):
+            context.log_event(day)
     for result in results:
         if result.asset_key == dg.AssetKey(["raw", "events"]):
             result = result._replace(metadata={**result.metadata, **_load_metadata(report)})
@@ -96,6 +102,7 @@ def _load_metadata(report: LoadReport) -> dict[str, Any]:
         "events": report.events,
         "refused": report.refused,
         "bad_lines": report.bad_lines,
+        "erased": report.erased,
         "orphans_swept": report.orphans_swept,
         "changed_files": report.changed_files,
         "data_through": str(report.data_through),
@@ -119,9 +126,25 @@ class ModelTranslator(DagsterDbtTranslator):
     def get_asset_spec(self, manifest: Any, unique_id: str, project: Any) -> dg.AssetSpec:
         """Marts are promised fresh; what lies before them only serves them."""
         spec = super().get_asset_spec(manifest, unique_id, project)
+        if spec.key == LOADS_PENDING:
+            # Days that are to be worked in again are pending before anything is built.
+            return spec.merge_attributes(deps=[RECEIVED_DAYS])
         if spec.key.path[0] == "marts":
             return spec.replace_attributes(freshness_policy=_freshness)
         return spec
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Any, unique_id: str, project: Any
+    ) -> dg.AssetCheckSpec | None:
+        """A test says in the UI, and in an alert, what it flags and what to do."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(description=advice(manifest["nodes"][unique_id]))
+
+
+class BuildConfig(dg.Config):
+    """How the models are built."""
+
+    full_refresh: bool = Field(False, description="Build everything anew from the raw rows.")
 
 
 @dbt_assets(
@@ -132,7 +155,9 @@ class ModelTranslator(DagsterDbtTranslator):
     name="build",
     pool=POOL,
 )
-def model_assets(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+def model_assets(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, config: BuildConfig
+) -> Iterator[Any]:
     """Build and test the models; a failed test stops what lies behind it.
 
     Raises MistakenSeeds, before anything is built, for definitions that make no sense.
@@ -140,9 +165,13 @@ def model_assets(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iter
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     with writer_lock(_settings):
         refuse_mistakes(_settings, lambda: names_seen(_settings))
+        with connect(_settings) as connection:
+            is_due = is_full_refresh_due(connection)
+        if config.full_refresh or is_due:
+            arguments.append("--full-refresh")
         # One folder for parsing and building: dbt finds its last parse there and skips it.
         target = manifest_path(_settings).parent
-        yield from dbt.cli(arguments, context=context, target_path=target).stream()
+        yield from audited(dbt, arguments, context, target, _settings)
 
 
 def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -160,14 +189,17 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
             "check has passed."
         ),
     )
-    def published_footfall() -> dg.MaterializeResult[None]:
+    def published_footfall(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with writer_lock(settings):
-            report = publish(settings)
+            report = publish(settings, run_id=context.run_id)
+        charts = highlights(settings)
         return dg.MaterializeResult(
             metadata={
+                **{name: dg.MetadataValue.md(chart) for name, chart in charts.items()},
                 "path": dg.MetadataValue.path(str(settings.published)),
                 "version": report.version,
                 "data_through": str(report.data_through),
+                "restated_figures": report.restated,
                 "size_bytes": report.size_bytes,
                 "dagster/row_count": sum(report.rows.values()),
                 "rows": dg.MetadataValue.md(

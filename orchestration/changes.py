@@ -30,10 +30,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Brought:
-    """How many rows the published table has, and how many of them had to be written."""
+    """How many rows the published table has, and how many of them had to be written.
+
+    ``is_noted`` says that the rows that differ from the last published ones are those noted.
+    """
 
     rows: int
     written: int
+    is_noted: bool
 
 
 def bring(connection: duckdb.DuckDBPyConnection, table: Table) -> Brought:
@@ -47,19 +51,26 @@ def bring(connection: duckdb.DuckDBPyConnection, table: Table) -> Brought:
         written = _write_changes(connection, table, here, there)
         rows, is_equal = _compare(connection, here, there)
         if is_equal:
-            return Brought(rows, written)
+            return Brought(rows, written, is_noted=_notes_changes(connection))
     connection.execute(f"drop table if exists {there}")
     # create table as would lose types' constraints and the descriptions people read.
     connection.execute(f"create table {there}{table.body}")
     copied = connection.execute(f"insert into {there} select * from {here}").fetchone()
     rows = int(copied[0]) if copied else 0
-    return Brought(rows, rows)
+    return Brought(rows, rows, is_noted=False)
 
 
 def forget_changes(connection: duckdb.DuckDBPyConnection) -> None:
     """Begin a new list of changed rows: those of the old one are published."""
     if _notes_changes(connection):
         connection.execute(f"delete from {CHANGED_ROWS}")
+
+
+def comment_on(connection: duckdb.DuckDBPyConnection, subject: str, comment: str | None) -> None:
+    """Describe a table or column of the published file; nothing where there is nothing to say."""
+    if comment:
+        text = comment.replace("'", "''")
+        connection.execute(f"comment on {subject} is '{text}'")
 
 
 def _body(connection: duckdb.DuckDBPyConnection, table: Table) -> str | None:

@@ -1,121 +1,134 @@
-"""Checks on the data itself: a job that ran is not yet data that arrived."""
+"""The checks on the data itself, as Dagster runs them: with the nightly job, and each hour."""
 
-from datetime import UTC, datetime, timedelta
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
+import duckdb
+from dagster_dbt import DbtCliResource
 
-from ingestion.loading.landing import Landing
-from ingestion.loading.ledger import read_ledger
 from ingestion.settings import Settings, get_settings
-from ingestion.warehouse import connect, writer_lock
-from orchestration.assets import POOL
+from ingestion.warehouse import WarehouseBusy, connect, writer_lock
+from orchestration.answers import every_erasure_is_finished, published_is_current
+from orchestration.arrivals import (
+    every_line_is_readable,
+    every_segment_is_sealed,
+    no_segment_waits_too_long,
+    raw_events_are_fresh,
+)
+from orchestration.builds import POOL
+from orchestration.findings import Finding
+from orchestration.prepare import manifest_path
+from orchestration.source_freshness import sources_are_fresh
+from orchestration.usual import as_many_events_as_usual, quarantine_does_not_grow
 
-RAW_EVENTS = dg.AssetKey(["raw", "events"])
+Claim = Callable[[duckdb.DuckDBPyConnection, Settings, datetime], Finding]
 
 _settings = get_settings()
 
 
-def stale_sources(settings: Settings, now: datetime) -> dict[str, datetime | None]:
-    """Sources whose last event is older than the site's freshness, with when it came.
-
-    Every source counts that has ever sent; ``{"": None}`` says that none ever has.
-    """
-    with connect(settings, read_only=True) as connection:
-        rows = connection.execute(
-            """
-            select source_id, max(received_at) as received_at
-            from staging.stg_footfall__events group by source_id
-            """
-        ).fetchall()
-    if not rows:
-        return {"": None}
-    oldest = now.replace(tzinfo=None) - timedelta(hours=settings.freshness_hours)
-    return {source: received_at for source, received_at in rows if received_at < oldest}
-
-
-def oldest_waiting(settings: Settings) -> tuple[str, datetime] | None:
-    """The landed file that has waited longest for a load, and since when."""
-    with connect(settings, read_only=True) as connection:
-        ledger = read_ledger(connection)
-    waiting = [
-        (file.modified_at, file.name)
-        for file in ledger.pending(Landing(settings.landing).files())
-        if file.modified_at
-    ]
-    if not waiting:
-        return None
-    since, name = min(waiting)
-    return name, since
-
-
-@dg.asset_check(
-    asset=RAW_EVENTS,
-    description=(
-        "Flags a source that has sent nothing for longer than FOOTFALL_FRESHNESS_HOURS.\n"
-        "A load of nothing succeeds, so a green job does not say that data arrives.\n"
-        "Look at the collector's /readyz and at what the product sends; see docs/operations.md."
-    ),
-    pool=POOL,
-)
-def raw_events_are_fresh() -> dg.AssetCheckResult:
-    """The newest received_at of every source is recent."""
-    with writer_lock(_settings):
-        stale = stale_sources(_settings, datetime.now(UTC))
-    return dg.AssetCheckResult(
-        passed=not stale,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={
-            source or "no source has ever sent": str(received_at or "never")
-            for source, received_at in stale.items()
-        },
+def _spec(asset: str, claim: Callable[..., Finding]) -> dg.AssetCheckSpec:
+    """A check is named as its claim, and described by the three lines under it."""
+    return dg.AssetCheckSpec(
+        claim.__name__, asset=dg.AssetKey(asset.split("/")), description=described(claim)
     )
 
 
-@dg.asset_check(
-    asset=RAW_EVENTS,
-    description=(
-        "Flags a landed file that waited longer than FOOTFALL_FRESHNESS_HOURS to be loaded.\n"
-        "Events that are stored but not loaded are missing from every answer.\n"
-        "Run the nightly job; if the file stays, its name or its content is the cause."
-    ),
-    pool=POOL,
-)
-def no_segment_waits_too_long() -> dg.AssetCheckResult:
-    """Everything sealed is loaded in time."""
-    with writer_lock(_settings):
-        waiting = oldest_waiting(_settings)
-    limit = datetime.now(UTC) - timedelta(hours=_settings.freshness_hours)
+def described(claim: Callable[..., Finding]) -> str:
+    """What the claim flags, why it matters and what to do: three lines."""
+    lines = (inspect.getdoc(claim) or "").replace("\n\n", "\n").splitlines()
+    sentences: list[str] = []
+    for line in lines:
+        if line.startswith(("Flags: ", "Matters: ", "Do: ")):
+            sentences.append(line)
+        else:
+            sentences[-1] += f" {line}"
+    return "\n".join(sentences)
+
+
+def _result(spec: dg.AssetCheckSpec, finding: Finding) -> dg.AssetCheckResult:
+    # WARN: late or little data is no reason to keep readers from the data there is.
     return dg.AssetCheckResult(
-        passed=waiting is None or waiting[1] >= limit,
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=finding.passed,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"oldest": waiting[0], "since": str(waiting[1])} if waiting else {},
+        description=finding.seen,
+        metadata=dict(finding.metadata),
     )
 
 
-@dg.asset_check(
-    asset=dg.AssetKey(["raw", "bad_lines"]),
-    description=(
-        "Flags lines of the last load that could not be parsed.\n"
-        "They are in no answer; raw.bad_lines keeps each with its file, line and reason.\n"
-        "Mend what writes them, then land the mended lines under a new file name."
-    ),
-    pool=POOL,
-)
-def every_line_is_readable() -> dg.AssetCheckResult:
-    """The last load that brought files had no bad line."""
-    with writer_lock(_settings), connect(_settings, read_only=True) as connection:
-        rows = connection.execute(
-            """
-            select file, bad_count from raw.files
-            where bad_count > 0 and load_number = (select max(load_number) from raw.files)
-            order by bad_count desc, file limit 20
-            """
-        ).fetchall()
-    return dg.AssetCheckResult(
-        passed=not rows,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={file: dg.MetadataValue.int(count) for file, count in rows},
+def check_data(
+    settings: Settings, specs: list[tuple[dg.AssetCheckSpec, Claim]], now: datetime
+) -> Iterator[dg.AssetCheckResult]:
+    """Try the claims on the warehouse as it is; raises WarehouseBusy while somebody writes."""
+    with writer_lock(settings):
+        # Before the first load there is no file, and an empty warehouse says the same.
+        exists = settings.warehouse.exists()
+        with connect(settings, read_only=True) if exists else duckdb.connect() as connection:
+            for spec, claim in specs:
+                try:
+                    finding = claim(connection, settings, now)
+                except duckdb.CatalogException:
+                    finding = Finding(False, "nothing has been loaded yet: run the job `nightly`")
+                yield _result(spec, finding)
+
+
+def _checks(name: str, claims: list[tuple[str, Claim]]) -> dg.AssetChecksDefinition:
+    specs = {claim.__name__: (_spec(asset, claim), claim) for asset, claim in claims}
+
+    # can_subset: what it does not yield is skipped, not failed.
+    @dg.multi_asset_check(
+        name=name, specs=[spec for spec, _ in specs.values()], can_subset=True, pool=POOL
     )
+    def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        names = {key.name for key in context.selected_asset_check_keys}
+        chosen = [pair for each, pair in specs.items() if each in names]
+        try:
+            yield from check_data(_settings, chosen, datetime.now(UTC))
+        except WarehouseBusy as busy:
+            context.log.warning("skipped: %s", busy)
+
+    return run
 
 
-CHECKS = [raw_events_are_fresh, no_segment_waits_too_long, every_line_is_readable]
+_source_freshness = _spec("raw/events", sources_are_fresh)
+
+
+@dg.multi_asset_check(
+    name="check_source_freshness", specs=[_source_freshness], can_subset=True, pool=POOL
+)
+def check_source_freshness(
+    context: dg.AssetCheckExecutionContext, dbt: DbtCliResource
+) -> Iterator[dg.AssetCheckResult]:
+    """`dbt source freshness`, which costs the start of a dbt: not in the nightly job."""
+    try:
+        with writer_lock(_settings):
+            finding = sources_are_fresh(dbt, manifest_path(_settings).parent)
+    except WarehouseBusy as busy:
+        context.log.warning("skipped: %s", busy)
+    else:
+        yield _result(_source_freshness, finding)
+
+
+check_arrivals = _checks(
+    "check_arrivals",
+    [
+        ("raw/events", raw_events_are_fresh),
+        ("raw/events", no_segment_waits_too_long),
+        ("raw/events", every_segment_is_sealed),
+        ("raw/events", as_many_events_as_usual),
+        ("raw/refused", quarantine_does_not_grow),
+        ("raw/bad_lines", every_line_is_readable),
+    ],
+)
+check_answers = _checks(
+    "check_answers",
+    [
+        ("published/footfall", published_is_current),
+        ("published/footfall", every_erasure_is_finished),
+    ],
+)
+
+CHECKS = [check_arrivals, check_answers, check_source_freshness]

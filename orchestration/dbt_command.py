@@ -16,6 +16,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     return {
         f"{PREFIX}HOME": str(settings.home),
         f"{PREFIX}REPORTING_TIME_ZONE": settings.reporting_time_zone,
+        f"{PREFIX}FRESHNESS_HOURS": str(settings.freshness_hours),
         f"{PREFIX}THREADS": str(settings.threads),
         f"{PREFIX}MEMORY_LIMIT": settings.memory_limit,
         "DBT_PROFILES_DIR": str(settings.dbt_project),

@@ -9,20 +9,28 @@ from dagster_dbt import DbtCliResource
 from dagster_dlt import DagsterDltResource
 
 from ingestion.settings import get_settings
+from orchestration.alert_sensors import ALERT_SENSORS
 from orchestration.assets import landing_segments, model_assets, published_footfall, raw_assets
 from orchestration.checks import CHECKS
+from orchestration.days import received_days
 from orchestration.dbt_command import DBT, dbt_environment
+from orchestration.erase_job import erase_person
+from orchestration.jobs import (
+    full_refresh,
+    load_and_build,
+    nightly,
+    rebuild_days,
+    reload_files_job,
+    replay_quarantine_job,
+    sweep_job,
+    verify_exactness_job,
+)
+from orchestration.sensors import landing_sensor
+from orchestration.watch import watch, watch_schedule
 
 settings = get_settings()
 # dbt reads its own variables; the child processes that Dagster starts for it inherit them.
 os.environ.update(dbt_environment(settings))
-
-nightly = dg.define_asset_job(
-    "nightly",
-    selection=dg.AssetSelection.all(),
-    executor_def=dg.in_process_executor,
-    description="Load what has landed, build and check the models, publish the file people read.",
-)
 
 nightly_schedule = dg.ScheduleDefinition(
     name="nightly_schedule",
@@ -33,10 +41,22 @@ nightly_schedule = dg.ScheduleDefinition(
 )
 
 defs = dg.Definitions(
-    assets=[landing_segments, raw_assets, model_assets, published_footfall],
+    assets=[landing_segments, raw_assets, received_days, model_assets, published_footfall],
     asset_checks=CHECKS,
-    jobs=[nightly],
-    schedules=[nightly_schedule],
+    jobs=[
+        nightly,
+        load_and_build,
+        full_refresh,
+        rebuild_days,
+        erase_person,
+        reload_files_job,
+        replay_quarantine_job,
+        verify_exactness_job,
+        sweep_job,
+        watch,
+    ],
+    schedules=[nightly_schedule, watch_schedule],
+    sensors=[landing_sensor, *ALERT_SENSORS],
     resources={
         "dlt": DagsterDltResource(),
         "dbt": DbtCliResource(

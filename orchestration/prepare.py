@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 from ingestion.settings import Settings
 from orchestration.dbt_command import DBT, dbt_environment
 
 INSTANCE = Path(__file__).with_name("dagster.yaml")
+#: In a dbt project, and no part of it.
+WRITTEN_BY_DBT = {"target", "logs", ".user.yml"}
 
 
 class NotPrepared(RuntimeError):
@@ -25,20 +30,37 @@ def manifest_path(settings: Settings) -> Path:
 def prepare(settings: Settings) -> None:
     """Make what is missing or out of date; cheap when nothing is.
 
-    Raises NotPrepared with what to do where the home cannot be written or the project does
-    not parse.
+    Processes that start together take turns: none reads what another is still writing. Raises
+    NotPrepared with what to do where the home cannot be written or the project does not parse.
     """
     try:
         for folder in (settings.dagster_home, settings.warehouse.parent, settings.published.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(INSTANCE, settings.dagster_home / "dagster.yaml")
+        turn = (settings.dagster_home / ".prepare.lock").open("w")
     except OSError as error:
         raise NotPrepared(
             f"FOOTFALL_HOME: {settings.home} cannot be written ({error.strerror}): "
             "name a folder that this user may write to"
         ) from error
+    with turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        _copy_instance(settings.dagster_home / INSTANCE.name)
+        _parse_project(settings)
+
+
+def _copy_instance(target: Path) -> None:
+    # Only where it differs, and whole: a daemon that runs may read it at any moment.
+    if not target.exists() or target.read_bytes() != INSTANCE.read_bytes():
+        fresh = target.with_name(f".{target.name}.new")
+        shutil.copyfile(INSTANCE, fresh)
+        fresh.replace(target)
+
+
+def _parse_project(settings: Settings) -> None:
     manifest = manifest_path(settings)
-    if manifest.exists() and manifest.stat().st_mtime > _newest(settings.dbt_project):
+    parsed = manifest.with_name("parsed")
+    fingerprint = _fingerprint(settings.dbt_project)
+    if manifest.exists() and parsed.exists() and parsed.read_text() == fingerprint:
         return
     environment = {**dbt_environment(settings), "DBT_TARGET_PATH": str(manifest.parent)}
     done = subprocess.run(
@@ -51,13 +73,18 @@ def prepare(settings: Settings) -> None:
     )
     if done.returncode:
         raise NotPrepared(f"the dbt project does not parse:\n{done.stdout}{done.stderr}")
+    parsed.write_text(fingerprint)
 
 
-def _newest(project: Path) -> float:
-    skipped = {"target", "logs"}
-    return max(
-        path.stat().st_mtime
-        for folder in project.iterdir()
-        if folder.name not in skipped
-        for path in [folder, *folder.rglob("*")]
-    )
+def _fingerprint(project: Path) -> str:
+    """What was parsed, and by which dbt.
+
+    Not by times: the files of an image are as old as the image, the manifest of a home as young as
+    its last start, and a home outlives many images.
+    """
+    digest = hashlib.sha256(f"{version('dbt-core')}\n{project}\n".encode())
+    for path in sorted(project.rglob("*")):
+        name = path.relative_to(project)
+        if path.is_file() and name.parts[0] not in WRITTEN_BY_DBT:
+            digest.update(f"{name}\n{path.stat().st_size}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

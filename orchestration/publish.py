@@ -7,6 +7,7 @@ the events of most nights are the same (docs/decisions/0008-publishing-what-chan
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import uuid
@@ -18,8 +19,12 @@ import duckdb
 
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
-from orchestration.changes import Brought, Table, body_of, bring, forget_changes
+from orchestration.changes import Brought, Table, body_of, bring, comment_on, forget_changes
 from orchestration.questions import install
+from orchestration.restatements import TABLE as RESTATEMENTS
+from orchestration.restatements import Publishing, definition_of, record
+
+logger = logging.getLogger(__name__)
 
 #: The oldest storage version of DuckDB 1.x that holds everything a mart uses. BI tools bundle
 #: an older DuckDB than the one that writes, and none of 1.x reads a file of 2.0.
@@ -40,19 +45,22 @@ class PublishError(RuntimeError):
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What was published: rows per table, those of them that were written, the file's bytes."""
+    """What was published: rows per mart, those of them that were written, figures that changed
+    after people could read them, and the file's bytes."""
 
     version: str
     data_through: datetime | None
     rows: dict[str, int]
     written: dict[str, int]
+    restated: int
     size_bytes: int
 
 
-def publish(settings: Settings, *, whole: bool = False) -> PublishReport:
+def publish(settings: Settings, *, whole: bool = False, run_id: str | None = None) -> PublishReport:
     """Write what the warehouse holds to a fresh file and swap it in.
 
     ``whole`` copies no block of the old file: nothing that was deleted is left in the new one.
+    ``run_id`` is the Dagster run that publishes, for the record of restatements.
     A reader that has the old file open keeps reading it, whole, until it opens the path again.
     On any failure the old file stays. The caller holds the writer lock.
     """
@@ -65,11 +73,18 @@ def publish(settings: Settings, *, whole: bool = False) -> PublishReport:
     try:
         whole_row_bytes = None if whole else _begin_with_copy(target, fresh)
         with connect(settings) as connection:
-            brought, data_through = _write(
-                connection, fresh, version, whole_row_bytes, settings.reporting_time_zone
+            publishing = Publishing(
+                version=version,
+                published_at=datetime.now(UTC).replace(tzinfo=None),
+                run_id=run_id,
+                time_zone=settings.reporting_time_zone,
+            )
+            has_previous = _attach_previous(connection, target)
+            brought, data_through, restated = _write(
+                connection, fresh, publishing, whole_row_bytes, has_previous
             )
             rows = {name: table.rows for name, table in brought.items()}
-            _verify(fresh, rows)
+            _verify(fresh, {**rows, RESTATEMENTS: restated.rows})
             _sync(fresh)
             size = fresh.stat().st_size
             os.replace(fresh, target)
@@ -80,7 +95,19 @@ def publish(settings: Settings, *, whole: bool = False) -> PublishReport:
         for leftover in target.parent.glob(".footfall-*"):
             leftover.unlink()
     written = {name: table.written for name, table in brought.items()}
-    return PublishReport(version, data_through, rows, written, size)
+    return PublishReport(version, data_through, rows, written, restated.written, size)
+
+
+def _attach_previous(connection: duckdb.DuckDBPyConnection, target: Path) -> bool:
+    """Attach the file that people read as ``previous``; false where there is none to read."""
+    path = str(target).replace("'", "''")
+    try:
+        connection.execute(f"attach '{path}' as previous (read_only)")
+    except duckdb.Error:
+        if target.exists():
+            logger.warning("%s cannot be read: the record of restatements begins anew", target)
+        return False
+    return True
 
 
 def _begin_with_copy(target: Path, fresh: Path) -> float | None:
@@ -118,10 +145,10 @@ def _clone(source: Path, target: Path) -> None:
 def _write(
     connection: duckdb.DuckDBPyConnection,
     fresh: Path,
-    version: str,
+    publishing: Publishing,
     whole_row_bytes: float | None,
-    time_zone: str,
-) -> tuple[dict[str, Brought], datetime | None]:
+    has_previous: bool,
+) -> tuple[dict[str, Brought], datetime | None, Brought]:
     path = str(fresh).replace("'", "''")
     connection.execute(f"attach '{path}' as published (storage_version '{STORAGE_VERSION}')")
     connection.execute(f"create schema if not exists published.{SCHEMA}")
@@ -138,36 +165,45 @@ def _write(
     ]
     if not tables:
         raise PublishError("the warehouse has no marts: run the nightly job first")
-    _drop_all_but(connection, {table.name for table in tables})
+    _drop_all_but(connection, {RESTATEMENTS, *(table.name for table in tables)})
     brought = {table.name: bring(connection, table) for table in tables}
     _describe(connection, tables)
+    events = brought.get("fct_events")
+    restated = record(
+        connection,
+        publishing,
+        has_previous=has_previous,
+        is_noted=events is not None and events.is_noted,
+    )
     found = connection.execute("select data_through from intermediate.int_data_edge").fetchone()
     data_through = found[0] if found else None
     connection.execute(
         """
         create or replace table published.meta.published (
             version varchar, published_at timestamp, data_through timestamp,
-            table_name varchar, row_count bigint, whole_row_bytes double
+            table_name varchar, row_count bigint, whole_row_bytes double, definition varchar
         )
         """
     )
+    definition = definition_of(connection)
     connection.executemany(
-        "insert into published.meta.published values (?, ?, ?, ?, ?, ?)",
+        "insert into published.meta.published values (?, ?, ?, ?, ?, ?, ?)",
         [
             [
-                version,
-                datetime.now(UTC).replace(tzinfo=None),
+                publishing.version,
+                publishing.published_at,
                 data_through,
                 name,
                 table.rows,
                 whole_row_bytes,
+                definition,
             ]
-            for name, table in brought.items()
+            for name, table in {**brought, RESTATEMENTS: restated}.items()
         ],
     )
-    install(connection, "published", time_zone)
+    install(connection, "published", publishing.time_zone)
     connection.execute("detach published")
-    return brought, data_through
+    return brought, data_through, restated
 
 
 def _drop_all_but(connection: duckdb.DuckDBPyConnection, names: set[str]) -> None:
@@ -186,7 +222,7 @@ def _drop_all_but(connection: duckdb.DuckDBPyConnection, names: set[str]) -> Non
 
 def _describe(connection: duckdb.DuckDBPyConnection, tables: list[Table]) -> None:
     for table in tables:
-        _comment(connection, f'table published.{SCHEMA}."{table.name}"', table.comment)
+        comment_on(connection, f'table published.{SCHEMA}."{table.name}"', table.comment)
     columns = connection.execute(
         """
         select table_name, column_name, comment from duckdb_columns()
@@ -195,13 +231,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, tables: list[Table]) -> Non
         [SCHEMA],
     ).fetchall()
     for name, column, comment in columns:
-        _comment(connection, f'column published.{SCHEMA}."{name}"."{column}"', comment)
-
-
-def _comment(connection: duckdb.DuckDBPyConnection, subject: str, comment: str | None) -> None:
-    if comment:
-        text = comment.replace("'", "''")
-        connection.execute(f"comment on {subject} is '{text}'")
+        comment_on(connection, f'column published.{SCHEMA}."{name}"."{column}"', comment)
 
 
 def _verify(fresh: Path, rows: dict[str, int]) -> None:

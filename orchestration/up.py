@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from ingestion.settings import PREFIX, Settings
-from orchestration.dbt_command import dbt_environment
 from orchestration.prepare import prepare
+from orchestration.serving import CHECKOUT, dagster_environment
 
-UI_PORT = 3000
 #: A collector seals its segments and Dagster ends its processes in this time, in seconds.
 GRACE_SECONDS = 20
 #: The key of a fresh checkout, so that the first event needs no configuration. Loopback only.
@@ -32,11 +30,9 @@ def serve(settings: Settings) -> int:
     Without a configured write key the collector takes a well-known one, and says so.
     """
     prepare(settings)
-    checkout = Path(__file__).parents[1]
     environment = {
         **os.environ,
-        **dbt_environment(settings),
-        "DAGSTER_HOME": str(settings.dagster_home),
+        **dagster_environment(settings),
         f"{PREFIX}DEMO_PAGE": "true",
     }
     if not settings.write_keys and not settings.write_keys_file:
@@ -49,7 +45,8 @@ def serve(settings: Settings) -> int:
         "collector": [sys.executable, "-m", "ingestion.collector"],
         "Dagster": [
             *(sys.executable, "-m", "dagster", "dev", "--workspace", "workspace.yaml"),
-            *("--host", "127.0.0.1", "--port", str(UI_PORT), "--log-level", "warning"),
+            *("--host", settings.ui_host, "--port", str(settings.ui_port)),
+            *("--log-level", "warning"),
         ],
     }
     # Set before the children start: one that is started with SIGINT ignored would ignore it too.
@@ -57,13 +54,13 @@ def serve(settings: Settings) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Each in a session of its own: Ctrl-C reaches us alone, and we end them in order.
     children = {
-        name: subprocess.Popen(command, cwd=checkout, env=environment, start_new_session=True)
+        name: subprocess.Popen(command, cwd=CHECKOUT, env=environment, start_new_session=True)
         for name, command in commands.items()
     }
     sys.stdout.write(
         f"collector  http://{settings.host}:{settings.port}\n"
         f"try it     http://{settings.host}:{settings.port}/demo{_try_out_key(settings)}\n"
-        f"Dagster    http://127.0.0.1:{UI_PORT}\n"
+        f"Dagster    http://{settings.ui_host}:{settings.ui_port}\n"
         f"published  {settings.published}\n"
         "Ctrl-C ends both.\n"
     )

@@ -7,7 +7,7 @@ must meet. A history is a list of visits, so that it shrinks by losing whole vis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -166,6 +166,28 @@ def random_histories(
         yield assemble(visits, repeats, some_layout(random.choice))
 
 
+def side_by_side(some: Sequence[History]) -> History:
+    """Several histories in one warehouse: nobody of one is anybody of another.
+
+    What is counted per person stays apart and what is counted per day adds up, so a difference
+    in one of them is a difference of the whole, for a fraction of the statements.
+    """
+    loads: list[list[File]] = [[] for _ in range(max(len(history.loads) for history in some))]
+    for number, history in enumerate(some):
+        for load, files in zip(loads, history.loads, strict=False):
+            load.extend(
+                File(f"{number:04}-{file.name}", [_elsewhere(line, number) for line in file.lines])
+                for file in files
+            )
+    return History(loads)
+
+
+def _elsewhere(line: Mapping[str, Any], number: int) -> Line:
+    """The line among people and devices of its own; an id that says nothing still does not."""
+    ids = ("event_id", "user_id", "anonymous_id", "group_id", "previous_id")
+    return {**line, **{name: f"{number:04} {line[name]}" for name in ids if line[name]}}
+
+
 def some_act(pick: Pick) -> Act:
     """One act, from one choice per field."""
     type_ = pick(TYPES)
@@ -312,11 +334,17 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
         "properties": {} if act.plan is None else {"plan": act.plan},
         "traits": {"plan": act.plan, act.tie: act.event_name} if act.type == "identify" else {},
         "context": {
+            **({} if act.place == 1 else {"footfall": numbered(visit, event_id)}),
             **({} if act.user_agent is None else {"userAgent": act.user_agent}),
             **({"campaign": {"source": act.tie}} if act.place == 0 else {}),
         },
         "request": {},
     }
+
+
+def numbered(visit: Visit, event_id: str) -> dict[str, object]:
+    """What the client says of itself; other visits take numbers too, so that some are missing."""
+    return {"process": f"of {visit.anonymous_id}", "sequence": int(event_id[-4:]) + 1}
 
 
 def iso(moment: datetime | None) -> str | None:

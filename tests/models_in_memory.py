@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
@@ -164,6 +165,7 @@ class MemoryWarehouse:
         self._load_number += completes
         number = self._load_number + (not completes)
         load_id = f"load {number} {'done' if completes else 'orphan'}"
+        rows = []
         for name, lines in files:
             self.connection.execute(
                 "insert into raw.files (file, kind, load_number, _dlt_load_id)"
@@ -172,14 +174,17 @@ class MemoryWarehouse:
             )
             for place, line in enumerate(lines, 1):
                 row = {**line, "_file": name, "_line": place}
-                row |= {"load_number": number, "_dlt_load_id": load_id}
-                columns = list(RAW_TABLES["events"])
-                values = [
-                    json.dumps(row[column]) if isinstance(row[column], dict) else row[column]
-                    for column in columns
-                ]
-                places = ", ".join("?" for _ in columns)
-                self.connection.execute(f"insert into raw.events values ({places})", values)
+                rows.append(row | {"load_number": number, "_dlt_load_id": load_id})
+        if rows:
+            # As one table of texts: values bound one by one cost ten times what the models do.
+            self.connection.register(
+                "arrived",
+                pa.table(
+                    {name: [_text(row[name]) for row in rows] for name in RAW_TABLES["events"]}
+                ),
+            )
+            self.connection.execute("insert into raw.events by name select * from arrived")
+            self.connection.unregister("arrived")
         if completes:
             self.connection.execute(
                 "insert into raw._dlt_loads values (?, 0, '2026-01-01 00:00:00+00')", [load_id]
@@ -196,7 +201,7 @@ class MemoryWarehouse:
             " (select load_number from staging.stg_footfall__loads_pending)"
         )
         self.connection.execute(
-            "insert into meta.builds select load_number, ?, 'memory', null"
+            "insert into meta.builds select load_number, ?, 'memory', now() at time zone 'UTC'"
             " from staging.stg_footfall__loads_pending",
             [self._compiled.definition],
         )
@@ -267,6 +272,12 @@ class MemoryWarehouse:
             for model in self._compiled.models
             if model.schema == "marts"
         }
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return None if value is None else str(value)
 
 
 def loaded(compiled: CompiledModels, loads: Sequence[Load]) -> MemoryWarehouse:

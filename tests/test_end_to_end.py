@@ -51,10 +51,11 @@ class Site:
         )
 
     def answers(self) -> Marts:
-        """Every table of the published marts, all columns."""
+        """Every table of the published marts, all columns; restatements tell of their nights."""
         with duckdb.connect(str(self.settings.published), read_only=True) as connection:
             tables = connection.execute(
-                "select table_name from duckdb_tables() where schema_name = 'marts'"
+                "select table_name from duckdb_tables()"
+                " where schema_name = 'marts' and table_name <> 'restatements'"
             ).fetchall()
             return {
                 str(table): connection.execute(
@@ -62,6 +63,13 @@ class Site:
                 ).fetchall()
                 for (table,) in tables
             }
+
+    def restatements(self) -> list[tuple[Any, ...]]:
+        """From what to what, and why, a published figure changed, and in which run."""
+        with duckdb.connect(str(self.settings.published), read_only=True) as connection:
+            return connection.execute(
+                "select from_value, to_value, reasons, run_id from marts.restatements"
+            ).fetchall()
 
 
 def golden_lines() -> list[dict[str, Any]]:
@@ -90,10 +98,16 @@ def test_a_day_run_twice_then_late_then_shuffled_gives_the_same_answers(tmp_path
 
     assert site.nightly().returncode == 0
     assert site.answers() == answers
+    assert site.restatements() == []
 
     site.land("0", late)
     assert site.nightly().returncode == 0
     assert len(site.answers()["fct_events"]) == len(lines)
+    assert len({run_id for *_, run_id in site.restatements()}) == 1
+    assert {reason for *_, reasons, _ in site.restatements() for reason in reasons.split(", ")} <= {
+        "late_events",
+        "identity",
+    }
 
     shuffled = Site(tmp_path / "shuffled")
     Random(7).shuffle(lines)

@@ -65,7 +65,8 @@ sessions_measured as (
         sum(case when is_page_view then 1 else 0 end) as page_view_count,
         min_by(page_path, case when page_path is not null then event_number end) as entry_page,
         max_by(page_path, case when page_path is not null then event_number end) as exit_page,
-        min_by(referrer, case when referrer is not null then event_number end) as referrer,
+        coalesce(min(case when page_path is not null then event_number end), 1)
+            as entry_event_number,
         min(case when has_campaign then event_number end) as campaign_event_number,
         max(case when is_bot then 1 else 0 end) = 1 as is_bot
 
@@ -76,21 +77,32 @@ sessions_measured as (
 ),
 
 -- The three campaign fields come from one event: a source and a medium of two links would
--- make a campaign that never was.
-campaigns_read as (
+-- make a campaign that never was. The referrer is that of the page the visit began on, even if it
+-- has none: what a later page names is most often the product itself.
+origins_read as (
 
     select
         events.session_id,
-        events.utm_source,
-        events.utm_medium,
-        events.utm_campaign
+        max(case when events.is_of_campaign then events.utm_source end) as utm_source,
+        max(case when events.is_of_campaign then events.utm_medium end) as utm_medium,
+        max(case when events.is_of_campaign then events.utm_campaign end) as utm_campaign,
+        max(case when events.is_entry then events.referrer end) as referrer
 
-    from events
+    from (
+        select
+            events.*,
+            events.event_number = sessions_measured.campaign_event_number as is_of_campaign,
+            events.event_number = sessions_measured.entry_event_number as is_entry
 
-    inner join sessions_measured
-        on
-            events.session_id = sessions_measured.session_id
-            and events.event_number = sessions_measured.campaign_event_number
+        from events
+
+        inner join sessions_measured
+            on events.session_id = sessions_measured.session_id
+    ) as events
+
+    where events.is_of_campaign or events.is_entry
+
+    group by events.session_id
 
 ),
 
@@ -111,16 +123,16 @@ sessions_described as (
         cast(sessions_measured.page_view_count as bigint) as page_view_count,
         sessions_measured.entry_page,
         sessions_measured.exit_page,
-        sessions_measured.referrer,
-        campaigns_read.utm_source,
-        campaigns_read.utm_medium,
-        campaigns_read.utm_campaign,
+        origins_read.referrer,
+        origins_read.utm_source,
+        origins_read.utm_medium,
+        origins_read.utm_campaign,
         sessions_measured.is_bot
 
     from sessions_measured
 
-    left join campaigns_read
-        on sessions_measured.session_id = campaigns_read.session_id
+    left join origins_read
+        on sessions_measured.session_id = origins_read.session_id
 
 )
 

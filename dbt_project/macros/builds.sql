@@ -9,6 +9,9 @@
 {# The keys whose rows a mart wrote anew since it was last published (orchestration/changes.py). #}
 {% macro changed_rows_relation() -%} meta.changed_rows {%- endmacro %}
 
+{# Orders that the next build be a full refresh (orchestration/builds.py). #}
+{% macro full_refresh_due_relation() -%} meta.full_refresh_due {%- endmacro %}
+
 {% macro definition() -%}
     {%- set parts = [env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC'), var('placeholder_ids') | join(',')] -%}
     {%- for node in (graph.nodes.values() if execute else []) | sort(attribute='unique_id') -%}
@@ -44,7 +47,8 @@
     );
     create table if not exists {{ changed_rows_relation() }} (
         table_name varchar, key_columns varchar, key_text varchar
-    )
+    );
+    create table if not exists {{ full_refresh_due_relation() }} (since timestamp)
 {% endmacro %}
 
 {% macro record_build(results) %}
@@ -65,6 +69,9 @@
             insert into {{ builds_relation() }}
             select load_number, '{{ definition() }}', '{{ invocation_id }}', {{ now() }}
             from staging.stg_footfall__loads_pending
+            {%- if flags.FULL_REFRESH %};
+                delete from {{ full_refresh_due_relation() }}
+            {%- endif %}
         {% endif %}
     {% endif %}
 {% endmacro %}

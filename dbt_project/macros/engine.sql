@@ -49,6 +49,10 @@
 {% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
 {% macro duckdb__json_text(json, path) -%} json_extract_string({{ json }}, '$.{{ path }}') {%- endmacro %}
 
+{# The text where it is JSON, else null: what a stranger sent need not be. #}
+{% macro valid_json(text) %}{{ return(adapter.dispatch('valid_json')(text)) }}{% endmacro %}
+{% macro duckdb__valid_json(text) -%} case when json_valid({{ text }}) then {{ text }} end {%- endmacro %}
+
 {# The text of a scalar under a key that is itself a column, whatever characters it holds. #}
 {% macro json_text_at(json, key) %}{{ return(adapter.dispatch('json_text_at')(json, key)) }}{% endmacro %}
 {% macro duckdb__json_text_at(json, key) -%}

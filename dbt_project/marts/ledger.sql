@@ -8,7 +8,13 @@ with loads as (
 
 manifests as (
 
-    select manifests.*
+    select
+        manifests.segment,
+        manifests.source_id,
+        manifests.received_date,
+        coalesce(manifests.erased_count, 0) as erased_count,
+        -- An erasure moves lines from one to the other, so the sum stays what was written.
+        manifests.line_count + coalesce(manifests.erased_count, 0) as written_count
     from {{ source('raw', 'manifests') }} as manifests
     inner join loads
         on manifests._dlt_load_id = loads.load_id
@@ -67,9 +73,10 @@ counts_gathered as (
     select
         source_id,
         received_date,
-        sum(case when segment like '%.replay-%' then 0 else line_count end) as received,
+        sum(case when segment like '%.replay-%' then 0 else written_count end) as received,
         0 as refused,
-        sum(case when segment like '%.replay-%' then line_count else 0 end) as replayed,
+        sum(case when segment like '%.replay-%' then written_count else 0 end) as replayed,
+        sum(erased_count) as erased,
         0 as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -95,6 +102,7 @@ counts_gathered as (
                 else 0
             end
         ) as replayed,
+        0 as erased,
         count(*) as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -112,6 +120,7 @@ counts_gathered as (
         sum(case when segments.segment is null then 1 else 0 end) as received,
         count(*) as refused,
         0 as replayed,
+        0 as erased,
         0 as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -129,6 +138,7 @@ counts_gathered as (
         0 as received,
         0 as refused,
         0 as replayed,
+        0 as erased,
         0 as loaded,
         count(*) as duplicates,
         sum(case when is_id_collision then 1 else 0 end) as id_collisions,
@@ -144,6 +154,7 @@ counts_gathered as (
         0 as received,
         0 as refused,
         0 as replayed,
+        0 as erased,
         0 as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -161,6 +172,7 @@ ledger as (
         cast(sum(received) as bigint) as received,
         cast(sum(refused) as bigint) as refused,
         cast(sum(replayed) as bigint) as replayed,
+        cast(sum(erased) as bigint) as erased,
         cast(sum(loaded) as bigint) as loaded,
         cast(sum(duplicates) as bigint) as duplicates,
         cast(sum(id_collisions) as bigint) as id_collisions,
@@ -178,11 +190,12 @@ select
     received,
     refused,
     replayed,
+    erased,
     loaded,
     duplicates,
     id_collisions,
     counted,
-    abs(received + replayed - refused - loaded)
+    abs(received + replayed - refused - erased - loaded)
     + abs(loaded - duplicates - counted) as unexplained
 
 from ledger

@@ -19,6 +19,7 @@ from ingestion.collector.arrivals import UNFINISHED, Arrivals, Receive
 from ingestion.collector.auth import KeyRing, Sender, key_in_request
 from ingestion.collector.body import GZIP_MAGIC, Batch, inflate
 from ingestion.collector.client_address import AddressPolicy
+from ingestion.collector.erased import without_erased
 from ingestion.collector.journal import Journal
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.openapi import OPENAPI_PATH, document
@@ -40,6 +41,7 @@ from ingestion.collector.verdict import (
     refused_line,
     utc_text,
 )
+from ingestion.erasure.tombstones import NOTHING_ERASED, Tombstones
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class Collector:
         origins: OriginPolicy,
         limits: RateLimits,
         arrivals: Arrivals,
+        tombstones: Callable[[], Tombstones] = lambda: NOTHING_ERASED,
         demo_page: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -76,6 +79,7 @@ class Collector:
         self._origins = origins
         self._limits = limits
         self._arrivals = arrivals
+        self._tombstones = tombstones
         self._demo_page = demo_page
         self._clock = clock
         metrics.arriving_bytes.set_function(lambda: arrivals.bytes)
@@ -209,8 +213,9 @@ class Collector:
         verdict = route.judge(
             batch, source, received_at, facts, allowance=quarantine_allowance(sent_bytes)
         )
+        verdict, erased = without_erased(verdict, self._tombstones(), source, utc_text(received_at))
         await self._journal.store(verdict.accepted, [each.line for each in verdict.refused])
-        self._count(source, verdict)
+        self._count(source, verdict, erased)
         if route.method == "GET" and _is_for_image(headers):
             return Answer(200, PIXEL, content_type=b"image/gif")
         return route.answer(batch, verdict)
@@ -257,9 +262,11 @@ class Collector:
         await self._journal.store([], [line])
         self._metrics.refused.labels(source, "unreadable_request").inc()
 
-    def _count(self, source: str, verdict: Verdict) -> None:
-        if verdict.accepted:
-            self._metrics.accepted.labels(source).inc(len(verdict.accepted))
+    def _count(self, source: str, verdict: Verdict, erased: int) -> None:
+        if kept := len(verdict.accepted) - erased:
+            self._metrics.accepted.labels(source).inc(kept)
+        if erased:
+            self._metrics.erased.labels(source).inc(erased)
         for refusal in verdict.refused:
             self._metrics.refused.labels(source, refusal.reason).inc()
 

@@ -81,6 +81,7 @@ class Journal:
         self._writing: list[_Entry] = []
         self._waiting_bytes = 0
         self._closing = False
+        self._rotating = False
         self._segments: dict[str, OpenSegment] = {}
         self._opened: dict[str, tuple[float, str]] = {}
         self._problem: Unavailable | None = None
@@ -118,6 +119,12 @@ class Journal:
             self._changed.notify()
         await entry.done
 
+    def rotate(self) -> None:
+        """Retire every segment soon, whatever its age; returns at once."""
+        with self._changed:
+            self._rotating = True
+            self._changed.notify()
+
     def close(self) -> None:
         """Write what waits, retire every segment, and refuse what comes after."""
         with self._changed:
@@ -139,12 +146,20 @@ class Journal:
     def _write_groups(self) -> None:
         while True:
             with self._changed:
-                while not (self._pending or self._closing or self._due() or self._may_probe()):
+                while not (
+                    self._pending
+                    or self._closing
+                    or self._rotating
+                    or self._due()
+                    or self._may_probe()
+                ):
                     self._changed.wait(self._seconds_to_next_duty())
                 group, self._pending = self._pending, []
                 self._writing = group
                 closing = self._closing
-            for kind in self._due():
+                due = list(self._segments) if self._rotating else self._due()
+                self._rotating = False
+            for kind in due:
                 self._retire(kind)
             if not group and not closing and self._may_probe():
                 self._commit([])

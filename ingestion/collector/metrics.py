@@ -26,6 +26,12 @@ class Metrics:
             ["source", "reason"],
             registry=registry,
         )
+        self.erased = Counter(
+            f"{name}_events_erased",
+            "Events acknowledged and counted, but not kept: their person was erased.",
+            ["source"],
+            registry=registry,
+        )
         self.unknown_keys = Counter(
             f"{name}_unknown_keys",
             "Requests with a missing or unknown write key; nothing of them is stored.",

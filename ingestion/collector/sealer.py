@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from ingestion.collector.landing import Landing
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.sealing import seal
 from ingestion.collector.segments import OpenSegment, kind_of
+from ingestion.erasure.tombstones import NOTHING_ERASED, Tombstones
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +32,17 @@ class Sealer:
     this one: while it waits nobody holds it, so that any number may wait for a landing.
     """
 
-    def __init__(self, landing: Landing, workshop: Path, *, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        landing: Landing,
+        workshop: Path,
+        *,
+        metrics: Metrics,
+        tombstones: Callable[[], Tombstones] = lambda: NOTHING_ERASED,
+    ) -> None:
         self._landing = landing
         self._workshop = workshop
+        self._tombstones = tombstones
         self._metrics = metrics
         self._changed = threading.Condition()
         self._waiting: deque[Path] = deque()
@@ -97,7 +107,8 @@ class Sealer:
                 logger.warning("%s is gone: sealed by another collector, or taken away", path.name)
                 return True
             try:
-                seal(path, self._landing, self._workshop)
+                # As they are now: whatever is sealed after an erasure began holds nothing of it.
+                seal(path, self._landing, self._workshop, self._tombstones())
                 segment.remove()
             finally:
                 segment.close()

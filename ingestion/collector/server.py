@@ -29,6 +29,7 @@ from ingestion.collector.origins import OriginPolicy
 from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.recovery import leftovers
 from ingestion.collector.sealer import Sealer
+from ingestion.erasure.tombstones import TombstoneFile, TombstonesUnusable
 from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 BACKLOG: Final = 1024
 #: Open files beside connections: segments, their folders, libraries; under 50 were seen.
 SPARE_FILES: Final = 256
+#: How often the tombstones are looked at; an erasure waits for it twice.
+ERASURES_SECONDS: Final = 1.0
 
 
 class CannotStart(Exception):
@@ -62,9 +65,14 @@ def run(settings: Settings) -> None:
     _prepare(folder, "FOOTFALL_HOME", root=settings.home)
     _prepare(workshop, "FOOTFALL_LANDING_URL", root=landing_folder or settings.home)
     _check_port(settings.host, settings.port)
+    erasures = TombstoneFile(settings.home)
+    try:
+        erasures.read()
+    except TombstonesUnusable as problem:
+        raise CannotStart(str(problem)) from problem
 
     metrics = Metrics()
-    sealer = Sealer(landing, workshop, metrics=metrics)
+    sealer = Sealer(landing, workshop, metrics=metrics, tombstones=erasures.read)
     for segment in leftovers(folder, workshop):
         sealer.add(segment)
     journal = Journal(
@@ -89,6 +97,7 @@ def run(settings: Settings) -> None:
         origins=OriginPolicy(settings.allowed_origins),
         limits=RateLimits(settings.rate_limit, settings.rate_limit_burst),
         arrivals=Arrivals(settings.body_seconds, settings.pending_bytes),
+        tombstones=lambda: erasures.held,
         demo_page=settings.demo_page,
     )
     keys_file = None
@@ -97,7 +106,7 @@ def run(settings: Settings) -> None:
     sealer.start()
     journal.start()
     try:
-        asyncio.run(_serve(collector, settings, keys_file, connections))
+        asyncio.run(_serve(collector, settings, connections, keys_file, erasures, journal))
     finally:
         journal.close()
         if not sealer.close():
@@ -105,7 +114,12 @@ def run(settings: Settings) -> None:
 
 
 async def _serve(
-    collector: Collector, settings: Settings, keys_file: KeysFile | None, connections: int
+    collector: Collector,
+    settings: Settings,
+    connections: int,
+    keys_file: KeysFile | None,
+    erasures: TombstoneFile,
+    journal: Journal,
 ) -> None:
     server: Any = Server(
         collector,
@@ -134,10 +148,14 @@ async def _serve(
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop)
     loop.add_signal_handler(signal.SIGHUP, hung_up.set)
-    watching = loop.create_task(_watch(keys_file, hung_up))
+    watching = [
+        loop.create_task(_watch(keys_file, hung_up)),
+        loop.create_task(_watch_erasures(erasures, journal)),
+    ]
     logger.info("collecting on http://%s:%d", settings.host, settings.port)
     await server.serve()
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     logger.info("stopped accepting; sealing")
 
 
@@ -151,6 +169,26 @@ async def _watch(keys_file: KeysFile | None, hung_up: asyncio.Event) -> None:
         if keys_file:
             # In a thread: a file on a share that hangs must not stop the collector.
             await asyncio.to_thread(keys_file.refresh, force=asked)
+
+
+async def _watch_erasures(erasures: TombstoneFile, journal: Journal) -> None:
+    """Take up new tombstones, and seal what was written before they were known."""
+    known = erasures.held
+    problem = ""
+    while True:
+        await asyncio.sleep(ERASURES_SECONDS)
+        try:
+            found = await asyncio.to_thread(erasures.read)
+        except TombstonesUnusable as error:
+            if str(error) != problem:
+                logger.error("the old tombstones stay, and nothing is sealed: %s", error)
+            problem = str(error)
+            continue
+        problem = ""
+        if found is not known:
+            known = found
+            journal.rotate()
+            logger.info("the tombstones were read: %d erasures", len(found.entries))
 
 
 def _connections(wanted: int) -> int:
@@ -172,7 +210,7 @@ def _prepare(folder: Path, variable: str, *, root: Path) -> None:
         make_folders(folder, root=root)
         probe = folder / f"{writer_id()}.probe.new"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # whoever cleans up beside us may be faster
     except OSError as error:
         raise CannotStart(
             f"{variable}: cannot write to {folder}: {error.strerror}; "

@@ -91,6 +91,10 @@ class Landing:
             shutil.copyfileobj(remote, copy, 1 << 20)
         return local
 
+    def delete(self, file: LandedFile) -> None:
+        """Delete a sealed file that is kept no longer."""
+        self._fs.rm_file(f"{self._root}/{file.name}")
+
 
 def _modified(info: dict[str, object]) -> datetime | None:
     for key in ("mtime", "LastModified", "last_modified", "updated"):

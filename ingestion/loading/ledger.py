@@ -32,7 +32,7 @@ class Ledger:
 
 def read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger:
     """The ledger of this warehouse; empty before the first load."""
-    if not _has_table(connection, "files"):
+    if not has_table(connection, "files"):
         return Ledger({}, 0)
     rows = connection.execute(
         """
@@ -56,7 +56,7 @@ def sweep_orphans(connection: duckdb.DuckDBPyConnection) -> int:
     """
     swept = 0
     for table in LOADED_TABLES:
-        if _has_table(connection, table):
+        if has_table(connection, table):
             orphans = connection.execute(
                 f"""
                 select distinct _dlt_load_id from raw.{table}
@@ -71,9 +71,10 @@ def sweep_orphans(connection: duckdb.DuckDBPyConnection) -> int:
     return swept
 
 
-def _has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+def has_table(connection: duckdb.DuckDBPyConnection, table: str, schema: str = "raw") -> bool:
+    """Whether the warehouse has a table."""
     found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'raw' and table_name = ?",
-        [table],
+        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?",
+        [schema, table],
     ).fetchone()
     return bool(found and found[0])

@@ -63,6 +63,7 @@ class LineJudge:
 
     def __init__(self, kind: str) -> None:
         """Judge lines of ``events`` or ``quarantine`` files."""
+        self.kind = kind
         self._struct: type[EventLine | RefusedLine] = EventLine if kind == "events" else RefusedLine
         self._decode = msgspec.json.Decoder(self._struct).decode
         self._decode_any = msgspec.json.Decoder().decode

@@ -9,15 +9,27 @@ from typing import Any
 import msgspec
 
 Sha256 = str
+#: Source → day received → lines.
+Counts = dict[str, dict[date, int]]
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What the collector says a segment holds: lines by source and day received."""
+    """What the collector says a segment holds: lines by source and day received.
+
+    ``erased`` counts those it does not hold because their person was erased: they never came
+    into it, or an erasure left ``blank_lines`` in their places.
+    """
 
     segment: str
     lines: int
     sha256: Sha256
-    received: dict[str, dict[date, int]]
+    received: Counts
+    bytes: int = 0
+    erased: Counts = msgspec.field(default_factory=dict)
+    blank_lines: int = 0
+    #: What the last erasure found: the manifest is written before its file.
+    earlier_sha256: Sha256 = ""
+    earlier_erased: Counts = msgspec.field(default_factory=dict)
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of raw.manifests."""
@@ -26,10 +38,13 @@ class Manifest(msgspec.Struct, frozen=True):
                 "segment": self.segment,
                 "source_id": source_id,
                 "received_date": day,
-                "line_count": lines,
+                "line_count": self.received.get(source_id, {}).get(day, 0),
+                "erased_count": self.erased.get(source_id, {}).get(day, 0),
             }
-            for source_id, days in self.received.items()
-            for day, lines in days.items()
+            for source_id in dict.fromkeys([*self.received, *self.erased])
+            for day in dict.fromkeys(
+                [*self.received.get(source_id, {}), *self.erased.get(source_id, {})]
+            )
         ]
 
 

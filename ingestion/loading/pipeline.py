@@ -14,8 +14,10 @@ from typing import Any
 import dlt
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
-from ingestion.loading.landing import Landing
-from ingestion.loading.ledger import read_ledger, sweep_orphans
+from ingestion.erasure.landed import LandedFiles
+from ingestion.erasure.tombstones import TombstoneFile
+from ingestion.loading.landing import LandedFile, Landing
+from ingestion.loading.ledger import Ledger, read_ledger, sweep_orphans
 from ingestion.loading.source import PendingLoad, landing_source, scratch_of
 from ingestion.settings import Settings
 from ingestion.warehouse import HomeUnusable, connect, engine_config, usable_home
@@ -35,12 +37,17 @@ COUNTS = """
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What one load did, in files and rows. ``data_through`` is the last received_at of all."""
+    """What one load did, in files and rows. ``data_through`` is the last received_at of all.
 
+    ``erased`` lines were of people who are erased, and are no longer in their files.
+    """
+
+    load_number: int
     files: int
     events: int
     refused: int
     bad_lines: int
+    erased: int
     orphans_swept: int
     changed_files: list[str]
     data_through: datetime | None
@@ -88,7 +95,7 @@ def load(
     with connect(settings) as connection:
         swept = sweep_orphans(connection)
         ledger = read_ledger(connection)
-    landed = Landing(settings.landing).files()
+    landed, unread, erased = _without_erased(settings, ledger)
     number = ledger.last_load_number + 1
     # A package left by a crash would be loaded in place of the new one; its files are still
     # pending, because its load never completed.
@@ -96,7 +103,8 @@ def load(
     with usable_home(settings):
         scratch.mkdir(parents=True, exist_ok=True)
     try:
-        pending = PendingLoad(settings, ledger.pending(landed), number)
+        files = [file for file in ledger.pending(landed) if file.name not in unread]
+        pending = PendingLoad(settings, files, number)
         run(make_pipeline(settings, scratch), landing_source(pending))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -105,11 +113,28 @@ def load(
     assert row is not None
     files, events, refused, bad_lines, data_through = row
     return LoadReport(
+        load_number=number,
         files=files,
         events=events,
         refused=refused,
         bad_lines=int(bad_lines),
+        erased=erased,
         orphans_swept=swept,
         changed_files=[file.name for file in ledger.changed(landed)],
         data_through=data_through,
     )
+
+
+def _without_erased(settings: Settings, ledger: Ledger) -> tuple[list[LandedFile], set[str], int]:
+    """What lies in the landing once erased people are out of everything pending.
+
+    With it come the files that could not be looked into, and the count of erased lines. A site
+    that never erased anybody pays nothing; another reads each pending line once more.
+    """
+    landing = Landing(settings.landing)
+    landed = landing.files()
+    tombstones = TombstoneFile(settings.home).read()
+    if not tombstones:
+        return landed, set(), 0
+    erased, unread = LandedFiles(settings).erase(ledger.pending(landed), tombstones)
+    return (landing.files() if erased else landed), unread, sum(erased.values())

@@ -43,6 +43,7 @@ RAW_TABLES: dict[str, dict[str, str]] = {
         "source_id": "varchar",
         "received_date": "date",
         "line_count": "bigint",
+        "erased_count": "bigint",
         **_LOAD,
     },
     "files": {

@@ -21,6 +21,7 @@ from ingestion.collector.landing import Landing as SealedLanding
 from ingestion.collector.landing import open_landing
 from ingestion.collector.sealing import seal
 from ingestion.collector.segments import EVENTS, NEWBORN, OpenSegment
+from ingestion.erasure.tombstones import TombstoneFile
 from ingestion.loading.landing import LandedFile, Landing
 from ingestion.loading.reading import BadLine
 from ingestion.quarantine.judging import ACCEPTED, Outcome, rejudge
@@ -116,6 +117,7 @@ class _Workplace:
     folder: Path
     workshop: Path
     landing: SealedLanding
+    erasures: TombstoneFile
 
     def land(self, file: str, lines: Iterable[tuple[Key, bytes]]) -> bool:
         """Land the lines of a quarantine file as one segment; False where there are none."""
@@ -143,7 +145,7 @@ class _Workplace:
 
     def seal(self, segment: OpenSegment) -> None:
         """Put a whole segment into the landing; what is there already stays as it is."""
-        seal(segment.path, self.landing, self.workshop)
+        seal(segment.path, self.landing, self.workshop, self.erasures.read())
         segment.remove()
 
     def finish(self) -> None:
@@ -172,7 +174,7 @@ def _workplace(settings: Settings) -> Iterator[_Workplace]:
     try:
         if not lock(fd):
             raise ReplayBusy("another replay is running on this home")
-        workplace = _Workplace(folder, workshop, landing)
+        workplace = _Workplace(folder, workshop, landing, TombstoneFile(settings.home))
         workplace.finish()
         yield workplace
     finally:

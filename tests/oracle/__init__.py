@@ -38,6 +38,7 @@ from tests.oracle.activity import (
     person_weeks,
     retention,
 )
+from tests.oracle.clients import client_processes
 from tests.oracle.events import (
     Event,
     File,
@@ -76,6 +77,7 @@ class Marts:
     person_weeks: list[Row]
     event_transitions: list[Row]
     persons: list[Row]
+    client_processes: list[Row]
     duplicates: list[Row]
 
 
@@ -109,6 +111,7 @@ def warehouse(
         person_weeks=person_weeks(days),
         event_transitions=event_transitions(sessions, calendar),
         persons=person_rows(events, sessions, people),
+        client_processes=client_processes(received, events),
         duplicates=duplicates(received),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from collections.abc import Iterator
@@ -16,6 +17,29 @@ DEFAULT_FOLDER = CHECKOUT.parent / "shared" / "data"
 RETAIL = "online_retail_by_day"
 BEER = "beer_stackexchange"
 SCENARIOS = "posthog_scenarios/scenarios.json"
+SNOWPLOW_SET = "snowplow_web_0.15.2"
+SNOWPLOW_EXPECTED = f"{SNOWPLOW_SET}/expected"
+SNOWPLOW_EVENTS = f"{SNOWPLOW_SET}/source/snowplow_web_events.csv"
+SNOWPLOW_SESSIONS = f"{SNOWPLOW_EXPECTED}/default/snowplow_web_sessions_expected.csv"
+SNOWPLOW_PAGE_VIEWS = f"{SNOWPLOW_EXPECTED}/snowplow_web_page_views_expected.csv"
+SNOWPLOW_USERS = f"{SNOWPLOW_EXPECTED}/snowplow_web_users_expected.csv"
+SNOWPLOW_QUARANTINED = f"{SNOWPLOW_EXPECTED}/snowplow_web_base_quarantined_sessions_expected.csv"
+ORDERS_SET = "dbt_product_analytics/seeds"
+ORDERS_SIMPLE = f"{ORDERS_SET}/raw_orders_simple.csv"
+ORDERS = f"{ORDERS_SET}/raw_orders.csv"
+ORDERS_FUNNEL = f"{ORDERS_SET}/dmt_expected__funnel_simple.csv"
+ORDERS_RETENTION = f"{ORDERS_SET}/dmt_expected__retention.csv"
+TABLES = (
+    SNOWPLOW_EVENTS,
+    SNOWPLOW_SESSIONS,
+    SNOWPLOW_PAGE_VIEWS,
+    SNOWPLOW_USERS,
+    SNOWPLOW_QUARANTINED,
+    ORDERS_SIMPLE,
+    ORDERS,
+    ORDERS_FUNNEL,
+    ORDERS_RETENTION,
+)
 ANSWERS = "reference.json"
 
 
@@ -32,7 +56,7 @@ class ReferenceData:
     def check(self) -> None:
         """Raise DataMissing, naming every file that is not there."""
         wanted = [self.events_file(RETAIL), self.events_file(BEER)]
-        wanted += [self.folder / SCENARIOS, self.folder / ANSWERS]
+        wanted += [self.folder / name for name in (SCENARIOS, ANSWERS, *TABLES)]
         missing = [str(path) for path in wanted if not path.is_file()]
         if missing:
             raise DataMissing(
@@ -43,6 +67,11 @@ class ReferenceData:
     def events_file(self, name: str) -> Path:
         """The events of a data set, one JSON object a line."""
         return self.folder / name / "events.ndjson.gz"
+
+    def rows(self, name: str) -> Iterator[dict[str, str]]:
+        """The rows of a table, all as text; what is empty is the empty text."""
+        with (self.folder / name).open(newline="", encoding="utf-8") as table:
+            yield from csv.DictReader(table)
 
     def lines(self, name: str) -> Iterator[str]:
         """The events of a data set as they are written, in the order of the file."""

@@ -1,4 +1,4 @@
-"""One run for all tests: collector, client, the nightly job, and the nightly job once more."""
+"""One run for all tests: collector, client, import, the nightly job, and that once more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ import duckdb
 from ingestion.settings import Settings
 from tests.ingestion.collector.live import LiveCollector, landed
 from tests.models_in_memory import project_copy
+from tests.reference import orders
 from tests.reference.data import CHECKOUT, ReferenceData
+from tests.reference.importing import import_all
 from tests.reference.scenarios import read_cases
 from tests.reference.sending import SOURCES, Sender, key_of
 
@@ -78,15 +80,17 @@ def funnel_rows(data: ReferenceData) -> list[dict[str, Any]]:
             )
     for case in read_cases(data).values():
         rows += case.funnel_rows()
-    return rows
+    return rows + orders.funnel_rows()
 
 
 def run(data: ReferenceData, folder: Path) -> ReferenceRun:
-    """Send everything, then run the nightly job twice. Takes a few minutes, and says on what."""
+    """Bring in everything, then run the nightly job twice. Takes minutes, and says on what."""
     home = folder / "home"
     project = project_copy(Settings(home=home), folder, funnel_rows(data))
     settings = Settings(home=home, dbt_project=project)
     raw_answers = send(data, home)
+    with phase("import"):
+        import_all(data, Path(settings.landing))
     nightly(settings, "first nightly")
     first_published = shutil.copyfile(settings.published, folder / "first.duckdb")
     nightly(settings, "second nightly")

@@ -1,0 +1,38 @@
+{{ config(materialized='table') }}
+
+with counts as (
+
+    select * from {{ ref('int_client_events_counted') }}
+
+),
+
+processes_counted as (
+
+    select
+        source_id,
+        client_process_id,
+        min(first_event_at) as first_event_at,
+        max(last_event_at) as last_event_at,
+        cast(sum(event_count) as bigint) as event_count,
+        cast(sum(refused_count) as bigint) as refused_count,
+        max(last_sequence) as last_sequence
+
+    from counts
+
+    group by source_id, client_process_id
+
+)
+
+-- What is missing between the numbers that came. Losses behind the last one leave no gap: these
+-- the client itself reports (footfall_events_dropped), if it lives to do so.
+select
+    source_id,
+    client_process_id,
+    first_event_at,
+    last_event_at,
+    event_count,
+    refused_count,
+    last_sequence,
+    greatest(last_sequence - event_count - refused_count, 0) as missing_count
+
+from processes_counted

@@ -1,0 +1,136 @@
+"""What an erasure did, place by place: counted before each step, kept without a personal word.
+
+``erasures/unfinished`` holds the accounts of erasures under way: what a killed one had counted
+counts still when it is run again. ``erasures/receipts`` holds the finished ones.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import defaultdict
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ingestion.erasure.landed import Found
+from ingestion.erasure.tombstones import replace_file
+
+#: Before the name of a landed file, in a note.
+_LANDED: Final = "landing: "
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """The first line of an account: which erasure it is of."""
+
+    erasure_id: str
+    subject: str
+    begun_at: str
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The proof of an erasure; ``subject`` is the keyed hash of whom it was asked for.
+
+    ``counts`` is place → lines, rows or records that were erased there. ``tombstones`` counts
+    the hashes that stay.
+    """
+
+    erasure_id: str
+    subject: str
+    begun_at: str
+    finished_at: str | None
+    tombstones: dict[str, int]
+    counts: dict[str, int]
+
+    def lines(self) -> list[str]:
+        """The receipt for people to read."""
+        counts = self.counts or {"anywhere": 0}
+        return [
+            f"{self.erasure_id}: {self.subject}",
+            *(f"{count:>10,}  {place}" for place, count in counts.items()),
+            *(f"{count:>10,}  tombstones of {kind}" for kind, count in self.tombstones.items()),
+        ]
+
+
+class Account:
+    """The account of one erasure under way; every note is on disk before its step is taken."""
+
+    def __init__(self, folder: Path, subject: str) -> None:
+        """Take up the unfinished account of this subject, or begin one with the first note."""
+        self._unfinished = folder / "unfinished"
+        self._receipts = folder / "receipts"
+        left = next((each for each in unfinished(folder) if each.subject == subject), None)
+        self.begun = left or Begun(str(uuid.uuid4()), subject, now())
+        self._path = self._unfinished / f"{self.begun.erasure_id}.ndjson"
+        self._notes: dict[str, int] = {}
+        for line in self._path.read_bytes().splitlines()[1:] if left else []:
+            # What a kill cut short was no note yet.
+            with suppress(msgspec.MsgspecError):
+                self._add(msgspec.json.decode(line, type=dict[str, int]))
+
+    def note(self, counts: dict[str, int]) -> None:
+        """Write down what is about to go: place → count.
+
+        A step that is done again finds less, or nothing: the most that was ever found counts.
+        """
+        if not self._path.exists():
+            self._unfinished.mkdir(parents=True, exist_ok=True)
+            replace_file(self._path, msgspec.json.encode(self.begun))
+        with self._path.open("ab") as out:
+            out.write(b"\n" + msgspec.json.encode(counts))
+            out.flush()
+            os.fsync(out.fileno())
+        self._add(counts)
+
+    def note_file(self, found: Found) -> None:
+        """Write down the lines that are about to go from one landed file."""
+        self.note({f"{_LANDED}{found.file.name}": len(found.lines)})
+
+    def counts(self) -> dict[str, int]:
+        """All that was noted; the landed files of a kind together."""
+        total: dict[str, int] = defaultdict(int)
+        for place, count in self._notes.items():
+            if count and place.startswith(_LANDED):
+                kind = place.removeprefix(_LANDED).partition("/")[0]
+                total[f"landing/{kind}, lines"] += count
+                total[f"landing/{kind}, files"] += 1
+            elif count:
+                total[place] += count
+        return dict(total)
+
+    def finish(self, tombstones: dict[str, int]) -> Receipt:
+        """Write the receipt, then forget the account."""
+        receipt = Receipt(
+            erasure_id=self.begun.erasure_id,
+            subject=self.begun.subject,
+            begun_at=self.begun.begun_at,
+            finished_at=now(),
+            tombstones=tombstones,
+            counts=self.counts(),
+        )
+        self._receipts.mkdir(parents=True, exist_ok=True)
+        written = msgspec.json.format(msgspec.json.encode(receipt), indent=1)
+        replace_file(self._receipts / f"{receipt.erasure_id}.json", written)
+        self._path.unlink(missing_ok=True)
+        return receipt
+
+    def _add(self, counts: dict[str, int]) -> None:
+        for place, count in counts.items():
+            self._notes[place] = max(count, self._notes.get(place, 0))
+
+
+def unfinished(folder: Path) -> list[Begun]:
+    """The erasures that were begun and not finished, oldest first."""
+    begun = [
+        msgspec.json.decode(path.read_bytes().partition(b"\n")[0], type=Begun)
+        for path in (folder / "unfinished").glob("*.ndjson")
+    ]
+    return sorted(begun, key=lambda each: each.begun_at)
+
+
+def now() -> str:
+    """This moment, as receipts tell it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,169 @@
+"""The sensors that tell: of every failed run, failed check and late asset, once."""
+
+from collections.abc import Mapping
+from itertools import groupby
+
+import dagster as dg
+from dagster._core.storage.tags import WILL_RETRY_TAG
+
+from ingestion.settings import Settings, get_settings
+from orchestration.alerts import Alert, one_message, send
+from orchestration.health import Change, Cursor, changes_since, utc
+
+#: Failed runs are told at the next tick, a bad check within this time.
+LOOK_SECONDS = 30
+#: Assets named in one alert; a night that never began makes all of them late.
+SHOWN = 20
+#: Their messages say what to do and hold nothing of the data. Of any other error the name is told.
+OUR_ERRORS = {"WarehouseBusy", "HomeUnusable", "LandingUnusable", "PublishError", "NotPrepared"}
+
+_settings = get_settings()
+
+FRESHNESS_ADVICE = (
+    "Flags: tables that no run has made for FOOTFALL_FRESHNESS_HOURS.\n"
+    "Matters: people read old numbers, and nothing else may say so.\n"
+    "Do: look whether the job `nightly` ran and how it ended; run it."
+)
+
+
+def run_alert(
+    settings: Settings, run: dg.DagsterRun, began: float, failed_steps: list[dg.DagsterEvent]
+) -> Alert:
+    """What is told of a failed run."""
+    lines = [_told(event) for event in failed_steps] or ["It ended without a word of its own."]
+    # Told all the same: Dagster marks runs so which it then cannot repeat, as those of a terminal.
+    if run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin:
+        lines.append("Dagster tries it once more by itself.")
+    return Alert(
+        f"Footfall: the job {run.job_name} failed",
+        "\n".join(
+            [
+                *lines,
+                f"Began: {utc(began)}",
+                "Do: mend what it names and run the job again; readers keep the last good file.",
+                f"Run: {settings.ui_url}/runs/{run.run_id}",
+            ]
+        ),
+    )
+
+
+def _told(event: dg.DagsterEvent) -> str:
+    failed = event.step_failure_data
+    if failed.user_failure_data and failed.user_failure_data.description:
+        return f"{event.step_key}: {failed.user_failure_data.description}"
+    error = failed.error
+    while error and error.cause:
+        error = error.cause
+    name = error.cls_name if error else None
+    if error and name in OUR_ERRORS:
+        return f"{event.step_key}: {error.message.strip()}"
+    return f"{event.step_key}: {name or 'failed'} (the run says more)"
+
+
+def change_alerts(
+    settings: Settings, changes: list[Change], descriptions: Mapping[str, str]
+) -> list[Alert]:
+    """What is told of checks and assets; late assets of one moment are told together.
+
+    ``descriptions`` are the checks' three lines, by "<asset> <check>".
+    """
+    alerts = []
+    late = [change for change in changes if change.check is None]
+    for has_recovered, group in groupby(
+        sorted(late, key=lambda each: each.has_recovered), key=lambda each: each.has_recovered
+    ):
+        assets = list(group)
+        names = sorted({each.asset for each in assets})
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        since = min(each.since for each in assets)
+        who = f"{names[0]} is" if len(names) == 1 else f"{len(names)} assets are"
+        alerts.append(
+            Alert(
+                f"Footfall: {who} {'fresh again' if has_recovered else 'late'}",
+                "\n".join(
+                    [
+                        f"{', '.join(names[:SHOWN])}{more}",
+                        f"Late since: {utc(since)}",
+                        *([] if has_recovered else [FRESHNESS_ADVICE]),
+                        f"Assets: {settings.ui_url}/assets",
+                    ]
+                ),
+                is_good=has_recovered,
+            )
+        )
+    for change in changes:
+        if change.check is not None:
+            alerts.append(_check_alert(settings, change, descriptions))
+    return alerts
+
+
+def _check_alert(settings: Settings, change: Change, descriptions: Mapping[str, str]) -> Alert:
+    state = "holds again" if change.has_recovered else "failed"
+    description = descriptions.get(f"{change.asset} {change.check}", "")
+    lines = [
+        f"{'' if change.has_recovered else change.level + ': '}{change.seen}".strip(": "),
+        f"Since: {utc(change.since)}",
+        "" if change.has_recovered else description,
+        f"Run: {settings.ui_url}/runs/{change.run_id}" if change.run_id else "",
+    ]
+    return Alert(
+        f"Footfall: {change.check} on {change.asset} {state}",
+        "\n".join(line for line in lines if line),
+        is_good=change.has_recovered,
+    )
+
+
+# All code locations: a run of `make nightly` belongs to none, and counts too.
+@dg.run_failure_sensor(
+    name="tell_failed_runs",
+    monitor_all_code_locations=True,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=LOOK_SECONDS,
+    description="Tells every failed run to the channels of FOOTFALL_ALERT_URLS.",
+)
+def tell_failed_runs(context: dg.RunFailureSensorContext) -> None:
+    """One message a failed run, the first try of one that Dagster repeats included."""
+    run = context.dagster_run
+    record = context.instance.get_run_record_by_id(run.run_id)
+    began = (record and (record.start_time or record.create_timestamp.timestamp())) or 0.0
+    send(_settings, run_alert(_settings, run, began, list(context.get_step_failure_events())))
+
+
+@dg.sensor(
+    name="tell_failed_checks",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=LOOK_SECONDS,
+    description=(
+        "Tells every check that fails and every asset that is late to the channels of "
+        "FOOTFALL_ALERT_URLS: once when it begins, once when it is over."
+    ),
+)
+def tell_failed_checks(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """One message a look, however many changes there were."""
+    if context.cursor is None:
+        return _done("beginning to look", Cursor.at_end(context.instance))
+    cursor = Cursor.from_json(context.cursor)
+    changes = changes_since(context.instance, cursor)
+    if not changes:
+        return _done("nothing changed", cursor)
+    alert = one_message(change_alerts(_settings, changes, _descriptions(context.repository_def)))
+    send(_settings, alert)
+    # Whether it arrived or not: a channel that is down must not hear it for ever after.
+    return _done(f"told: {alert.title}", cursor)
+
+
+def _descriptions(repository: dg.RepositoryDefinition | None) -> dict[str, str]:
+    if repository is None:
+        return {}
+    graph = repository.asset_graph
+    return {
+        f"{key.asset_key.to_user_string()} {key.name}": graph.get(key).description or ""
+        for key in graph.asset_check_keys
+    }
+
+
+def _done(what: str, cursor: Cursor) -> dg.SensorResult:
+    return dg.SensorResult(skip_reason=dg.SkipReason(what), cursor=cursor.to_json())
+
+
+ALERT_SENSORS = [tell_failed_runs, tell_failed_checks]

@@ -1,0 +1,150 @@
+"""Claims about what arrives: recent, sealed, loaded and readable.
+
+A job that ran is not yet data that arrived. Each claim reads the data's own clocks, so a load of
+nothing, an old backfill or a collector that is stuck turns none of them green.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+
+from ingestion.collector.segments import is_segment, minted_at
+from ingestion.loading.landing import Landing
+from ingestion.loading.ledger import read_ledger
+from ingestion.settings import Settings
+from orchestration.findings import DELIVERIES, Finding
+
+#: A collector tries again every minute at the latest to seal what it could not seal
+#: (ingestion/collector/sealer.py): after this long it has failed ten times in a row.
+SEALING_GRACE = timedelta(minutes=10)
+#: Names and sources told in full; the counts are always of all.
+SHOWN = 20
+
+
+def raw_events_are_fresh(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
+) -> Finding:
+    """Flags: a source in which nothing has happened for FOOTFALL_FRESHNESS_HOURS.
+
+    Matters: a load of nothing, or of old events only, succeeds; the job is green all the same.
+    Do: ask the collector's /readyz, then what the product sends; see docs/operations.md.
+    """
+    # A clock that runs ahead would keep its source fresh for ever.
+    rows = connection.execute(
+        f"""
+        with deliveries as ({DELIVERIES})
+
+        select
+            source_id,
+            max(received_at) filter (where received_at <= $now) as received_at,
+            max(received_at - age) filter (where received_at <= $now) as occurred_at
+        from deliveries
+        group by source_id
+        order by source_id
+        """,
+        {"now": naive(now)},
+    ).fetchall()
+    oldest = naive(now) - timedelta(hours=settings.freshness_hours)
+    stale = [
+        f"{source}: nothing since {occurred_at or 'ever'}"
+        for source, _, occurred_at in rows
+        if occurred_at is None or occurred_at < oldest
+    ]
+    if not rows:
+        return Finding(False, "no source has ever sent anything")
+    return Finding(
+        not stale,
+        "; ".join(stale[:SHOWN]) or f"all {len(rows)} sources are recent",
+        {
+            source or "(none)": f"newest event occurred {occurred}, newest received {received}"
+            for source, received, occurred in rows
+        },
+    )
+
+
+def no_segment_waits_too_long(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
+) -> Finding:
+    """Flags: a landed file that has waited longer than FOOTFALL_FRESHNESS_HOURS to be loaded.
+
+    Matters: events that are stored but not loaded are missing from every answer.
+    Do: run the job `nightly`; if the file stays, its name or its content is the cause.
+    """
+    limit = now - timedelta(hours=settings.freshness_hours)
+    pending = read_ledger(connection).pending(Landing(settings.landing).files())
+    waiting = sorted((file.modified_at, file.name) for file in pending if file.modified_at)
+    late = [name for since, name in waiting if since < limit]
+    if not waiting:
+        return Finding(True, "everything that landed is loaded")
+    since, oldest = waiting[0]
+    return Finding(
+        not late,
+        f"{len(late)} files have waited too long, the oldest since {naive(since)}"
+        if late
+        else f"{len(waiting)} files wait for the next load",
+        {"waiting": len(waiting), "too_long": len(late), "oldest": oldest, "since": str(since)},
+    )
+
+
+def every_segment_is_sealed(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
+) -> Finding:
+    """Flags: a segment in landing/open that should have been sealed more than ten minutes ago.
+
+    Matters: what is not sealed is on one disk only and in no answer, though it was acknowledged.
+    Do: ask the collector's /readyz; start one that is down (it seals what it left), else its log
+    says why it cannot seal: the landing is away, full or not writable.
+    """
+    folder = settings.open_segments
+    limit = now - timedelta(seconds=settings.segment_seconds) - SEALING_GRACE
+    segments = [path for path in folder.iterdir() if is_segment(path)] if folder.is_dir() else []
+    stuck = sorted((minted_at(path), path.name) for path in segments if minted_at(path) < limit)
+    if not stuck:
+        return Finding(True, f"{len(segments)} segments are open, none for too long")
+    since, oldest = stuck[0]
+    return Finding(
+        False,
+        f"{len(stuck)} segments are not sealed, the oldest is open since {naive(since)}",
+        {"open": len(segments), "stuck": len(stuck), "oldest": oldest, "since": str(since)},
+    )
+
+
+def every_line_is_readable(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
+) -> Finding:
+    """Flags: lines that could not be parsed, in the loads of the last FOOTFALL_FRESHNESS_HOURS.
+
+    Matters: they are in no answer; raw.bad_lines keeps each with its file, line and reason.
+    Do: mend what writes them, then land the mended lines under a new file name.
+    """
+    # Where nothing was loaded lately, the last load that brought a file: nothing was mended since.
+    rows = connection.execute(
+        """
+        with files as (
+            select files.file, files.bad_count, loads.inserted_at
+            from raw.files as files
+            inner join raw._dlt_loads as loads
+                on files._dlt_load_id = loads.load_id and loads.status = 0
+        )
+
+        select file, bad_count from files
+        where bad_count > 0 and inserted_at >= least(
+            cast($limit as timestamptz), (select max(inserted_at) from files)
+        )
+        order by bad_count desc, file
+        """,
+        {"limit": now - timedelta(hours=settings.freshness_hours)},
+    ).fetchall()
+    lines = sum(count for _, count in rows)
+    return Finding(
+        not rows,
+        f"{lines} lines of {len(rows)} files cannot be read" if rows else "all lines were read",
+        dict(rows[:SHOWN]),
+    )
+
+
+def naive(instant: datetime) -> datetime:
+    """The UTC reading without its zone, as all times of the warehouse are told."""
+    return instant.astimezone(UTC).replace(tzinfo=None)

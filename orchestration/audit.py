@@ -1,0 +1,167 @@
+"""Build and audit: what a failed dbt build says to the person who must repair it.
+
+Which test, how many rows, where they stand, and what to do. Never the rows themselves: they can
+be about people, and a run's log is read by more of us than the warehouse is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from ingestion.settings import Settings
+
+#: Failed nodes told in full: one broken model fails all tests behind it.
+SHOWN = 20
+#: An engine's message can quote the SQL it stumbled over.
+MESSAGE_CHARACTERS = 400
+
+_HEAD = re.compile(r"^-- ((?:Flags|Matters|Do): .*(?:\n-- (?!Flags|Matters|Do).*)*)", re.MULTILINE)
+#: Generic test → what a row of it is, and why that matters.
+_GENERIC = {
+    "not_null": (
+        "a row of {table} without {columns}",
+        "whoever joins or groups by it loses the row without a word",
+    ),
+    "unique": (
+        "a value of {columns} that stands in {table} more than once",
+        "whoever joins to it counts twice",
+    ),
+    "unique_together": (
+        "values of {columns} that stand in {table} together more than once",
+        "it is the grain of the table: whoever joins to it or adds it up counts twice",
+    ),
+    "accepted_values": (
+        "a value of {columns} in {table} that nobody planned for",
+        "whoever filters by the values they know leaves it out",
+    ),
+    "relationships": (
+        "a value of {columns} in {table} that the table it refers to does not hold",
+        "a join loses the row",
+    ),
+}
+_DO = "look at the rows. If a full refresh mends them, an increment was wrong; else look in raw."
+
+
+def advice(test: Mapping[str, Any]) -> str:
+    """What a dbt test flags, why it matters and what to do: three lines, of a manifest's node.
+
+    From its description, else the comment at the head of its file, else what its kind means.
+    """
+    if test.get("description"):
+        return str(test["description"])
+    if head := _HEAD.findall(test.get("raw_code", "")):
+        return "\n".join(re.sub(r"\n-- *", " ", line) for line in head)
+    kind = (test.get("test_metadata") or {}).get("name", "")
+    if kind not in _GENERIC:
+        return f"Do: {_DO}"
+    arguments = test["test_metadata"]["kwargs"]
+    columns = arguments.get("column_name") or ", ".join(arguments.get("columns", []))
+    table = str(test.get("attached_node") or "").rpartition(".")[2]
+    flags, matters = _GENERIC[kind]
+    flags = flags.format(table=table, columns=columns)
+    return f"Flags: {flags}.\nMatters: {matters}.\nDo: {_DO}"
+
+
+@dataclass(frozen=True)
+class FailedNode:
+    """A test that found rows, or a node that dbt could not run (``rows`` is then None)."""
+
+    name: str
+    rows: int | None
+    relation: str
+    says: str
+
+    def told(self, settings: Settings) -> str:
+        """All there is to say of it, in a few lines."""
+        if self.rows is None:
+            return f"{self.name}: could not be run\n{self.says}"
+        look = (
+            f'{sys.executable} -c "import duckdb; '
+            f"duckdb.connect('{settings.warehouse}', read_only=True)"
+            f".sql('from {self.relation}').show()\""
+        )
+        return (
+            f"{self.name}: failing rows: {self.rows:,}\n{self.says}\n"
+            f"Rows: in {self.relation} of the warehouse, until the test runs again. To look at "
+            f"them:\n    {look}"
+        )
+
+
+def failed_nodes(results: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[FailedNode]:
+    """What went wrong in dbt's run_results.json, models and seeds before tests."""
+    failed = []
+    for result in results["results"]:
+        node = manifest["nodes"].get(result["unique_id"], {})
+        name = node.get("name") or result["unique_id"]
+        if result["status"] == "fail":
+            relation = str(result.get("relation_name") or "").replace('"', "")
+            failed.append(
+                FailedNode(name, result["failures"], relation.partition(".")[2], advice(node))
+            )
+        elif result["status"] in ("error", "runtime error"):
+            failed.append(FailedNode(name, None, "", _without_values(result["message"] or "")))
+    return sorted(failed, key=lambda each: (each.rows is not None, each.name))
+
+
+def _without_values(message: str) -> str:
+    """An engine's message less what it quotes of the data, and less empty lines."""
+    lines = [line.strip() for line in re.sub(r"'[^']*'", "'…'", message).splitlines()]
+    return "\n".join(line for line in lines if line)[:MESSAGE_CHARACTERS]
+
+
+def audited(
+    dbt: DbtCliResource,
+    arguments: list[str],
+    context: dg.AssetExecutionContext,
+    target: Path,
+    settings: Settings,
+) -> Iterator[Any]:
+    """Run dbt and pass on what it says; raises Failure, with all of the above, where it failed."""
+    written = target / "run_results.json"
+    # A dbt that is killed writes none, and the last one's would be told in its place.
+    written.unlink(missing_ok=True)
+    invocation = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
+    yield from invocation.stream()
+    code = invocation.process.wait()
+    if not code:
+        return
+    failed = []
+    if written.exists():
+        manifest = json.loads((target / "manifest.json").read_text())
+        failed = failed_nodes(json.loads(written.read_text()), manifest)
+    raise failure(failed, code, settings)
+
+
+def failure(failed: list[FailedNode], code: int, settings: Settings) -> dg.Failure:
+    """The failure of the step: its description for the terminal, its metadata for the UI."""
+    log = settings.home / "dbt" / "logs" / "dbt.log"
+    if not failed:
+        return dg.Failure(
+            f"dbt ended with {code} before it had run anything; {log} says why. "
+            "Nothing was published: readers keep the last good file."
+        )
+    shown = failed[:SHOWN]
+    more = [f"and {len(failed) - SHOWN} more: see {log}"] if len(failed) > SHOWN else []
+    return dg.Failure(
+        "\n\n".join(
+            [
+                f"dbt: {len(failed)} failed. Nothing was published: readers keep the last good "
+                "file.",
+                *(each.told(settings) for each in shown),
+                *more,
+            ]
+        ),
+        metadata={
+            "failed": len(failed),
+            **{each.name: dg.MetadataValue.text(each.told(settings)) for each in shown},
+        },
+    )

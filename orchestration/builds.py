@@ -1,0 +1,79 @@
+"""What the next build must do: the tables of macros/builds.sql, as Python needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+
+#: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
+POOL = "warehouse"
+#: The loads that a whole build of given definitions has seen; what is not here is pending.
+BUILDS = "meta.builds"
+#: A row here makes the next build a full refresh; the macro record_build takes it away once one
+#: has succeeded. It stands in the warehouse, so that no crash in between forgets it.
+FULL_REFRESH_DUE = "meta.full_refresh_due"
+
+
+def require_full_refresh(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raw rows were taken away: increments know only of what came, so all is built anew."""
+    connection.execute("create schema if not exists meta")
+    connection.execute(f"create table if not exists {FULL_REFRESH_DUE} (since timestamp)")
+    connection.execute(f"insert into {FULL_REFRESH_DUE} values (now() at time zone 'UTC')")
+
+
+def is_full_refresh_due(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the next build has to be a full refresh."""
+    try:
+        found = connection.execute(f"select count(*) from {FULL_REFRESH_DUE}").fetchone()
+    except duckdb.CatalogException:
+        return False
+    return bool(found and found[0])
+
+
+def forget_builds(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
+    """Make the loads that brought these files pending."""
+    if _has_builds(connection):
+        connection.execute(
+            f"""
+            delete from {BUILDS} where load_number in (
+                select load_number from raw.files where file in (select unnest($1))
+            )
+            """,
+            [list(files)],
+        )
+
+
+def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date, int]:
+    """Make every load that brought events of these received days pending; returns events by day.
+
+    The next build works them in again, and with them whatever they touch.
+    """
+    events = connection.execute(
+        """
+        select cast(received_at at time zone 'UTC' as date) as received_date, count(*)
+        from raw.events
+        where received_date in (select unnest($1))
+        group by received_date
+        """,
+        [list(days)],
+    ).fetchall()
+    if _has_builds(connection):
+        connection.execute(
+            f"""
+            delete from {BUILDS} where load_number in (
+                select load_number from raw.events
+                where cast(received_at at time zone 'UTC' as date) in (select unnest($1))
+            )
+            """,
+            [list(days)],
+        )
+    return {day: int(count) for day, count in events}
+
+
+def _has_builds(connection: duckdb.DuckDBPyConnection) -> bool:
+    found = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name || '.' || table_name = ?", [BUILDS]
+    ).fetchone()
+    return bool(found and found[0])

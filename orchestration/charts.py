@@ -1,0 +1,52 @@
+"""Small bar charts as images that Markdown can hold: what a run's metadata shows at a glance."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+#: Pixels of a chart: wide enough for two months of days, low enough to stand among text.
+WIDTH, HEIGHT, MARGIN = 640, 160, 22
+#: Bars beyond this would be thinner than the gaps between them.
+MAX_BARS = 60
+BAR, LATE = "#4f43dd", "#c8c4f4"
+
+
+def bar_chart(title: str, bars: Sequence[tuple[str, float]], *, unfinished: int = 0) -> str:
+    """The last MAX_BARS bars as a Markdown image; ``unfinished`` of them, at the end, are pale.
+
+    Labels stand under the first and the last bar, the largest value above all. An empty chart
+    is an empty text.
+    """
+    shown = list(bars)[-MAX_BARS:]
+    if not shown:
+        return ""
+    most = max(value for _, value in shown) or 1
+    step = (WIDTH - 2 * MARGIN) / len(shown)
+    ground = HEIGHT - MARGIN
+    parts = []
+    for place, (label, value) in enumerate(shown):
+        height = (ground - MARGIN) * value / most
+        colour = LATE if place >= len(shown) - unfinished else BAR
+        parts.append(
+            f'<rect x="{MARGIN + place * step:.1f}" y="{ground - height:.1f}" '
+            f'width="{step * 0.8:.1f}" height="{height:.1f}" fill="{colour}">'
+            f"<title>{escape(label)}: {value:,.0f}</title></rect>"
+        )
+    texts = [
+        (MARGIN, 14, "start", f"{title} (at most {most:,.0f})"),
+        (MARGIN, HEIGHT - 6, "start", shown[0][0]),
+        (WIDTH - MARGIN, HEIGHT - 6, "end", shown[-1][0] if len(shown) > 1 else ""),
+    ]
+    parts += [
+        f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="12" '
+        f'font-family="sans-serif" fill="#555">{escape(text)}</text>'
+        for x, y, anchor, text in texts
+    ]
+    image = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>{"".join(parts)}</svg>'
+    )
+    encoded = base64.b64encode(image.encode()).decode()
+    return f"![{title}](data:image/svg+xml;base64,{encoded})"

@@ -1,0 +1,77 @@
+"""Received days as partitions: which are loaded, when, with how much, and how one is rebuilt."""
+
+import warnings
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+
+from ingestion.settings import Settings, get_settings
+from ingestion.warehouse import connect, writer_lock
+from orchestration.builds import POOL, rebuild_days
+
+#: Days that one load tells of by themselves: a year and some weeks. An import of more tells of its
+#: last ones, because each is a record in Dagster's database.
+MAX_DAYS_TOLD = 400
+RECEIVED_DAYS = dg.AssetKey(["raw", "received_days"])
+
+_settings = get_settings()
+
+
+def _make_pending(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """Make the loads that brought these days pending again."""
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    with writer_lock(_settings), connect(_settings) as connection:
+        events = rebuild_days(connection, days)
+    return dg.MaterializeResult(
+        metadata={"days": len(days), "events": sum(events.values()), "pending": True}
+    )
+
+
+with warnings.catch_warnings():
+    # One run for a range of days, not a build for each; backfill_policy is a beta of Dagster's.
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    received_days = dg.asset(
+        key=RECEIVED_DAYS,
+        deps=[dg.AssetKey(["raw", "events"])],
+        group_name="raw",
+        kinds={"duckdb"},
+        partitions_def=dg.DailyPartitionsDefinition(start_date=_settings.first_day.isoformat()),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=POOL,
+        description=(
+            "The days on which events were received, in UTC. Every load marks the days it brought, "
+            "with their events. Materialize days to have them worked in again by the next build."
+        ),
+    )(_make_pending)
+
+
+def days_of_load(settings: Settings, load_number: int) -> Iterator[dg.AssetMaterialization]:
+    """One materialization for each of the last received days that a load brought events of."""
+    with connect(settings, read_only=True) as connection:
+        rows = connection.execute(
+            """
+            with brought as (
+                select distinct cast(received_at at time zone 'UTC' as date) as received_date
+                from raw.events where load_number = ?
+            )
+
+            select
+                received_date,
+                count(*),
+                count(*) filter (where load_number = ?),
+                count(distinct load_number)
+            from (
+                select load_number, cast(received_at at time zone 'UTC' as date) as received_date
+                from raw.events
+            ) semi join brought using (received_date)
+            group by received_date order by received_date
+            """,
+            [load_number, load_number],
+        ).fetchall()
+    for day, events, new_events, loads in rows[-MAX_DAYS_TOLD:]:
+        yield dg.AssetMaterialization(
+            RECEIVED_DAYS,
+            partition=day.isoformat(),
+            metadata={"events": events, "events_of_this_load": new_events, "loads": loads},
+        )

@@ -1,0 +1,233 @@
+"""Erasing a person, from whom to the receipt: docs/erasure.md says what goes and what stays.
+
+The tombstones come first and the receipt last; what lies between can be done again at any point,
+by the hashes alone. So whatever a kill cuts short, the same call makes good.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+
+from ingestion.erasure.compacting import compact, drop_models
+from ingestion.erasure.landed import LandedFiles
+from ingestion.erasure.looking import count_built, is_named
+from ingestion.erasure.raw import InRaw, delete_from_raw, find_in_raw
+from ingestion.erasure.receipts import Account, Receipt, now, unfinished
+from ingestion.erasure.resolving import BadSubject, Kind, Person, Subject, resolve
+from ingestion.erasure.settling import settle
+from ingestion.erasure.tombstones import Entry, TombstoneFile, Tombstones, hexes
+from ingestion.loading.landing import Landing
+from ingestion.loading.ledger import has_table, read_ledger
+from ingestion.loading.pipeline import load
+from ingestion.settings import Settings
+from ingestion.warehouse import connect, writer_lock
+from orchestration.dbt_command import DBT, dbt_environment
+from orchestration.prepare import manifest_path, prepare
+from orchestration.publish import publish
+from orchestration.traces import forget_in_dagster, forget_in_dbt
+
+#: The model that says whose each event is, and all that it rests on.
+ATTRIBUTION: Final = "int_events_attributed"
+
+
+class NobodyThere(ValueError):
+    """Nothing names whom an erasure was asked for; nothing was changed."""
+
+
+class Incomplete(RuntimeError):
+    """Something stands in the way. The tombstones hold; the same call goes on from here."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whom an erasure is asked for: by the id, or by the subject of an earlier attempt."""
+
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    subject: str | None = None
+
+    def __post_init__(self) -> None:
+        if sum(bool(each) for each in (self.user_id, self.anonymous_id, self.subject)) != 1:
+            raise BadSubject("name one person: by user_id, anonymous_id or subject")
+
+    @property
+    def names(self) -> set[str]:
+        """The id, where one was given."""
+        return {name for name in (self.user_id, self.anonymous_id) if name}
+
+    def hashed(self, tombstones: Tombstones) -> Subject:
+        """The same without the id; raises BadSubject where the subject is none."""
+        if self.subject:
+            return Subject.parse(self.subject)
+        kind: Kind = "user" if self.user_id else "device"
+        return Subject(kind, tombstones.digest(self.user_id or self.anonymous_id or ""))
+
+
+def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: str = "") -> Receipt:
+    """Erase a person everywhere under the home and in the landing; the receipt, once it is written.
+
+    Done again for the same person it takes away whatever came back, by a backup say. Raises
+    BadSubject, NobodyThere, SharedDevice, WarehouseBusy, Unsettled, Incomplete or OSError.
+    """
+    erasures = TombstoneFile(settings.home)
+    tombstones = erasures.salted()
+    subject = asked.hashed(tombstones)
+    with writer_lock(settings):
+        entry = tombstones.entry_of(str(subject))
+        if entry is None and not is_named(settings, tombstones, subject):
+            raise NobodyThere(
+                f"nothing names this {subject.kind}: neither what is loaded, landed or refused, "
+                "nor what is just coming in. Nothing was changed"
+            )
+        if dry_run:
+            return _foreseen(settings, tombstones, subject)
+        prepare(settings)
+        folder = settings.home / "erasures"
+        # What an erasure of anybody had taken out when it was killed may still be published.
+        is_due = entry is None or bool(unfinished(folder))
+        account = Account(folder, entry.subject if entry else str(subject))
+        if entry is None:
+            entry = _resolved(settings, erasures, tombstones, account)
+            tombstones = tombstones.with_entry(entry)
+        settle(settings, erasures, tombstones)
+        account.note({"landing, lines not loaded yet": load(settings).erased})
+        _check_nothing_waits(settings)
+        if _take_out(settings, tombstones, account, asked.names, run_id) or is_due:
+            drop_models(settings)
+            compact(settings)
+            _dbt(settings, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
+            publish(settings, whole=True, run_id=run_id)
+        return account.finish(_stones(entry))
+
+
+def _resolved(
+    settings: Settings, erasures: TombstoneFile, tombstones: Tombstones, account: Account
+) -> Entry:
+    """The tombstones of the person, who shows only once all that came is loaded and attributed."""
+    subject = Subject.parse(account.begun.subject)
+    settle(settings, erasures, tombstones)
+    load(settings)
+    _dbt(settings, "run", "--select", f"+{ATTRIBUTION}")
+    with connect(settings) as connection:
+        person = resolve(connection, tombstones, subject)
+    account.note({})
+    return _entry(tombstones, subject, person, account.begun.erasure_id)
+
+
+def _entry(tombstones: Tombstones, subject: Subject, person: Person, erasure_id: str) -> Entry:
+    users, devices, events = (
+        {tombstones.digest(name) for name in names}
+        for names in (person.users, person.devices, person.events)
+    )
+    if not (users or devices):
+        # Refused events name it, or lines nobody can read; no event does.
+        (users if subject.kind == "user" else devices).add(subject.digest)
+    return Entry(
+        erasure_id=erasure_id,
+        subject=str(subject),
+        begun_at=now(),
+        users=hexes(users),
+        devices=hexes(devices),
+        events=hexes(events),
+    )
+
+
+def _check_nothing_waits(settings: Settings) -> None:
+    with connect(settings, read_only=True) as connection:
+        waiting = read_ledger(connection).pending(Landing(settings.landing).files())
+    if waiting:
+        raise Incomplete(
+            f"{waiting[0].name} cannot be read, so nobody can say whom it names: make it readable, "
+            "or take it away, then run this again"
+        )
+
+
+def _take_out(
+    settings: Settings, tombstones: Tombstones, account: Account, names: set[str], run_id: str
+) -> bool:
+    """Take the facts out of the landing, the records of runs and raw; whether raw had any."""
+    landed = LandedFiles(settings)
+    with connect(settings) as connection:
+        found = find_in_raw(connection, tombstones)
+        account.note(_counts(settings, connection, found))
+        _, unread = landed.erase(
+            [file for file in landed.landing.files() if file.name in found.files],
+            tombstones,
+            also=found.files,
+            note=account.note_file,
+        )
+        if unread:
+            raise Incomplete(f"{min(unread)} cannot be read: make it readable, then run this again")
+        forget_in_dbt(settings)
+        account.note(forget_in_dagster(settings, found.names | names, running=run_id))
+        # Last: as long as raw has the rows, they tell what is to be done.
+        delete_from_raw(connection, found, landed)
+    return any(found.counts.values())
+
+
+def _counts(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, found: InRaw
+) -> dict[str, int]:
+    """Rows by place: raw, what was built from it, and what is published."""
+    counts = {f"raw.{table}": count for table, count in found.counts.items()}
+    counts |= count_built(connection, found.person, settings.warehouse.stem, "")
+    if settings.published.exists():
+        path = str(settings.published).replace("'", "''")
+        connection.execute(f"attach '{path}' as published (read_only)")
+        counts |= count_built(connection, found.person, "published", "published ")
+        connection.execute("detach published")
+    return counts
+
+
+def _foreseen(settings: Settings, tombstones: Tombstones, subject: Subject) -> Receipt:
+    """What an erasure would take, as far as the last build knows; nothing is written."""
+    landed = LandedFiles(settings)
+    with connect(settings, read_only=True) as connection:
+        if not has_table(connection, "stg_footfall__events", "staging"):
+            raise Incomplete("nothing was built yet: run the nightly job first, then look again")
+        entry = tombstones.entry_of(str(subject))
+        if entry is None:
+            person = resolve(connection, tombstones, subject)
+            entry = _entry(tombstones, subject, person, "dry run")
+            tombstones = tombstones.with_entry(entry)
+        found = find_in_raw(connection, tombstones)
+        counts = _counts(settings, connection, found)
+        pending = read_ledger(connection).pending(landed.landing.files())
+    waiting = [landed.find(file, tombstones) for file in pending if file.kind != "manifest"]
+    counts["landing, lines not loaded yet"] = sum(len(each.lines) for each in waiting if each)
+    return Receipt(
+        erasure_id="dry run",
+        subject=str(subject),
+        begun_at=now(),
+        finished_at=None,
+        tombstones=_stones(entry),
+        counts={place: count for place, count in counts.items() if count},
+    )
+
+
+def _stones(entry: Entry) -> dict[str, int]:
+    return {kind: len(getattr(entry, kind)) for kind in ("users", "devices", "events")}
+
+
+def _dbt(settings: Settings, *arguments: str) -> None:
+    """Run dbt in the folder of its last parse; raises Incomplete with what failed."""
+    environment = dbt_environment(settings)
+    environment["DBT_TARGET_PATH"] = str(manifest_path(settings).parent)
+    done = subprocess.run(
+        [DBT, "--quiet", *arguments],
+        env={**os.environ, **environment},
+        cwd=settings.dbt_project,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Incomplete(
+            "the models cannot be built, so what people read is still the old file: mend this, "
+            f"then run it again\n{done.stdout}{done.stderr}"
+        )

@@ -1,0 +1,49 @@
+"""What a check on the data found, and the rows that such checks read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+#: Deliveries of completed loads, in UTC, with ``age``: how old an event was when it arrived. It
+#: is the models' rule for occurred_at read on raw rows, to within the 2 seconds that the rule
+#: calls the network's delay, so that a check needs no build (docs/architecture.md).
+DELIVERIES = """
+    select
+        events.event_id,
+        coalesce(events.source_id, '') as source_id,
+        events.load_number,
+        timezone('UTC', events.received_at) as received_at,
+        greatest(
+            coalesce(events.sent_at, events.received_at) - events.original_timestamp,
+            interval 0 second
+        ) as age
+    from raw.events as events
+    inner join raw._dlt_loads as loads
+        on events._dlt_load_id = loads.load_id and loads.status = 0
+"""
+#: An event that was older than this when it arrived says nothing of the day it arrived on: it
+#: comes from a backfill, or from a device that was away.
+LIVE_HOURS = 24
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether a claim holds, what was seen in one sentence, and the numbers behind it.
+
+    Neither holds anything that could be about a person: both go into alerts.
+    """
+
+    passed: bool
+    seen: str
+    metadata: Mapping[str, str | int | float | dg.MetadataValue] = field(default_factory=dict)
+
+
+def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
+    """A table for the UI."""
+    lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
+    return dg.MetadataValue.md(
+        "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+    )

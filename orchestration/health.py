@@ -1,0 +1,136 @@
+"""What changed for better or worse since the last look: checks and freshness, from the event log.
+
+Each problem is told once when it begins and once when it ends, however often a check repeats it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType
+from dagster._core.definitions.freshness import FreshnessState
+
+#: Events read at one look, of each kind: a nightly run evaluates about two hundred checks.
+BATCH = 500
+
+_KINDS = {
+    "checks": DagsterEventType.ASSET_CHECK_EVALUATION,
+    "freshness": DagsterEventType.FRESHNESS_STATE_CHANGE,
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One problem that began, grew worse or ended. ``since`` is when it began, in seconds."""
+
+    asset: str
+    check: str | None
+    level: str
+    since: float
+    run_id: str | None
+    seen: str
+    has_recovered: bool = False
+
+
+@dataclass
+class Cursor:
+    """How far the log was read, by kind, and the problems that were told and have not ended."""
+
+    read: dict[str, int]
+    open: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The text that Dagster keeps from tick to tick."""
+        return json.dumps({"read": self.read, "open": self.open})
+
+    @staticmethod
+    def from_json(text: str) -> Cursor:
+        """What `to_json` wrote."""
+        return Cursor(**json.loads(text))
+
+    @staticmethod
+    def at_end(instance: dg.DagsterInstance) -> Cursor:
+        """From now on: what is long past is not news."""
+        newest = instance.event_log_storage.get_maximum_record_id() or -1
+        return Cursor(dict.fromkeys(_KINDS, newest))
+
+
+def changes_since(instance: dg.DagsterInstance, cursor: Cursor) -> list[Change]:
+    """The changes after the cursor, in order, which moves behind them; a bounded number a call."""
+    changes: list[Change] = []
+    newest = instance.event_log_storage.get_maximum_record_id() or -1
+    for kind, event_type in _KINDS.items():
+        # Behind a log that was wiped the numbers begin anew.
+        cursor.read[kind] = min(cursor.read[kind], newest)
+        # By log id over all runs: get_event_records reads run by run on SQLite, and its ids are
+        # those of each run.
+        entries = instance.event_log_storage.get_logs_for_all_runs_by_log_id(
+            after_cursor=cursor.read[kind], dagster_event_type=event_type, limit=BATCH
+        )
+        for record_id, entry in entries.items():
+            state = _state(entry)
+            if state and (change := _compare(cursor.open, state)):
+                changes.append(change)
+            cursor.read[kind] = record_id
+    return changes
+
+
+def _state(entry: dg.EventLogEntry) -> Change | None:
+    """What one event says of its check or asset; None where it says neither good nor bad."""
+    event = entry.dagster_event
+    if event is None:
+        return None
+    if event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+        evaluation = event.asset_check_evaluation_data
+        rows = evaluation.metadata.get("dagster_dbt/failed_row_count")
+        return Change(
+            asset=evaluation.asset_key.to_user_string(),
+            check=evaluation.check_name,
+            level=evaluation.severity.value,
+            since=entry.timestamp,
+            run_id=entry.run_id,
+            seen=evaluation.description or (f"failing rows: {rows.value}" if rows else ""),
+            has_recovered=evaluation.passed,
+        )
+    moved = event.asset_freshness_state_change_data
+    if moved.new_state not in (FreshnessState.PASS, FreshnessState.WARN, FreshnessState.FAIL):
+        return None
+    return Change(
+        asset=moved.key.to_user_string(),
+        check=None,
+        level="ERROR" if moved.new_state == FreshnessState.FAIL else "WARN",
+        since=moved.state_change_timestamp,
+        run_id=None,
+        seen="",
+        has_recovered=moved.new_state == FreshnessState.PASS,
+    )
+
+
+def _compare(open_problems: dict[str, dict[str, Any]], state: Change) -> Change | None:
+    """The state if it is news, noted among the open problems."""
+    name = f"{state.asset} {state.check or '(freshness)'}"
+    known = open_problems.get(name)
+    if state.has_recovered:
+        open_problems.pop(name, None)
+        return _replaced(state, known) if known else None
+    if known and known["level"] == state.level:
+        return None
+    open_problems[name] = {
+        "level": state.level,
+        "since": known["since"] if known else state.since,
+    }
+    return _replaced(state, open_problems[name])
+
+
+def _replaced(state: Change, known: Mapping[str, Any]) -> Change:
+    return Change(**{**state.__dict__, "since": known["since"]})
+
+
+def utc(seconds: float) -> str:
+    """An instant as alerts tell it."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,75 @@
+"""The jobs: what the UI's launchpad and `python -m orchestration run` can start."""
+
+import dagster as dg
+
+from orchestration.assets import model_assets, published_footfall
+from orchestration.checks import check_source_freshness
+from orchestration.days import received_days
+from orchestration.repair import (
+    reload_files,
+    replay_quarantine,
+    sweep_op,
+    verify_exactness,
+)
+
+# Days are partitions, and only rebuild_days is told which. dbt's source freshness costs the start
+# of a dbt; the job `watch` asks it.
+_nightly = (
+    dg.AssetSelection.all()
+    - dg.AssetSelection.assets(received_days)
+    - dg.AssetSelection.checks(check_source_freshness)
+)
+_published = dg.AssetSelection.assets(published_footfall)
+_models = dg.AssetSelection.assets(model_assets)
+
+
+nightly = dg.define_asset_job(
+    "nightly",
+    selection=_nightly,
+    executor_def=dg.in_process_executor,
+    description="Load what has landed, build and check the models, publish the file people read.",
+)
+load_and_build = dg.define_asset_job(
+    "load_and_build",
+    selection=_nightly - _published,
+    executor_def=dg.in_process_executor,
+    description="Load what has landed, build and check the models, and publish nothing.",
+)
+full_refresh = dg.define_asset_job(
+    "full_refresh",
+    selection=_models | _published,
+    executor_def=dg.in_process_executor,
+    config={"ops": {"build": {"config": {"full_refresh": True}}}},
+    description="Build every model anew from the raw rows, check and publish.",
+)
+rebuild_days = dg.define_asset_job(
+    "rebuild_days",
+    selection=dg.AssetSelection.assets(received_days) | _models | _published,
+    executor_def=dg.in_process_executor,
+    description="Work the events of some received days in again, check and publish.",
+)
+
+
+# No op may have a job's name; within the job it goes by it, so that config says it once.
+@dg.job(name="replay_quarantine")
+def replay_quarantine_job() -> None:
+    """Judge refused events again, mended or as they are; what passes lands for the next load."""
+    replay_quarantine.alias("replay_quarantine")()
+
+
+@dg.job(name="reload_files")
+def reload_files_job() -> None:
+    """Have loaded files loaded again by the next nightly, which then rebuilds in full."""
+    reload_files.alias("reload_files")()
+
+
+@dg.job(name="verify_exactness")
+def verify_exactness_job() -> None:
+    """Prove that the warehouse is what a full rebuild gives; say which rows are not."""
+    verify_exactness.alias("verify_exactness")()
+
+
+@dg.job(name="sweep")
+def sweep_job() -> None:
+    """Delete what runs left behind, and what is past its retention. A dry run unless told."""
+    sweep_op.alias("sweep")()

@@ -1,0 +1,312 @@
+"""Restatements: which published daily figure has changed since, from what to what, and why.
+
+A figure is settled once its day, or its funnel's window, has closed in the data that was
+published. From then on it may only change for a reason, and the reason is looked for among the
+facts: each event that stands otherwise in the new file than in the one people have read until now.
+
+The record lives in the published file alone and is carried from one file to the next, so that it
+says what people could read and changes with it in the same rename.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from orchestration.changes import Brought, comment_on
+
+TABLE = "restatements"
+COMMENT = "One row per publish, figure, slice and day whose settled value was changed by it."
+#: Column → its type and what it says.
+COLUMNS = {
+    "version": ("varchar not null", "The publish that changed the figure (meta.published)."),
+    "restated_at": ("timestamp not null", "When that was, UTC."),
+    "run_id": ("varchar", "The Dagster run that published; null outside of Dagster."),
+    "table_name": ("varchar not null", "The mart that holds the figure."),
+    "figure": ("varchar not null", "The mart's column."),
+    "slice": ("varchar not null", "Funnel and step, as 'trial 2'; empty where there is none."),
+    "figure_date": ("date not null", "The day the figure is of."),
+    "from_value": ("bigint", "What people read before; null where the day had no row."),
+    "to_value": ("bigint", "What they read since; null where the day has no row any more."),
+    "reasons": (
+        "varchar not null",
+        "definition_change, erasure, removal, late_events, identity, duplicates: those that apply, "
+        "joined by a comma; 'unexplained' where none does.",
+    ),
+    "late_events": ("bigint not null", "Events that were not there before, on days that matter."),
+    "reattributed_events": ("bigint not null", "Events that belong to another person now."),
+    "removed_events": ("bigint not null", "Events that are there no more."),
+    "redelivered_events": ("bigint not null", "Events of which another delivery counts now."),
+}
+
+#: Figure of fct_daily_actives → the days before and after its own whose events it counts. None:
+#: all days before. A session may reach into both neighbours.
+ACTIVES: dict[str, tuple[int | None, int]] = {
+    "daily_actives": (0, 0),
+    "weekly_actives": (6, 0),
+    "monthly_actives": (29, 0),
+    "new_persons": (None, 0),
+    "returning_persons": (1, 0),
+    "resurrected_persons": (None, 0),
+    "dormant_persons": (1, 0),
+    "sessions": (1, 1),
+    "events": (0, 0),
+    "bot_actives": (0, 0),
+}
+#: Days before a figure's own where all of them matter: longer than any warehouse is old.
+ALL_DAYS = 100_000
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """One publish: its name, when it is, in which Dagster run, and whose days are counted."""
+
+    version: str
+    published_at: datetime
+    run_id: str | None
+    time_zone: str
+
+
+def record(
+    connection: duckdb.DuckDBPyConnection,
+    publishing: Publishing,
+    *,
+    has_previous: bool,
+    is_noted: bool,
+) -> Brought:
+    """Carry the record of the attached ``previous`` into ``published``, and add what changed.
+
+    Returns the table's rows, and how many of them are new. Without a previous file there is
+    nothing to restate. ``is_noted``: the events that changed are those that the models noted.
+    """
+    connection.execute(f"drop table if exists published.marts.{TABLE}")
+    fields = ", ".join(f"{name} {type_}" for name, (type_, _) in COLUMNS.items())
+    connection.execute(f"create table published.marts.{TABLE} ({fields})")
+    comment_on(connection, f"table published.marts.{TABLE}", COMMENT)
+    for name, (_, meaning) in COLUMNS.items():
+        comment_on(connection, f"column published.marts.{TABLE}.{name}", meaning)
+    if not has_previous:
+        return Brought(0, 0, is_noted=False)
+    if _has(connection, "previous", "marts", TABLE):
+        connection.execute(
+            f"insert into published.marts.{TABLE} by name from previous.marts.{TABLE}"
+        )
+    if _compare_figures(connection):
+        _compare_facts(connection, publishing.time_zone, is_noted=is_noted)
+        _explain(connection, publishing)
+    connection.execute("detach previous")
+    restated, rows = connection.execute(
+        f"select count(*) filter (where version = ?), count(*) from published.marts.{TABLE}",
+        [publishing.version],
+    ).fetchall()[0]
+    return Brought(rows, restated, is_noted=False)
+
+
+def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
+    """Settled figures that differ, in the temporary table figures_changed; returns how many."""
+    questions = []
+    if all(_has(connection, each, "marts", "fct_daily_actives") for each in ("previous", None)):
+        questions += [
+            f"""
+            select
+                'fct_daily_actives' as table_name, '{figure}' as figure, '' as slice,
+                coalesce(was.activity_date, now.activity_date) as figure_date,
+                was.{figure} as from_value, now.{figure} as to_value,
+                {ALL_DAYS if before is None else before} as days_before, {after} as days_after,
+                true as is_of_activity
+            from previous.marts.fct_daily_actives as was
+            full outer join marts.fct_daily_actives as now using (activity_date)
+            where was.{figure} is distinct from now.{figure} and coalesce(
+                was.is_complete,
+                now.activity_date < (
+                    select max(activity_date) from previous.marts.fct_daily_actives
+                    where is_complete
+                ),
+                false
+            )
+            """
+            for figure, (before, after) in ACTIVES.items()
+        ]
+    if all(_has(connection, each, "marts", "fct_funnel_steps") for each in ("previous", None)):
+        questions.append(
+            """
+            select
+                'fct_funnel_steps' as table_name, 'persons' as figure,
+                was.funnel_name || ' ' || was.step_number as slice,
+                was.entry_date as figure_date,
+                was.persons as from_value, now.persons as to_value,
+                0 as days_before,
+                (
+                    select cast(ceil(max(window_hours) / 24) as integer)
+                    from seeds.funnel_steps as steps
+                    where steps.funnel_name = was.funnel_name
+                ) as days_after,
+                false as is_of_activity
+            from previous.marts.fct_funnel_steps as was
+            left join marts.fct_funnel_steps as now using (funnel_name, entry_date, step_number)
+            where
+                was.persons is distinct from now.persons
+                -- Settled: every attempt of that day was mature.
+                and was.mature_entries = (
+                    select max(persons) from previous.marts.fct_funnel_steps as entries
+                    where
+                        entries.funnel_name = was.funnel_name
+                        and entries.entry_date = was.entry_date
+                        and entries.step_number = 1
+                )
+            """
+        )
+    if not questions or not _has(connection, "previous", "marts", "fct_events"):
+        return 0
+    connection.execute(
+        f"create or replace temp table figures_changed as {' union all '.join(questions)}"
+    )
+    found = connection.execute("select count(*) from figures_changed").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _compare_facts(
+    connection: duckdb.DuckDBPyConnection, time_zone: str, *, is_noted: bool
+) -> None:
+    """Events that stand otherwise than before, counted by day: the table facts_changed."""
+    noted = ""
+    if is_noted:
+        noted = """
+            where event_id in (
+                select key_text from meta.changed_rows where table_name = 'fct_events'
+            )
+        """
+    columns = "event_id, source_id, event_name, occurred_at, user_id, anonymous_id, person_id"
+    columns += ", session_id, session_id is not null as is_of_activity, properties"
+    day = f"cast((occurred_at at time zone 'UTC') at time zone '{time_zone}' as date)"
+    connection.execute(
+        f"""
+        create or replace temp table facts_changed as
+        with was as (
+            select {columns}, {day} as fact_date from previous.marts.fct_events {noted}
+        ),
+
+        now as (
+            select {columns}, {day} as fact_date from marts.fct_events {noted}
+        ),
+
+        compared as (
+            select
+                was.fact_date as was_date,
+                now.fact_date as now_date,
+                coalesce(was.is_of_activity, false) or coalesce(now.is_of_activity, false)
+                    as is_of_activity,
+                case
+                    when was.event_id is null then 'late'
+                    when now.event_id is null then 'removed'
+                    when
+                        (
+                            was.occurred_at, was.event_name, was.source_id, was.user_id,
+                            was.anonymous_id, was.properties
+                        ) is distinct from (
+                            now.occurred_at, now.event_name, now.source_id, now.user_id,
+                            now.anonymous_id, now.properties
+                        )
+                        then 'redelivered'
+                    when was.person_id <> now.person_id then 'reattributed'
+                    -- Sessions are cut anew only where an event came in between, or went.
+                    when was.session_id is distinct from now.session_id then 'late'
+                end as change
+            from was
+            full outer join now using (event_id)
+        )
+
+        select unnest(list_distinct([was_date, now_date])) as fact_date, is_of_activity, change
+        from compared
+        where change is not null
+        """
+    )
+
+
+def _explain(connection: duckdb.DuckDBPyConnection, publishing: Publishing) -> None:
+    """Write the changed figures with the reasons that the changed facts give."""
+    count = "count(*) filter (where facts.change = '{}')"
+    connection.execute(
+        f"""
+        insert into published.marts.{TABLE} by name
+        with explained as (
+            select
+                figures.* exclude (days_before, days_after, is_of_activity),
+                {count.format("late")} as late_events,
+                {count.format("reattributed")} as reattributed_events,
+                {count.format("removed")} as removed_events,
+                {count.format("redelivered")} as redelivered_events
+            from figures_changed as figures
+            left join facts_changed as facts
+                on facts.fact_date between figures.figure_date - figures.days_before
+                    and figures.figure_date + figures.days_after
+                    and (facts.is_of_activity or not figures.is_of_activity)
+            group by all
+        )
+
+        select
+            ? as version, ? as restated_at, ? as run_id, *,
+            coalesce(nullif(concat_ws(
+                ', ',
+                case when ? then 'definition_change' end,
+                case when removed_events > 0 then case when ? then 'erasure' else 'removal' end end,
+                case when late_events > 0 then 'late_events' end,
+                case when reattributed_events > 0 then 'identity' end,
+                case when redelivered_events > 0 then 'duplicates' end
+            ), ''), 'unexplained') as reasons
+        from explained
+        """,
+        [
+            *(publishing.version, publishing.published_at, publishing.run_id),
+            *(_is_defined_anew(connection), _is_erased(connection)),
+        ],
+    )
+
+
+def definition_of(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The fingerprint of the definitions that the warehouse was built with (macros/builds.sql)."""
+    if not _has(connection, None, "meta", "builds"):
+        return None
+    found = connection.execute("select max_by(definition, built_at) from meta.builds").fetchone()
+    return str(found[0]) if found and found[0] else None
+
+
+def _is_defined_anew(connection: duckdb.DuckDBPyConnection) -> bool:
+    if not _has(connection, "previous", "meta", "published", "definition"):
+        return False
+    found = connection.execute("select max(definition) from previous.meta.published").fetchone()
+    return bool(found and found[0]) and found != (definition_of(connection),)
+
+
+def _is_erased(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether somebody was erased since the previous file was published."""
+    if not _has(connection, None, "meta", "erasures"):
+        return False
+    found = connection.execute(
+        """
+        select coalesce(max(erased_at) > (select max(published_at) from previous.meta.published),
+            false)
+        from meta.erasures
+        """
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def _has(
+    connection: duckdb.DuckDBPyConnection,
+    database: str | None,
+    schema: str,
+    table: str,
+    column: str | None = None,
+) -> bool:
+    found = connection.execute(
+        """
+        select count(*) from duckdb_columns()
+        where database_name = coalesce(?, current_database()) and schema_name = ?
+            and table_name = ? and column_name = coalesce(?, column_name)
+        """,
+        [database, schema, table, column],
+    ).fetchone()
+    return bool(found and found[0])

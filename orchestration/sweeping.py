@@ -1,0 +1,115 @@
+"""Sweeping: what runs left behind, and what the site no longer wants to keep."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from ingestion.loading.landing import LandedFile, Landing
+from ingestion.loading.ledger import read_ledger, sweep_orphans
+from ingestion.settings import Settings
+from ingestion.warehouse import connect
+
+#: What a killed publish, verification or load leaves in the folders of the home.
+LEFTOVERS = (
+    ("published", ".footfall-*"),
+    ("warehouse", ".verify-*"),
+    ("dlt", "*"),
+)
+#: Runs of Dagster that are deleted in one sweep: each takes a few milliseconds.
+MAX_RUNS = 1_000
+
+
+@dataclass(frozen=True)
+class Retention:
+    """For how many days landed files and Dagster's runs are kept; None keeps them for ever."""
+
+    landing_days: int | None = None
+    quarantine_days: int | None = None
+    run_days: int | None = None
+
+
+@dataclass
+class Swept:
+    """What went, or would go: by place, how many and how many bytes."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, place: str, size_bytes: int = 0, count: int = 1) -> None:
+        """Count something that goes."""
+        if count:
+            self.counts[place] += count
+            self.sizes[place] += size_bytes
+
+
+def sweep(
+    settings: Settings,
+    retention: Retention,
+    now: datetime,
+    *,
+    dry_run: bool,
+    instance: dg.DagsterInstance | None = None,
+) -> Swept:
+    """Delete orphan rows, leftovers, and landed files and runs past their retention.
+
+    A landed file goes only when a completed load holds it, and never a manifest: these are small,
+    and the ledger's proof. With ``dry_run`` nothing is written. The caller holds the writer lock.
+    """
+    swept = Swept()
+    with connect(settings) as connection:
+        loaded = read_ledger(connection).sizes
+        connection.execute("begin")
+        swept.add("rows of loads that never completed", count=sweep_orphans(connection))
+        connection.execute("rollback" if dry_run else "commit")
+    for folder, pattern in LEFTOVERS:
+        for path in sorted((settings.home / folder).glob(pattern)):
+            swept.add(f"leftovers in {folder}/", _size(path))
+            if not dry_run:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    landing = Landing(settings.landing)
+    for file in landing.files():
+        if file.name in loaded and _is_past(file, retention, now):
+            swept.add(f"files in landing/{file.kind}/", file.size_bytes)
+            if not dry_run:
+                landing.delete(file)
+    if instance and retention.run_days is not None:
+        before = now - timedelta(days=retention.run_days)
+        _sweep_runs(instance, before, swept, dry_run=dry_run)
+    return swept
+
+
+def _is_past(file: LandedFile, retention: Retention, now: datetime) -> bool:
+    days = {"events": retention.landing_days, "quarantine": retention.quarantine_days}
+    kept_for = days.get(file.kind)
+    if kept_for is None or file.modified_at is None:
+        return False
+    return file.modified_at < now - timedelta(days=kept_for)
+
+
+def _sweep_runs(
+    instance: dg.DagsterInstance, before: datetime, swept: Swept, *, dry_run: bool
+) -> None:
+    """Delete finished runs and their logs; a run that still waits or works stays."""
+    finished = [
+        dg.DagsterRunStatus.SUCCESS,
+        dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.CANCELED,
+    ]
+    runs = instance.get_runs(
+        dg.RunsFilter(statuses=finished, created_before=before.astimezone(UTC)), limit=MAX_RUNS
+    )
+    for run in runs:
+        swept.add("runs of Dagster")
+        if not dry_run:
+            instance.delete_run(run.run_id)
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -1,0 +1,245 @@
+"""Claims about how much arrives: as many events as usual, and no more refusals than usual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from math import ceil, floor, sqrt
+from statistics import median
+
+import duckdb
+
+from ingestion.settings import Settings
+from orchestration.arrivals import SEALING_GRACE, SHOWN, naive
+from orchestration.findings import DELIVERIES, LIVE_HOURS, Finding, table
+
+#: Weeks looked back: two months follow a product's growth, and one holiday does not move a median.
+WEEKS = 8
+#: Below this many the median is any of them.
+MIN_WEEKS = 4
+#: Half and double. Seasons, campaigns and a holiday move a weekday by tens of per cent; a dead
+#: tag, a broken release or a tag that fires twice by half or more.
+FEWEST = 0.5
+MOST = 2.0
+#: Counts of independent events scatter by their square root. Four times that is reached by chance
+#: once in 16,000 days: it is what keeps a source of five events a day quiet.
+DEVIATIONS = 4.0
+
+#: What is refused is compared with the four weeks before.
+USUAL_DAYS = 28
+#: Fewer refusals than this are somebody trying something out.
+MIN_REFUSED = 10
+#: A share that doubles, and one in a hundred of what arrives: both, so that neither a source that
+#: never had one nor a source that always has some is flagged for a handful.
+MORE = 2.0
+MIN_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One source's day beside what the same weekday of the weeks before lets expect.
+
+    Bounds are inclusive; None where there is too little to compare with, said in ``reason``.
+    """
+
+    seen: int
+    weeks: Mapping[date, int]
+    expected: float | None
+    at_least: int | None
+    at_most: int | None
+    reason: str
+
+    @property
+    def is_usual(self) -> bool:
+        """Within the bounds, or without any."""
+        return (self.at_least is None or self.seen >= self.at_least) and (
+            self.at_most is None or self.seen <= self.at_most
+        )
+
+
+def compare(day: date, counts: Mapping[date, int], first_day: date) -> Volume:
+    """The day's count beside the median of the same weekday of up to eight weeks before.
+
+    Days before the source's first whole day do not count; later ones without events do, as 0.
+    """
+    seen = counts.get(day, 0)
+    same_weekdays = [day - timedelta(weeks=week) for week in range(1, WEEKS + 1)]
+    weeks = {each: counts.get(each, 0) for each in same_weekdays if each > first_day}
+    if len(weeks) < MIN_WEEKS:
+        reason = f"{len(weeks)} weeks are known, {MIN_WEEKS} are needed"
+        return Volume(seen, weeks, None, None, None, reason)
+    expected = median(weeks.values())
+    if not expected:
+        return Volume(seen, weeks, 0, None, None, "silent on most of these weekdays")
+    noise = DEVIATIONS * sqrt(expected)
+    at_least = max(0, ceil(min(FEWEST * expected, expected - noise)))
+    at_most = floor(max(MOST * expected, expected + noise))
+    if min(weeks.values()):
+        # It never was silent on this weekday, so silence is not chance, however few they are.
+        at_least = max(1, at_least)
+    return Volume(seen, weeks, expected, at_least, at_most, f"median of {len(weeks)} weeks")
+
+
+def as_many_events_as_usual(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
+) -> Finding:
+    """Flags: a source whose last whole day brought under half or over double its weekday's median.
+
+    Matters: a tag that died on one page, or that fires twice, leaves every job and test green.
+    Do: look at dim_events for the event that went or doubled; ask what was released that day.
+    """
+    day = last_whole_day(connection, settings)
+    if day is None:
+        return Finding(True, "no whole day is loaded yet")
+    days = [day - timedelta(weeks=week) for week in range(WEEKS + 1)]
+    # Only what happened when it arrived: a backfill does not fill a silent day.
+    rows = connection.execute(
+        f"""
+        with deliveries as ({DELIVERIES}),
+
+        firsts as (
+            select source_id, cast(min(received_at) as date) as first_day
+            from deliveries group by source_id
+        ),
+
+        counts as (
+            select source_id, cast(received_at as date) as day, count(distinct event_id) as events
+            from deliveries
+            where
+                cast(received_at as date) in (select unnest($days))
+                and age <= to_hours({LIVE_HOURS})
+            group by all
+        )
+
+        select firsts.source_id, firsts.first_day, counts.day, coalesce(counts.events, 0)
+        from firsts
+        left join counts on firsts.source_id = counts.source_id
+        order by firsts.source_id
+        """,
+        {"days": days},
+    ).fetchall()
+    sources: dict[str, dict[date, int]] = {}
+    for source, _, at, events in rows:
+        sources.setdefault(source, {})[at] = events
+    firsts = {source: first_day for source, first_day, _, _ in rows}
+    volumes = {each: compare(day, counts, firsts[each]) for each, counts in sources.items()}
+    unusual = [
+        f"{source}: {volume.seen} events, expected {volume.at_least} to {volume.at_most}"
+        for source, volume in volumes.items()
+        if not volume.is_usual
+    ]
+    return Finding(
+        not unusual,
+        f"{day}: " + ("; ".join(unusual[:SHOWN]) or f"{len(volumes)} sources as usual"),
+        {
+            "day": str(day),
+            "weekday": f"{day:%A}",
+            "sources": table(
+                ["source", "seen", "expected", "at least", "at most", "why", "weeks used"],
+                [
+                    [
+                        *(source, each.seen, each.expected, each.at_least, each.at_most),
+                        each.reason,
+                        ", ".join(f"{day}: {count}" for day, count in each.weeks.items()),
+                    ]
+                    for source, each in volumes.items()
+                ],
+            ),
+        },
+    )
+
+
+def last_whole_day(connection: duckdb.DuckDBPyConnection, settings: Settings) -> date | None:
+    """The last UTC day of which everything was sealed when the last load began; None: none is.
+
+    A load's id is the second it began in (dlt). A load of nothing counts: it saw that nothing
+    was there.
+    """
+    row = connection.execute(
+        "select max(try_cast(load_id as double)) from raw._dlt_loads where status = 0"
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    began = naive(datetime.fromtimestamp(row[0], UTC))
+    sealed = began - SEALING_GRACE - timedelta(seconds=settings.segment_seconds)
+    return sealed.date() - timedelta(days=1)
+
+
+def quarantine_does_not_grow(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
+) -> Finding:
+    """Flags: a source of which twice the usual share is refused, in the last day's loads.
+
+    Matters: a release that sends what cannot be taken loses nothing yet, but is in no answer.
+    Do: `python -m ingestion.quarantine list` says why; mend and replay them (docs/quarantine.md).
+    """
+    # The loads of the freshness window; where there are none, the last that brought something.
+    rows = connection.execute(
+        f"""
+        with arrivals as (
+            select source_id, load_number, 0 as refused, 1 as received
+            from ({DELIVERIES}) where age <= to_hours({LIVE_HOURS})
+            union all
+            select coalesce(refused.source_id, '(unknown)'), refused.load_number, 1, 1
+            from raw.refused as refused
+        ),
+
+        loads as (
+            select distinct files.load_number, loads.inserted_at
+            from raw.files as files
+            inner join raw._dlt_loads as loads
+                on files._dlt_load_id = loads.load_id and loads.status = 0
+            where files.kind <> 'manifest'
+        ),
+
+        placed as (
+            select
+                arrivals.*,
+                loads.inserted_at >= least(
+                    cast($limit as timestamptz), (select max(inserted_at) from loads)
+                ) as is_new
+            from arrivals
+            inner join loads on arrivals.load_number = loads.load_number
+            where loads.inserted_at >= cast($since as timestamptz)
+                or loads.inserted_at = (select max(inserted_at) from loads)
+        )
+
+        select
+            source_id,
+            coalesce(sum(refused) filter (where is_new), 0),
+            coalesce(sum(received) filter (where is_new), 0),
+            coalesce(sum(refused) filter (where not is_new), 0),
+            coalesce(sum(received) filter (where not is_new), 0)
+        from placed group by source_id order by source_id
+        """,
+        {
+            "limit": now - timedelta(hours=settings.freshness_hours),
+            "since": now - timedelta(days=USUAL_DAYS),
+        },
+    ).fetchall()
+    grown = [
+        f"{source}: {refused} of {received} refused, usually {_share(before, of):.1%}"
+        for source, refused, received, before, of in rows
+        if has_grown(refused, received, _share(before, of))
+    ]
+    return Finding(
+        not grown,
+        "; ".join(grown[:SHOWN]) or "no more than usual is refused",
+        {
+            "sources": table(
+                ["source", "refused", "of", f"refused in {USUAL_DAYS} days before", "of"],
+                [list(row) for row in rows],
+            )
+        },
+    )
+
+
+def has_grown(refused: int, received: int, usual_share: float) -> bool:
+    """Whether so many refusals are more than chance and more than usual."""
+    share = _share(refused, received)
+    return refused >= MIN_REFUSED and share >= MIN_SHARE and share > MORE * usual_share
+
+
+def _share(part: int, of: int) -> float:
+    return part / of if of else 0.0

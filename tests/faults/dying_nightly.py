@@ -1,0 +1,69 @@
+"""The nightly job in a process that is killed at a named moment, as by kill -9 or the OOM killer.
+
+``python -m tests.faults.dying_nightly MOMENT``. Nothing of the product knows of it: the moment is
+a function of ours that is about to be called, or a line in dbt's own log.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ingestion.settings import get_settings
+from orchestration.prepare import prepare
+
+#: Moment → module and attribute whose call is the last thing the process does.
+CALLS = {
+    "before the load": ("ingestion.loading.pipeline", "make_pipeline"),
+    "after the load's commit": ("orchestration.assets", "days_of_load"),
+    "before publishing": ("orchestration.assets", "publish"),
+    "before the rename": ("orchestration.publish", "_verify"),
+    "after the rename": ("orchestration.publish", "forget_changes"),
+}
+#: Moment → what dbt has written to its log by then.
+LINES = {
+    "in the first models": "OK created sql incremental model staging.stg_footfall__events",
+    "in the middle of the models": "START sql incremental model marts.fct_events",
+    "in the last models": "OK created sql table model marts.fct_daily_actives",
+}
+MOMENTS = [*CALLS, *LINES]
+
+
+def main() -> None:
+    """Run the nightly job and die on the way; exit 3 if the moment never came."""
+    moment = sys.argv[1]
+    prepare(get_settings())
+    if moment in CALLS:
+        module, name = CALLS[moment]
+        setattr(import_module(module), name, _die)
+    else:
+        threading.Thread(target=_die_at_line, args=[LINES[moment]], daemon=True).start()
+    sys.argv = ["orchestration", "nightly"]
+    from orchestration.__main__ import main as run
+
+    run()
+    sys.exit(3)
+
+
+def _die(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_at_line(text: str) -> None:
+    log = Path(os.environ["FOOTFALL_HOME"]) / "dbt" / "manifest" / "dbt.log"
+    seen = log.stat().st_size if log.exists() else 0
+    while True:
+        if log.exists() and text in log.read_text(errors="replace")[seen:]:
+            # This process and dbt, its child, in one blow: the group is the test's own.
+            os.killpg(os.getpgrp(), signal.SIGKILL)
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main()

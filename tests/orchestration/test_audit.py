@@ -1,0 +1,196 @@
+"""Write, audit, publish: what a failed check keeps from readers, and what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import dagster as dg
+import duckdb
+import pytest
+from dagster import DagsterEventType
+from dagster_dbt import DbtCliResource
+
+from ingestion.settings import Settings
+from orchestration.audit import SHOWN, FailedNode, advice, audited, failed_nodes, failure
+from tests.conftest import GOLDEN_FUNNELS
+from tests.test_end_to_end import Site, golden_lines
+
+TESTS = sorted((Settings().dbt_project / "tests").glob("*.sql"))
+
+
+def plant(site: Site, name: str) -> str:
+    """A segment that holds a line less than its collector counted; returns the line's event id."""
+    line = {**golden_lines()[0], "event_id": "the planted event", "user_id": "a planted person"}
+    path = Path(site.settings.landing) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    body = json.dumps(line).encode() + b"\n"
+    path.write_bytes(body)
+    manifest = {
+        "segment": name,
+        "lines": 2,
+        "bytes": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "received": {line["source_id"]: {line["received_at"][:10]: 2}},
+    }
+    place = Path(site.settings.landing) / "manifest" / "date=2026-03-01" / f"{path.stem}.json"
+    place.parent.mkdir(parents=True)
+    place.write_text(json.dumps(manifest))
+    return str(line["event_id"])
+
+
+def test_a_bad_row_keeps_yesterdays_file_and_the_run_says_which_and_what_to_do(
+    tmp_path: Path,
+) -> None:
+    site = Site(tmp_path / "site", GOLDEN_FUNNELS)
+    yesterday = b"what people read yesterday"
+    site.settings.published.parent.mkdir(parents=True)
+    site.settings.published.write_bytes(yesterday)
+    event_id = plant(site, "events/date=2026-03-01/hour=08/01J00000000000000000000000-a.ndjson")
+
+    failed = site.nightly()
+
+    assert failed.returncode == 1
+    assert site.settings.published.read_bytes() == yesterday
+    said = failed.stderr
+    assert "build: dbt: 1 failed. Nothing was published" in said
+    assert "ledger_explains_every_event: failing rows: 1" in said
+    assert "Do: compare raw.manifests with raw.files for that day" in said
+    assert "Traceback" not in said
+    assert "Stack Trace" not in said
+
+    # The command that it names shows the rows; it and the UI do not.
+    (command,) = [line.strip() for line in said.splitlines() if "import duckdb" in line]
+    shown = subprocess.run(command, shell=True, text=True, capture_output=True, check=True)
+    assert "unexplained" in shown.stdout
+    told = step_failure(site.settings)
+    assert told.description is not None
+    assert told.description in said
+    assert "test_failures.ledger_explains_every_event" in str(
+        told.metadata["ledger_explains_every_event"].value
+    )
+    for secret in (event_id, "a planted person"):
+        assert secret not in said + str(told)
+
+
+def step_failure(settings: Settings) -> Any:
+    """What the UI shows at the failed step `build`."""
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        (run,) = instance.get_runs()
+        (record,) = instance.get_records_for_run(
+            run.run_id, of_type=DagsterEventType.STEP_FAILURE
+        ).records
+    event = record.event_log_entry.dagster_event
+    assert event is not None
+    assert event.step_key == "build"
+    return event.step_failure_data.user_failure_data
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.stem))
+def test_every_test_says_what_it_flags_why_it_matters_and_what_to_do(path: Path) -> None:
+    lines = advice({"raw_code": path.read_text()}).splitlines()
+
+    assert [line.partition(": ")[0] for line in lines] == ["Flags", "Matters", "Do"]
+    assert all(line.endswith(".") for line in lines)
+
+
+def test_a_generic_test_says_what_its_kind_means() -> None:
+    node = {
+        "raw_code": "{{ test_unique_together(**_dbt_generic_test_kwargs) }}",
+        "attached_node": "model.footfall.ledger",
+        "test_metadata": {
+            "name": "unique_together",
+            "kwargs": {"columns": ["source_id", "received_date"]},
+        },
+    }
+
+    assert advice(node).splitlines()[0] == (
+        "Flags: values of source_id, received_date that stand in ledger together more than once."
+    )
+    assert advice({**node, "description": "A site's own words."}) == "A site's own words."
+
+
+def test_what_dbt_could_not_run_is_told_first_and_without_values() -> None:
+    manifest = {
+        "nodes": {
+            "test.footfall.a": {"name": "a_test", "raw_code": "select 1"},
+            "model.footfall.b": {"name": "b_model"},
+        }
+    }
+    results = {
+        "results": [
+            {
+                "unique_id": "test.footfall.a",
+                "status": "fail",
+                "failures": 3,
+                "relation_name": '"footfall"."test_failures"."a_test"',
+            },
+            {"unique_id": "test.footfall.warned", "status": "warn", "failures": 1},
+            {
+                "unique_id": "model.footfall.b",
+                "status": "error",
+                "message": "Runtime Error\n\n  Could not convert string 'u1@shop.example' to INT32",
+            },
+        ]
+    }
+
+    model, test = failed_nodes(results, manifest)
+
+    assert (model.name, model.rows) == ("b_model", None)
+    assert model.says == "Runtime Error\nCould not convert string '…' to INT32"
+    assert (test.name, test.rows, test.relation) == ("a_test", 3, "test_failures.a_test")
+
+
+def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
+    nodes = [
+        FailedNode(f"test_{number}", 1, "test_failures.x", "Do: look.") for number in range(30)
+    ]
+
+    told = failure(nodes, 1, Settings(home=tmp_path))
+
+    assert f"and {30 - SHOWN} more: see {tmp_path}" in str(told.description)
+    assert len(told.metadata) == SHOWN + 1
+
+
+def test_a_dbt_that_was_killed_is_not_told_by_the_last_ones_results(tmp_path: Path) -> None:
+    last = {"results": [{"unique_id": "test.x", "status": "fail", "failures": 1}]}
+    (tmp_path / "run_results.json").write_text(json.dumps(last))
+    (tmp_path / "manifest.json").write_text('{"nodes": {}}')
+
+    class KilledDbt:
+        """A dbt that ends by SIGKILL before it has written anything."""
+
+        def cli(self, *_: Any, **__: Any) -> Any:
+            def stream() -> Iterator[Any]:
+                yield from ()
+
+            return SimpleNamespace(stream=stream, process=SimpleNamespace(wait=lambda: -9))
+
+    build = audited(
+        cast("DbtCliResource", KilledDbt()),
+        ["build"],
+        cast("dg.AssetExecutionContext", None),
+        tmp_path,
+        Settings(home=tmp_path),
+    )
+    with pytest.raises(dg.Failure, match="dbt ended with -9 before it had run anything"):
+        list(build)
+
+
+def test_failing_rows_are_kept_where_the_audit_says(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    settings.warehouse.parent.mkdir(parents=True)
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("create schema test_failures")
+        connection.execute("create table test_failures.a_test as select 42 as planted")
+
+    told = FailedNode("a_test", 1, "test_failures.a_test", "Do: look.").told(settings)
+
+    command = told.splitlines()[-1].strip()
+    shown = subprocess.run(command, shell=True, text=True, capture_output=True, check=True)
+    assert "42" in shown.stdout

@@ -1,0 +1,535 @@
+"""What turns a check red, and what must not turn it green."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+from dagster import DagsterEventType
+
+from ingestion.collector.identifiers import UlidSequence
+from ingestion.collector.segments import EVENTS, OpenSegment
+from ingestion.erasure.receipts import Account
+from ingestion.loading.pipeline import load
+from ingestion.settings import Settings
+from ingestion.warehouse import writer_lock
+from orchestration.answers import every_erasure_is_finished, published_is_current
+from orchestration.arrivals import (
+    every_line_is_readable,
+    every_segment_is_sealed,
+    no_segment_waits_too_long,
+    raw_events_are_fresh,
+)
+from orchestration.checks import CHECKS
+from orchestration.dbt_command import dbt_environment
+from orchestration.findings import Finding
+from orchestration.prepare import prepare
+from orchestration.usual import (
+    as_many_events_as_usual,
+    compare,
+    has_grown,
+    last_whole_day,
+    quarantine_does_not_grow,
+)
+from tests import golden
+from tests.orchestration.raw_rows import RawRows, delivery, refusal
+
+CHECKOUT = Path(__file__).parents[2]
+#: A Wednesday.
+NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+WEEK = timedelta(weeks=1)
+
+Claim = Callable[[duckdb.DuckDBPyConnection, Settings, datetime], Finding]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture
+def raw() -> RawRows:
+    return RawRows()
+
+
+# raw_events_are_fresh
+
+
+def test_a_source_is_fresh_while_its_events_occur(raw: RawRows, settings: Settings) -> None:
+    raw.load(NOW - HOUR, events=[delivery(NOW - 2 * HOUR), delivery(NOW - 40 * DAY)])
+
+    found = raw_events_are_fresh(raw.connection, settings, NOW)
+
+    assert found.passed
+    assert found.seen == "all 1 sources are recent"
+
+
+def test_each_source_is_judged_by_itself(raw: RawRows, settings: Settings) -> None:
+    late = NOW - 27 * HOUR
+    raw.load(NOW - HOUR, events=[delivery(NOW - HOUR), delivery(late, source="app")])
+
+    found = raw_events_are_fresh(raw.connection, settings, NOW)
+
+    assert not found.passed
+    assert found.seen == "app: nothing since 2026-06-09 09:00:00"
+
+
+def test_a_load_of_nothing_makes_no_source_fresh(raw: RawRows, settings: Settings) -> None:
+    raw.load(NOW - 30 * HOUR, events=[delivery(NOW - 31 * HOUR)])
+    raw.load(NOW - HOUR)
+
+    assert not raw_events_are_fresh(raw.connection, settings, NOW).passed
+
+
+def test_a_backfill_that_arrives_now_makes_no_source_fresh(
+    raw: RawRows, settings: Settings
+) -> None:
+    old = NOW - 30 * DAY
+    raw.load(NOW - HOUR, events=[delivery(NOW - HOUR, original=old)])
+
+    found = raw_events_are_fresh(raw.connection, settings, NOW)
+
+    assert not found.passed
+    assert found.metadata["web"] == (
+        "newest event occurred 2026-05-11 12:00:00, newest received 2026-06-10 11:00:00"
+    )
+
+
+def test_a_clock_that_runs_ahead_does_not_keep_a_source_fresh(
+    raw: RawRows, settings: Settings
+) -> None:
+    raw.load(NOW - HOUR, events=[delivery(NOW - 3 * DAY), delivery(NOW + 300 * DAY)])
+
+    assert not raw_events_are_fresh(raw.connection, settings, NOW).passed
+
+
+def test_a_client_whose_clock_is_behind_is_not_late(raw: RawRows, settings: Settings) -> None:
+    behind = NOW - 3 * DAY
+    raw.load(NOW - HOUR, events=[delivery(NOW - HOUR, original=behind, sent=behind)])
+
+    assert raw_events_are_fresh(raw.connection, settings, NOW).passed
+
+
+def test_a_load_that_never_completed_makes_nothing_fresh(raw: RawRows, settings: Settings) -> None:
+    raw.load(NOW - HOUR, events=[delivery(NOW - HOUR)], completes=False)
+
+    assert raw_events_are_fresh(raw.connection, settings, NOW).seen == (
+        "no source has ever sent anything"
+    )
+
+
+# no_segment_waits_too_long
+
+
+def land(settings: Settings, name: str, age: timedelta) -> None:
+    path = Path(settings.landing) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}\n")
+    os.utime(path, times=((NOW - age).timestamp(),) * 2)
+
+
+def test_a_file_that_waits_is_flagged_until_it_is_loaded(raw: RawRows, settings: Settings) -> None:
+    land(settings, "events/late.ndjson", 30 * HOUR)
+    raw.load(NOW - HOUR, events=[delivery(NOW)], name="events/another.ndjson")
+
+    found = no_segment_waits_too_long(raw.connection, settings, NOW)
+    assert not found.passed
+    assert found.metadata["oldest"] == "events/late.ndjson"
+
+    raw.load(NOW, events=[delivery(NOW)], name="events/late.ndjson")
+    assert no_segment_waits_too_long(raw.connection, settings, NOW).passed
+
+
+def test_a_file_that_came_after_the_last_load_may_wait(raw: RawRows, settings: Settings) -> None:
+    land(settings, "events/new.ndjson", 10 * HOUR)
+
+    assert no_segment_waits_too_long(raw.connection, settings, NOW).passed
+
+
+# every_segment_is_sealed
+
+
+def test_a_collector_that_no_longer_seals_is_flagged(raw: RawRows, settings: Settings) -> None:
+    folder = settings.open_segments
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("not a segment")
+    # Its lock is held: the process lives, and seals nothing.
+    segment = OpenSegment.create(folder, f"{UlidSequence().next()}-host", EVENTS)
+    opened = datetime.now(UTC)
+    try:
+        soon = every_segment_is_sealed(raw.connection, settings, opened + timedelta(minutes=10))
+        later = every_segment_is_sealed(raw.connection, settings, opened + timedelta(minutes=12))
+    finally:
+        segment.close()
+
+    assert soon.passed
+    assert not later.passed
+    assert later.metadata["oldest"] == segment.path.name
+
+
+def test_a_collector_on_another_machine_has_no_open_segments_here(
+    raw: RawRows, settings: Settings
+) -> None:
+    assert every_segment_is_sealed(raw.connection, settings, NOW).passed
+
+
+# every_line_is_readable
+
+
+def test_bad_lines_are_flagged_though_a_better_load_follows(
+    raw: RawRows, settings: Settings
+) -> None:
+    raw.load(NOW - 10 * HOUR, bad_lines=3, name="events/torn.ndjson")
+    raw.load(NOW - HOUR, events=[delivery(NOW)])
+
+    found = every_line_is_readable(raw.connection, settings, NOW)
+
+    assert not found.passed
+    assert found.metadata == {"events/torn.ndjson": 3}
+
+
+def test_loads_of_nothing_do_not_make_the_last_lines_readable(
+    raw: RawRows, settings: Settings
+) -> None:
+    raw.load(NOW - 10 * DAY, bad_lines=1)
+    raw.load(NOW - HOUR)
+
+    assert not every_line_is_readable(raw.connection, settings, NOW).passed
+
+
+def test_bad_lines_of_long_ago_are_no_news(raw: RawRows, settings: Settings) -> None:
+    raw.load(NOW - 10 * DAY, bad_lines=1)
+    raw.load(NOW - HOUR, events=[delivery(NOW)])
+
+    assert every_line_is_readable(raw.connection, settings, NOW).passed
+
+
+# as_many_events_as_usual
+
+
+def history(*counts: int) -> dict[date, int]:
+    """Counts of the Wednesdays before 10 June, the latest first."""
+    return {date(2026, 6, 10) - WEEK * week: count for week, count in enumerate(counts, 1)}
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_usual"), [(49, False), (50, True), (100, True), (200, True), (201, False)]
+)
+def test_half_and_double_the_median_of_the_weekday_are_the_bounds(
+    seen: int, is_usual: bool
+) -> None:
+    # Four times the root of 100 is less than half of it; one holiday does not move the median.
+    counts = history(100, 0, 100, 110, 90) | {date(2026, 6, 10): seen}
+
+    volume = compare(date(2026, 6, 10), counts, date(2026, 5, 5))
+
+    assert volume.expected == 100
+    assert len(volume.weeks) == 5
+    assert volume.is_usual == is_usual
+
+
+def test_few_events_scatter_and_are_not_flagged_for_it() -> None:
+    counts = history(5, 6, 4, 5)
+    first = date(2026, 5, 12)
+
+    assert compare(date(2026, 6, 10), counts | {date(2026, 6, 10): 1}, first).is_usual
+    assert compare(date(2026, 6, 10), counts | {date(2026, 6, 10): 13}, first).is_usual
+
+
+def test_a_silent_day_is_flagged_where_there_always_was_something() -> None:
+    assert not compare(date(2026, 6, 10), history(3, 1, 2, 4), date(2026, 5, 12)).is_usual
+    assert compare(date(2026, 6, 10), history(3, 0, 2, 4), date(2026, 5, 12)).is_usual
+
+
+def test_too_little_history_passes_and_says_so() -> None:
+    # The first day is no whole day, so three weeks are known.
+    volume = compare(date(2026, 6, 10), history(100, 100, 100, 40), date(2026, 5, 13))
+
+    assert volume.is_usual
+    assert volume.reason == "3 weeks are known, 4 are needed"
+
+
+def test_a_source_that_is_mostly_silent_on_the_weekday_has_no_usual() -> None:
+    volume = compare(date(2026, 6, 10), history(0, 0, 900, 0, 0), date(2026, 1, 1))
+
+    assert volume.is_usual
+    assert volume.reason == "silent on most of these weekdays"
+
+
+def weeks_of(raw: RawRows, per_day: int, *, until: datetime = NOW) -> None:
+    """Six weeks of that many events at noon on the weekday of ``until``'s yesterday."""
+    noon = until.replace(hour=12) - DAY
+    raw.load(
+        until - WEEK,
+        events=[delivery(noon - 6 * WEEK - DAY)]
+        + [
+            delivery(noon - WEEK * week, event_id=f"{week} {number}")
+            for week in range(1, 7)
+            for number in range(per_day)
+        ],
+    )
+
+
+def test_a_day_like_its_weeks_before_passes_with_its_reasoning(
+    raw: RawRows, settings: Settings
+) -> None:
+    weeks_of(raw, 20)
+    yesterday = NOW - DAY
+    raw.load(NOW, events=[delivery(yesterday, event_id=f"{number}") for number in range(18)])
+
+    found = as_many_events_as_usual(raw.connection, settings, NOW)
+
+    assert found.passed
+    assert found.metadata["weekday"] == "Tuesday"
+    reasoning = found.metadata["sources"]
+    assert isinstance(reasoning, dg.MarkdownMetadataValue)
+    assert "| web | 18 | 20.0 | 3 | 40 | median of 6 weeks | 2026-06-02: 20," in str(
+        reasoning.value
+    )
+
+
+def test_a_stuck_collector_makes_a_silent_day_though_loads_succeed(
+    raw: RawRows, settings: Settings
+) -> None:
+    weeks_of(raw, 20)
+    raw.load(NOW)
+
+    found = as_many_events_as_usual(raw.connection, settings, NOW)
+
+    assert not found.passed
+    assert found.seen == "2026-06-09: web: 0 events, expected 3 to 40"
+
+
+def test_neither_a_backfill_nor_a_resend_fills_a_silent_day(
+    raw: RawRows, settings: Settings
+) -> None:
+    weeks_of(raw, 20)
+    raw.load(
+        NOW,
+        events=[
+            delivery(NOW - DAY, event_id=f"{number}", original=NOW - 90 * DAY)
+            for number in range(20)
+        ]
+        + [delivery(NOW - DAY, event_id="one event, sent again and again")] * 20,
+    )
+
+    found = as_many_events_as_usual(raw.connection, settings, NOW)
+
+    assert found.seen == "2026-06-09: web: 1 events, expected 3 to 40"
+
+
+def test_only_a_day_that_was_sealed_before_the_load_began_is_whole(
+    raw: RawRows, settings: Settings
+) -> None:
+    midnight = NOW.replace(hour=0)
+    assert last_whole_day(raw.connection, settings) is None
+
+    # A minute to seal, ten of grace.
+    raw.load(midnight + timedelta(minutes=10, seconds=59))
+    assert last_whole_day(raw.connection, settings) == date(2026, 6, 8)
+
+    raw.load(midnight + timedelta(minutes=11))
+    assert last_whole_day(raw.connection, settings) == date(2026, 6, 9)
+
+
+# quarantine_does_not_grow
+
+
+@pytest.mark.parametrize(
+    ("refused", "received", "usual", "grown"),
+    [
+        (9, 9, 0.0, False),  # somebody tries something out
+        (10, 1001, 0.0, False),  # one in a hundred is the least
+        (10, 1000, 0.0, True),
+        (100, 1000, 0.05, False),  # twice the usual
+        (101, 1000, 0.05, True),
+        (500, 1000, 0.6, False),  # a source that always has many
+    ],
+)
+def test_refusals_grow_by_share_and_number(
+    refused: int, received: int, usual: float, grown: bool
+) -> None:
+    assert has_grown(refused, received, usual) == grown
+
+
+def test_a_source_of_which_more_is_refused_is_flagged(raw: RawRows, settings: Settings) -> None:
+    raw.load(NOW - 3 * DAY, events=[delivery(NOW - 3 * DAY)] * 80, refused=[refusal(NOW)] * 2)
+    raw.load(
+        NOW - HOUR,
+        events=[delivery(NOW - HOUR)] * 80,
+        refused=[refusal(NOW)] * 20 + [refusal(NOW, source="app")],
+    )
+
+    found = quarantine_does_not_grow(raw.connection, settings, NOW)
+
+    assert not found.passed
+    assert found.seen == "web: 20 of 100 refused, usually 2.4%"
+
+
+def test_loads_of_nothing_do_not_hide_the_last_refusals(raw: RawRows, settings: Settings) -> None:
+    raw.load(NOW - 5 * DAY, refused=[refusal(NOW)] * 10)
+    raw.load(NOW - HOUR)
+
+    assert not quarantine_does_not_grow(raw.connection, settings, NOW).passed
+
+
+def test_a_backfill_does_not_hide_refusals(raw: RawRows, settings: Settings) -> None:
+    raw.load(NOW - 2 * HOUR, refused=[refusal(NOW)] * 10)
+    old = [delivery(NOW - HOUR, original=NOW - 90 * DAY)] * 2000
+    raw.load(NOW - HOUR, events=old)
+
+    assert not quarantine_does_not_grow(raw.connection, settings, NOW).passed
+
+
+# every_erasure_is_finished
+
+
+def test_an_erasure_that_was_cut_short_is_told_by_its_hash_until_it_is_finished(
+    raw: RawRows, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path)
+    assert every_erasure_is_finished(raw.connection, settings, NOW).passed
+
+    account = Account(tmp_path / "erasures", "user 5f2c")
+    account.note({"raw.events": 3})
+    found = every_erasure_is_finished(raw.connection, settings, NOW)
+    assert not found.passed
+    assert list(found.metadata) == ["user 5f2c"]
+
+    account.finish({})
+    assert every_erasure_is_finished(raw.connection, settings, NOW).passed
+
+
+# published_is_current
+
+
+def publish(settings: Settings, *, at: datetime, through: datetime, occurred: datetime) -> None:
+    settings.published.parent.mkdir(parents=True, exist_ok=True)
+    settings.published.unlink(missing_ok=True)
+    with duckdb.connect(str(settings.published)) as connection:
+        connection.execute("set TimeZone = 'UTC'; create schema meta; create schema marts")
+        connection.execute(
+            "create table meta.published as"
+            " select cast($at as timestamp) as published_at,"
+            " cast($through as timestamp) as data_through",
+            {"at": at.replace(tzinfo=None), "through": through.replace(tzinfo=None)},
+        )
+        connection.execute(
+            "create table marts.fct_events as select cast($occurred as timestamp) as occurred_at,"
+            " cast($through as timestamp) as received_at",
+            {"occurred": occurred.replace(tzinfo=None), "through": through.replace(tzinfo=None)},
+        )
+
+
+@pytest.mark.parametrize(
+    ("at", "through", "occurred", "complaint"),
+    [
+        (NOW, NOW - HOUR, NOW - HOUR, ""),
+        (NOW - 27 * HOUR, NOW - HOUR, NOW - HOUR, "it was last published 2026-06-09 09:00:00"),
+        (NOW, NOW - HOUR, NOW - 30 * DAY, "its newest event occurred 2026-05-11 12:00:00"),
+        (NOW, NOW - 2 * HOUR, NOW - 2 * HOUR, "the warehouse up to 2026-06-10 11:00:00"),
+    ],
+)
+def test_what_people_read_is_recent_and_all_there_is(
+    raw: RawRows,
+    settings: Settings,
+    at: datetime,
+    through: datetime,
+    occurred: datetime,
+    complaint: str,
+) -> None:
+    raw.load(NOW, events=[delivery(NOW - HOUR)])
+    publish(settings, at=at, through=through, occurred=occurred)
+
+    found = published_is_current(raw.connection, settings, NOW)
+
+    assert found.passed == (not complaint)
+    assert complaint in found.seen
+
+
+def test_nothing_published_is_flagged(raw: RawRows, settings: Settings) -> None:
+    assert not published_is_current(raw.connection, settings, NOW).passed
+
+
+# as Dagster runs them
+
+SPECS = [spec for checks in CHECKS for spec in checks.check_specs]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: str(spec.name))
+def test_a_check_says_three_lines_and_has_a_row_in_the_runbook(spec: dg.AssetCheckSpec) -> None:
+    assert [line.partition(":")[0] for line in (spec.description or "").splitlines()] == [
+        "Flags",
+        "Matters",
+        "Do",
+    ]
+    assert f"| `{spec.name}` |" in (CHECKOUT / "docs" / "operations.md").read_text()
+
+
+def run_watch(settings: Settings) -> dict[str, tuple[bool, str | None]]:
+    """The job `watch` as its schedule runs it: which checks were evaluated, and their outcome."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "dagster", "job", "execute"),
+            *("-m", "orchestration.definitions", "-j", "watch"),
+        ],
+        cwd=CHECKOUT,
+        env=os.environ
+        | dbt_environment(settings)
+        | {"DAGSTER_HOME": str(settings.dagster_home), "PYTHONWARNINGS": "ignore"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        entries = instance.event_log_storage.get_logs_for_all_runs_by_log_id(
+            dagster_event_type=DagsterEventType.ASSET_CHECK_EVALUATION
+        )
+        found = [e.dagster_event.asset_check_evaluation_data for e in entries.values()
+                 if e.dagster_event]  # fmt: skip
+        return {each.check_name: (each.passed, each.description) for each in found}
+
+
+def test_the_watch_job_tries_every_claim_on_what_the_loader_left_and_skips_while_it_writes(
+    settings: Settings,
+) -> None:
+    landing = Path(settings.landing) / "events"
+    landing.mkdir(parents=True)
+    for day in golden.DAYS:
+        (landing / f"{day}.ndjson").write_bytes((golden.DATA / f"{day}.ndjson").read_bytes())
+    prepare(settings)
+    with writer_lock(settings):
+        load(settings)
+        # A load of nothing, as the next night's.
+        load(settings)
+        assert run_watch(settings) == {}
+
+    found = run_watch(settings)
+
+    assert set(found) == {spec.name for spec in SPECS}
+    assert not found["raw_events_are_fresh"][0]
+    assert not found["sources_are_fresh"][0]
+    assert "newest 2026-03-31T09:00:00+00:00" in str(found["sources_are_fresh"][1])
+    assert found["published_is_current"] == (False, "nothing has been published yet")
+    assert found["no_segment_waits_too_long"] == (True, "everything that landed is loaded")
+
+
+def test_before_the_first_load_no_check_is_green_for_want_of_a_warehouse(
+    settings: Settings,
+) -> None:
+    prepare(settings)
+
+    found = run_watch(settings)
+
+    green = {name for name, (passed, _) in found.items() if passed}
+    assert green == {"every_segment_is_sealed", "no_segment_waits_too_long"}

@@ -1,0 +1,255 @@
+"""A published figure that changes says from what to what, and why."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.settings import Settings
+from ingestion.warehouse import connect
+from orchestration.publish import PublishReport, publish
+from tests.models_in_memory import CompiledModels, MemoryWarehouse
+from tests.oracle import File, Line
+
+MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
+
+
+def line(event_id: str, occurred_at: str, device: str | None = "phone", **changed: Any) -> Line:
+    return {
+        "event_id": event_id,
+        "source_id": "web",
+        "type": "track",
+        "event_name": "sign_up",
+        "user_id": None,
+        "anonymous_id": device,
+        "group_id": None,
+        "previous_id": None,
+        "original_timestamp": f"2026-03-{occurred_at}:00Z",
+        "sent_at": None,
+        "received_at": "2026-03-04T00:00:00Z",
+        "properties": {},
+        "traits": {},
+        "context": {},
+        "request": {},
+    } | changed
+
+
+HISTORY = [
+    line("m1", "02T10:00", "phone"),
+    line("m2", "02T11:00", "tablet", user_id="ana"),
+    line("t1", "03T10:00", "tablet", user_id="ana"),
+]
+
+
+class Site:
+    """A warehouse in memory whose tables are put on the disk to be published."""
+
+    def __init__(self, compiled: CompiledModels, home: Path) -> None:
+        self.memory = MemoryWarehouse(compiled)
+        self.settings = Settings(home=home)
+        self._files = 0
+
+    def night(
+        self, *lines: Line, full_refresh: bool = False, whole: bool = False, run_id: str = "night"
+    ) -> PublishReport:
+        """Load, build and publish."""
+        if lines:
+            self._files += 1
+            self.memory.load([File(f"{self._files}.ndjson", list(lines))])
+        self.memory.build(full_refresh=full_refresh)
+        return self.publish(whole=whole, run_id=run_id)
+
+    def publish(self, *, whole: bool = False, run_id: str = "night") -> PublishReport:
+        self.settings.warehouse.unlink(missing_ok=True)
+        self.settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+        self.memory.connection.execute(
+            f"attach '{self.settings.warehouse}' as disk; copy from database footfall to disk;"
+            " detach disk"
+        )
+        return publish(self.settings, whole=whole, run_id=run_id)
+
+    def restated(self, *figures: str) -> dict[tuple[str, date], tuple[Any, Any, str]]:
+        """Figure and day → from what, to what, why."""
+        return {
+            (row[0], row[1]): row[2:]
+            for row in self.read(
+                "select figure, figure_date, from_value, to_value, reasons"
+                f" from marts.restatements where figure in {(*figures, '')}"
+            )
+        }
+
+    def read(self, query: str) -> list[Any]:
+        with duckdb.connect(str(self.settings.published), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def site(compiled: CompiledModels, tmp_path: Path) -> Site:
+    """A site that has published Monday and Tuesday, both complete."""
+    site = Site(compiled, tmp_path)
+    assert site.night(*HISTORY).restated == 0
+    return site
+
+
+def test_a_late_event_restates_its_day_and_the_weeks_it_lies_in(site: Site) -> None:
+    report = site.night(line("late", "02T12:00", "watch"))
+
+    assert site.restated("daily_actives", "weekly_actives", "new_persons", "events") == {
+        ("daily_actives", MONDAY): (2, 3, "late_events"),
+        ("weekly_actives", MONDAY): (2, 3, "late_events"),
+        ("weekly_actives", TUESDAY): (2, 3, "late_events"),
+        ("new_persons", MONDAY): (2, 3, "late_events"),
+        ("events", MONDAY): (2, 3, "late_events"),
+    }
+    rows = site.read("select distinct version, run_id, late_events, slice from marts.restatements")
+    assert (report.version, "night", 1, "") in rows
+    assert report.restated == site.read("select count(*) from marts.restatements")[0][0]
+
+
+def test_a_sign_in_restates_the_day_on_which_the_device_was_a_stranger(site: Site) -> None:
+    site.night(line("w1", "03T12:00", "phone", user_id="ana"))
+
+    assert site.restated("daily_actives", "weekly_actives") == {
+        ("daily_actives", MONDAY): (2, 1, "identity"),
+        ("weekly_actives", MONDAY): (2, 1, "identity"),
+        ("weekly_actives", TUESDAY): (2, 1, "late_events, identity"),
+    }
+
+
+def test_what_is_sent_twice_restates_nothing(site: Site) -> None:
+    assert site.night(*HISTORY).restated == 0
+
+
+def test_a_day_that_was_not_over_is_not_restated(site: Site) -> None:
+    site.night(line("w1", "04T10:00", "phone", received_at="2026-03-04T10:00:00Z"))
+    site.night(line("w2", "04T11:00", "watch", received_at="2026-03-05T11:00:00Z"))
+
+    assert site.restated("daily_actives", "events") == {}
+
+
+def test_a_day_before_the_first_is_restated_from_nothing(site: Site) -> None:
+    site.night(line("early", "01T10:00", "phone"))
+
+    assert site.restated("daily_actives", "new_persons") == {
+        ("daily_actives", date(2026, 3, 1)): (None, 1, "late_events"),
+        ("new_persons", date(2026, 3, 1)): (None, 1, "late_events"),
+        ("new_persons", MONDAY): (2, 1, "late_events"),
+    }
+
+
+def test_another_delivery_that_counts_is_told_as_duplicates(site: Site) -> None:
+    site.memory.connection.execute(
+        "update raw.events set original_timestamp = '2026-03-03 10:00:00+00' where event_id = 'm1'"
+    )
+    site.night(full_refresh=True)
+
+    assert site.restated("daily_actives") == {
+        ("daily_actives", MONDAY): (2, 1, "duplicates"),
+        ("daily_actives", TUESDAY): (1, 2, "duplicates"),
+    }
+
+
+@pytest.mark.parametrize("cause", ["erasure", "removal"])
+def test_events_that_went_are_told_apart_from_a_person_who_was_erased(
+    site: Site, cause: str
+) -> None:
+    site.memory.connection.execute("delete from raw.events where event_id = 'm1'")
+    if cause == "erasure":
+        site.memory.connection.execute(
+            "create table meta.erasures as select now() at time zone 'UTC' as erased_at"
+        )
+    site.night(full_refresh=True, whole=True)
+
+    assert site.restated("daily_actives") == {("daily_actives", MONDAY): (2, 1, cause)}
+    assert site.night(full_refresh=True).restated == 0
+
+
+def test_another_definition_is_the_reason_of_what_it_changes(site: Site) -> None:
+    site.memory.connection.execute("update meta.builds set definition = 'of tomorrow'")
+    site.memory.connection.execute("update marts.fct_daily_actives set sessions = sessions + 1")
+    site.publish()
+
+    assert site.restated("sessions") == {
+        ("sessions", MONDAY): (2, 3, "definition_change"),
+        ("sessions", TUESDAY): (1, 2, "definition_change"),
+    }
+
+
+def test_a_change_without_any_cause_is_called_unexplained(site: Site) -> None:
+    site.memory.connection.execute("update marts.fct_daily_actives set events = events + 1")
+    site.publish()
+
+    assert {row[2] for row in site.restated("events").values()} == {"unexplained"}
+
+
+def test_the_record_is_carried_from_file_to_file(site: Site) -> None:
+    first = site.night(line("late", "02T12:00", "watch"), run_id="one")
+    site.night(line("later", "02T13:00", "clock"), run_id="two", whole=True)
+    site.publish()
+
+    days = "where figure = 'daily_actives' order by from_value"
+    assert site.read(f"select run_id, from_value, to_value from marts.restatements {days}") == [
+        ("one", 2, 3),
+        ("two", 3, 4),
+    ]
+    assert site.read(f"select version from marts.restatements {days}")[0] == (first.version,)
+    assert site.read(
+        "select row_count from meta.published where table_name = 'restatements'"
+    ) == site.read("select count(*) from marts.restatements")
+
+
+def test_the_events_that_the_models_noted_explain_as_much_as_all_events(
+    compiled: CompiledModels, tmp_path: Path
+) -> None:
+    records = []
+    for is_noted in (True, False):
+        site = Site(compiled, tmp_path / str(is_noted))
+        site.memory.connection.execute(
+            "create table meta.changed_rows"
+            " (table_name varchar, key_columns varchar, key_text varchar)"
+        )
+        site.night(*HISTORY)
+        if is_noted:
+            site.memory.connection.execute(
+                "insert into meta.changed_rows values ('fct_events', 'event_id', 'late'),"
+                " ('fct_events', 'event_id', 'w1'), ('fct_events', 'event_id', 'm1')"
+            )
+        site.night(
+            line("late", "02T12:00", "watch"), line("w1", "03T12:00", "phone", user_id="ana")
+        )
+        records.append(
+            site.read(
+                "select * exclude (version, restated_at) from marts.restatements order by all"
+            )
+        )
+    assert records[0] == records[1] != []
+
+
+def test_a_settled_funnel_is_restated_and_one_with_open_attempts_is_not(
+    compiled: CompiledModels, tmp_path: Path
+) -> None:
+    site = Site(compiled, tmp_path)
+    site.night(line("m1", "02T10:00"), line("w1", "03T23:30", "watch"))
+    site.night(line("late", "02T12:00", "tablet"), line("late2", "03T23:20", "clock"))
+
+    rows = site.read(
+        "select slice, figure_date, from_value, to_value, reasons from marts.restatements"
+        " where table_name = 'fct_funnel_steps' and slice = 'onboarding 1'"
+    )
+    assert rows == [("onboarding 1", MONDAY, 1, 2, "late_events")]
+
+
+def test_a_file_that_cannot_be_read_begins_a_new_record(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.settings.published.write_bytes(b"not a database")
+    site.night(line("late", "02T12:00", "watch"))
+
+    assert "the record of restatements begins anew" in caplog.text
+    assert site.read("select count(*) from marts.restatements") == [(0,)]
+    with connect(site.settings, read_only=True) as connection:
+        assert connection.execute("select count(*) from marts.fct_events").fetchone() == (4,)
