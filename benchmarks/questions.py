@@ -1,151 +1,52 @@
 """Three questions, asked of the published file and of ClickHouse on the same rows.
 
-Run ``python -m benchmarks.questions`` with chDB installed (ClickHouse in this process; it is no
-dependency of the project). Sessions a day, daily actives and a three-step funnel within 7 days,
-each with two threads, the best of three runs, answers compared. Each is asked three ways:
+Run ``python -m benchmarks.questions`` with chDB installed (ClickHouse in a process of ours; it is
+no dependency of the project). Sessions a day, daily actives and a three-step funnel within 7 days,
+each with two threads and asked as benchmarks/ways.py says:
 
-- *stored*: of the mart that answers it, as BI does;
+- *stored*: of the mart that answers it, as BI does; the funnel is defined in the warehouse's seed;
 - *facts*: of ``marts.fct_events`` with nothing prepared, in DuckDB;
-- *ClickHouse*: of a MergeTree table of the same rows, ordered by visitor and time, with window
-  functions, ``uniqExact`` and ``windowFunnel``.
+- *macro*: of the published file's macros, which need no definition;
+- *ClickHouse*: of a MergeTree table of the same rows, with window functions, ``uniqExact`` and
+  ``windowFunnel``.
 
-``--home`` names a folder to keep: a warehouse that stands there is asked again.
+Each way is asked three times in a process of its own, all ways one after the other and that twice;
+the best time counts, the answers must be equal. Memory is what the process had at most, and what
+of it was there before the question. ``--home`` names a folder to keep: a warehouse that stands
+there is asked again.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import json
+import shutil
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-
+from benchmarks.ask import fill_clickhouse
 from benchmarks.build import DAYS, timed_build, write_events
+from benchmarks.ways import CLICKHOUSE, FUNNEL, STEPS, WAYS, WINDOW_HOURS
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import writer_lock
 from orchestration.publish import publish
 
-THREADS: Final = 2
-RUNS: Final = 3
+ROUNDS: Final = 2
 #: Events of one landed file, about 250 MB.
 FILE_EVENTS: Final = 500_000
-STEPS: Final = ("report_created", "query_saved", "plan_purchased")
 
-Rows = list[tuple[Any, ...]]
-Ask = Callable[[], Rows]
-
-STORED: Final = {
-    "sessions": """
-        select session_date, count(*) from marts.fct_sessions where not is_bot
-        group by session_date order by session_date
-    """,
-    "daily actives": "select activity_date, daily_actives from marts.fct_daily_actives order by 1",
-}
-#: One definition for all: docs/metrics.md. No user changes inside of these visits.
-FACTS: Final = {
-    "sessions": """
-        with gaps as (
-            select
-                anonymous_id,
-                occurred_at,
-                event_id,
-                coalesce(
-                    occurred_at - lag(occurred_at) over (
-                        partition by anonymous_id order by occurred_at, event_id
-                    ) > interval 30 minute,
-                    true
-                ) as is_start
-            from marts.fct_events
-        ),
-
-        stretches as (
-            select
-                anonymous_id,
-                occurred_at,
-                sum(is_start::int) over (
-                    partition by anonymous_id order by occurred_at, event_id
-                ) as stretch
-            from gaps
-        ),
-
-        first_events as (
-            select
-                anonymous_id,
-                stretch,
-                occurred_at,
-                min(occurred_at) over (partition by anonymous_id, stretch) as stretch_start
-            from stretches
-        ),
-
-        sessions as (
-            select min(occurred_at) as started_at
-            from first_events
-            group by
-                anonymous_id,
-                stretch,
-                (epoch_us(occurred_at) - epoch_us(stretch_start)) // 86400000000
-        )
-
-        select started_at::date as session_date, count(*) from sessions group by 1 order by 1
-    """,
-    "daily actives": """
-        select occurred_at::date as activity_date, count(distinct person_id)
-        from marts.fct_events group by 1 order by 1
-    """,
-}
-CLICKHOUSE: Final = {
-    "sessions": """
-        with gaps as (
-            select anonymous_id, occurred_at, event_id,
-                lagInFrame(toNullable(occurred_at)) over (
-                    partition by anonymous_id order by occurred_at, event_id
-                    rows between 1 preceding and current row
-                ) as previous
-            from events
-        ),
-        stretches as (
-            select anonymous_id, occurred_at,
-                sum(previous is null or occurred_at - previous > 1800000000) over (
-                    partition by anonymous_id order by occurred_at, event_id
-                ) as stretch
-            from gaps
-        ),
-        first_events as (
-            select anonymous_id, stretch, occurred_at,
-                min(occurred_at) over (partition by anonymous_id, stretch) as stretch_start
-            from stretches
-        ),
-        sessions as (
-            select min(occurred_at) as started_at from first_events
-            group by anonymous_id, stretch, intDiv(occurred_at - stretch_start, 86400000000)
-        )
-        select toDate(fromUnixTimestamp64Micro(started_at, 'UTC')) as day, count()
-        from sessions group by day order by day
-    """,
-    "daily actives": """
-        select toDate(fromUnixTimestamp64Micro(occurred_at, 'UTC')) as day, uniqExact(person_id)
-        from events group by day order by day
-    """,
-    "funnel": f"""
-        select level, count() from (
-            select windowFunnel(604800000000)(
-                toUInt64(occurred_at), {", ".join(f"event_name = '{step}'" for step in STEPS)}
-            ) as level
-            from events group by person_id
-        ) where level > 0 group by level order by level
-    """,
-}
+Answer = dict[str, Any]
 
 
-def prepare(settings: Settings, events: int) -> None:
-    """Land, load, build and publish ``events`` events."""
+def prepare(home: Path, events: int) -> None:
+    """Land, load, build and publish ``events`` events in a project that defines the funnel."""
+    settings = Settings(home=home, dbt_project=_project_copy(home))
     landed = Path(settings.landing) / "events"
     for part in range(0, events, FILE_EVENTS):
         count = min(FILE_EVENTS, events - part)
@@ -157,22 +58,60 @@ def prepare(settings: Settings, events: int) -> None:
         publish(settings)
 
 
-def funnel_of(levels: Rows) -> Rows:
-    """Persons who reached each step, from persons by their deepest step."""
-    return [
-        (step, sum(int(count) for level, count in levels if level >= step))
-        for step in range(1, len(STEPS) + 1)
-    ]
+def _project_copy(home: Path) -> Path:
+    project = home / "dbt_project"
+    shutil.copytree(
+        Settings().dbt_project, project, ignore=shutil.ignore_patterns("target", "logs")
+    )
+    seed = project / "seeds" / "funnel_steps.csv"
+    columns = seed.read_text().splitlines()[0].split(",")
+    with seed.open("w", newline="") as out:
+        writer = csv.DictWriter(out, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {
+                "funnel_name": FUNNEL,
+                "step_number": number,
+                "step_name": step,
+                "event_name": step,
+                "window_hours": WINDOW_HOURS,
+            }
+            for number, step in enumerate(STEPS, 1)
+        )
+    return project
 
 
-def timed(ask: Ask) -> tuple[float, Rows]:
-    """The best time in seconds of RUNS runs, and the answer."""
-    taken = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        rows = ask()
-        taken.append(time.perf_counter() - started)
-    return min(taken), rows
+def asked(home: Path, way: str, question: str) -> Answer:
+    """The answer of a fresh process."""
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.ask", str(home), way, question],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if told.returncode:
+        raise SystemExit(f"{question}, {way}: {told.stderr}")
+    answer: Answer = json.loads(told.stdout.splitlines()[-1])
+    return answer
+
+
+def compare(home: Path, question: str) -> None:
+    """Ask in every way, and print times and memory beside ClickHouse's."""
+    ways = [way for way in WAYS if question in WAYS[way]]
+    best: dict[str, Answer] = {}
+    for way in ways * ROUNDS:
+        answer = asked(home, way, question)
+        if way not in best or answer["seconds"] < best[way]["seconds"]:
+            best[way] = answer
+    theirs = best["ClickHouse"]
+    for way, ours in best.items():
+        if ours["rows"] != theirs["rows"]:
+            raise SystemExit(f"{question}, {way}: {ours['rows'][:3]} is not {theirs['rows'][:3]}")
+        print(
+            f"{question:13}  {way:10}  {ours['seconds']:7.3f} s"
+            f"  {ours['seconds'] / theirs['seconds']:6.2f} of ClickHouse"
+            f"  peak {ours['peak']:6,.0f} MiB, {ours['before']:,.0f} of it before"
+        )
 
 
 def main() -> None:
@@ -185,79 +124,13 @@ def main() -> None:
         print("ClickHouse, which is asked too, is not installed: pip install chdb")
         return
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(home=options.home or Path(folder))
-        if not settings.published.exists():
-            prepare(settings, options.events)
-        _compare(settings, Path(folder))
-
-
-def _compare(settings: Settings, folder: Path) -> None:
-    connection = duckdb.connect(
-        str(settings.published), read_only=True, config={"threads": THREADS}
-    )
-    clickhouse = _clickhouse(connection, folder)
-    steps = ", ".join(f"'{step}'" for step in STEPS)
-    funnel = f"""
-        select step_number, persons from funnel([{steps}], within := interval 7 day) order by 1
-    """
-    ask = partial(_rows, connection)
-    for question, sql in CLICKHOUSE.items():
-        seconds, theirs = timed(partial(clickhouse, sql))
-        print(f"{question}: ClickHouse {seconds:.3f} s")
-        if question == "funnel":
-            theirs = funnel_of(theirs)
-            ways = {"facts": funnel}
-        else:
-            ways = {"stored": STORED[question], "facts": FACTS[question]}
-        for way, query in ways.items():
-            ours, rows = timed(partial(ask, query))
-            if _text(rows) != _text(theirs):
-                raise SystemExit(f"{question}, {way}: {rows[:3]} is not {theirs[:3]}")
-            print(f"  {way:7} {ours:.3f} s, {ours / seconds:.2f} of ClickHouse, equal answers")
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
-    return connection.execute(query).fetchall()
-
-
-def _text(rows: Rows) -> list[tuple[str, ...]]:
-    return [tuple(map(str, row)) for row in rows]
-
-
-def _clickhouse(connection: duckdb.DuckDBPyConnection, folder: Path) -> Callable[[str], Rows]:
-    """Ask ClickHouse, which has the published events in its own best order."""
-    chdb: Any = import_module("chdb.session")
-    rows = folder / "events.parquet"
-    connection.execute(
-        f"""
-        copy (
-            select event_id, event_name, person_id, coalesce(anonymous_id, user_id) as anonymous_id,
-                epoch_us(occurred_at) as occurred_at
-            from marts.fct_events
-        ) to '{rows}' (format parquet)
-        """
-    )
-    session = chdb.Session(str(folder / "clickhouse"))
-    session.query(f"set max_threads = {THREADS}")
-    session.query("create database footfall")
-    session.query("use footfall")
-    session.query(
-        "create table events (event_id String, event_name LowCardinality(String), "
-        "person_id String, anonymous_id String, occurred_at Int64) "
-        "engine = MergeTree order by (anonymous_id, occurred_at, event_id)"
-    )
-    session.query(f"insert into events select * from file('{rows}', Parquet)")
-    session.query("optimize table events final")
-
-    def ask(query: str) -> Rows:
-        told = session.query(f"{query} settings max_threads = {THREADS}", "TabSeparated")
-        lines = str(told.bytes().decode()).splitlines() if told else []
-        return [
-            tuple(int(cell) if cell.isdigit() else cell for cell in line.split("\t"))
-            for line in lines
-        ]
-
-    return ask
+        home = (options.home or Path(folder)).absolute()
+        if not Settings(home=home).published.exists():
+            prepare(home, options.events)
+        if not (home / "clickhouse").exists():
+            fill_clickhouse(home)
+        for question in CLICKHOUSE:
+            compare(home, question)
 
 
 if __name__ == "__main__":

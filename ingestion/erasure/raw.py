@@ -143,7 +143,7 @@ def delete_from_raw(
             f"delete from raw.{table} where rowid in (select row_id from erased_{table})"
         )
     for name in sorted(_changed(connection, states)):
-        _restate_files(connection, name, states.get(name))
+        _restate_file(connection, name, states.get(name))
         if name in states:
             _restate_manifest_file(connection, name, landed)
     for table in ("builds", "changed_rows"):
@@ -266,7 +266,7 @@ def _restate_manifests(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _restate_files(connection: duckdb.DuckDBPyConnection, name: str, state: State | None) -> None:
+def _restate_file(connection: duckdb.DuckDBPyConnection, name: str, state: State | None) -> None:
     """Let raw.files tell of a file as it is; of one that is gone, what is left of it in raw."""
     row = connection.execute(
         """

@@ -82,6 +82,20 @@ mistakes as (
 
 ),
 
+-- Most names are one step, whatever the event holds: of those only person and time are read.
+names as (
+
+    select
+        event_name,
+        min(step_number) as step_number,
+        min(step_number) = max(step_number) and not bool_or(has_condition) as is_plain
+
+    from conditions
+
+    group by event_name
+
+),
+
 events_matched as (
 
     select distinct
@@ -92,11 +106,15 @@ events_matched as (
 
     from marts.fct_events as events
 
+    inner join names
+        on events.event_name = names.event_name
+
     inner join conditions
-        on events.event_name = conditions.event_name
+        on names.event_name = conditions.event_name
 
     where
-        not events.is_bot
+        not names.is_plain
+        and not events.is_bot
         and (source is null or events.source_id = source)
         and (
             conditions.property_name is null
@@ -115,184 +133,272 @@ events_matched as (
 
 ),
 
-events_ordered as (
-
-    select
-        person_id,
-        event_id,
-        row_number() over (
-            partition by person_id
-            order by occurred_at, min(step_number), max(step_number), event_id
-        ) as position
-
-    from events_matched
-
-    group by person_id, event_id, occurred_at
-
-),
-
-steps_placed as (
-
-    select
-        events_matched.person_id,
-        events_matched.step_number,
-        events_matched.occurred_at,
-        events_ordered.position
-
-    from events_matched
-
-    inner join events_ordered
-        on
-            events_matched.person_id = events_ordered.person_id
-            and events_matched.event_id = events_ordered.event_id
-
-),
-
--- Each place of a step beside the places of the next step: the first of these behind it, in one
--- sort. An event that fits both steps stands at one place, which is not behind itself.
-links as (
+-- Whose turn it is among a person's events of one moment: the lowest step that an event fits, then
+-- the highest, then event_id. Events that are the same one step may take turns in any order, so
+-- a plain one needs no event_id.
+events_placed as (
 
     select
         person_id,
         step_number,
-        position,
-        next_place.position as next_position,
-        next_place.occurred_at as next_occurred_at
+        occurred_at,
+        (
+            1000000 * min(step_number) over (partition by event_id)
+            + max(step_number) over (partition by event_id)
+        ) * 1000000000
+        + dense_rank() over (partition by person_id, occurred_at order by event_id) as turn
 
-    from (
-        select
-            *,
-            min(next_place_or_none) over (
-                partition by person_id, step_number
-                order by position
-                range between 1 following and unbounded following
-            ) as next_place
-
-        from (
-            select
-                person_id,
-                step_number,
-                position,
-                true as is_here,
-                cast(null as struct(position bigint, occurred_at timestamp)) as next_place_or_none
-            from steps_placed
-
-            union all
-
-            select
-                person_id,
-                step_number - 1 as step_number,
-                position,
-                false as is_here,
-                {'position': position, 'occurred_at': occurred_at} as next_place_or_none
-            from steps_placed
-            where step_number > 1
-        ) as places
-    ) as places_linked
-
-    where is_here and next_place is not null
-
-),
-
--- The earliest next step is never the wrong choice: whatever follows a later one follows it too.
-attempts as (
-
-    select
-        person_id,
-        position as entry_position,
-        occurred_at as entered_at,
-        case when per = 'day' then reporting_date(occurred_at) end as entry_date,
-        1 as step_number,
-        position,
-        occurred_at as reached_at
-
-    from steps_placed
-
-    where
-        step_number = 1
-        and (since is null or reporting_date(occurred_at) >= cast(since as date))
-        and (until is null or reporting_date(occurred_at) <= cast(until as date))
+    from events_matched
 
     union all
 
     select
-        attempts.person_id,
-        attempts.entry_position,
-        attempts.entered_at,
-        attempts.entry_date,
-        attempts.step_number + 1 as step_number,
-        links.next_position as position,
-        links.next_occurred_at as reached_at
+        events.person_id,
+        names.step_number,
+        events.occurred_at,
+        1000001 * names.step_number * 1000000000 as turn
 
-    from attempts
+    from marts.fct_events as events
 
-    inner join links
-        on
-            attempts.person_id = links.person_id
-            and attempts.step_number = links.step_number
-            and attempts.position = links.position
+    inner join names
+        on events.event_name = names.event_name
 
-    where links.next_occurred_at <= attempts.entered_at + within
+    where
+        names.is_plain
+        and not events.is_bot
+        and (source is null or events.source_id = source)
 
 ),
 
-attempts_measured as (
+-- A place is one number, microseconds above and the turn below: windows sort numbers several
+-- times faster than columns side by side.
+persons_placed as materialized (
 
     select
         person_id,
-        entry_position,
-        entry_date,
+        step_number,
+        list(cast(epoch_us(occurred_at) as hugeint) * 18446744073709551616 + turn) as places
+
+    from events_placed
+
+    group by person_id, step_number
+
+),
+
+-- For the same reason persons are numbers from here on, and only those who enter. In order: older
+-- engines number them anew wherever the numbers are read.
+persons_numbered as (
+
+    select
+        person_id,
+        row_number() over (order by person_id) as person_number
+
+    from persons_placed
+
+    where step_number = 1
+
+),
+
+steps_placed as materialized (
+
+    select
+        persons_numbered.person_number,
+        persons_placed.step_number,
+        persons_placed.places
+
+    from persons_placed
+
+    inner join persons_numbered
+        on persons_placed.person_id = persons_numbered.person_id
+
+),
+
+entries_placed as (
+
+    select
+        person_number,
+        place,
+        make_timestamp(cast(place >> 64 as bigint)) as entered_at
+
+    from (
+        select
+            person_number,
+            unnest(places) as place
+        from steps_placed
+        where step_number = 1
+    ) as places
+
+),
+
+-- From each entry to the next step behind it, then to the next of that, while the window lasts. The
+-- earliest next step is never the wrong choice: whatever follows a later one follows it too.
+attempts as (
+
+    select
+        person_number,
+        1 as step_number,
         entered_at,
-        max(step_number) as deepest_step,
-        max(reached_at) as deepest_step_at
+        place
+
+    from entries_placed
+
+    where
+        (since is null or reporting_date(entered_at) >= cast(since as date))
+        and (until is null or reporting_date(entered_at) <= cast(until as date))
+
+    union all
+
+    select
+        person_number,
+        step_number + 1 as step_number,
+        entered_at,
+        next_place as place
+
+    from (
+        select
+            *,
+            lead(case when entered_at is null then place end ignore nulls) over following
+                as next_place,
+            lead(entered_at) over following as rival_entered_at
+
+        from (
+            select
+                person_number,
+                step_number,
+                entered_at,
+                place
+            from attempts
+            where step_number < len(cast(steps as varchar[]))
+
+            union all
+
+            select
+                steps_placed.person_number,
+                null as step_number,
+                null as entered_at,
+                unnest(steps_placed.places) as place
+            from steps_placed
+            inner join (
+                select distinct
+                    person_number,
+                    step_number + 1 as step_number
+                from attempts
+            ) as wanted
+                on
+                    steps_placed.person_number = wanted.person_number
+                    and steps_placed.step_number = wanted.step_number
+        ) as places
+
+        -- An event that fits both steps stands behind itself, and so is not its own next.
+        window following as (
+            partition by person_number order by place, entered_at nulls first
+        )
+    ) as places_followed
+
+    where
+        entered_at is not null
+        and make_timestamp(cast(next_place >> 64 as bigint)) <= entered_at + within
+        -- Of two that wait for the same next step, who entered later stays ahead all the way.
+        and (
+            rival_entered_at is null
+            or (per = 'day' and reporting_date(rival_entered_at) <> reporting_date(entered_at))
+        )
+
+),
+
+attempts_timed as (
+
+    select
+        person_number,
+        case when per = 'day' then reporting_date(entered_at) end as entry_date,
+        entered_at,
+        step_number,
+        make_timestamp(cast(place >> 64 as bigint)) as reached_at
 
     from attempts
 
-    group by person_id, entry_position, entry_date, entered_at
+),
+
+deepest_steps as (
+
+    select
+        person_number,
+        entry_date,
+        max(step_number) as step_number
+
+    from attempts_timed
+
+    group by person_number, entry_date
 
 ),
 
 attempts_ranked as (
 
     select
-        *,
+        attempts_timed.person_number,
+        attempts_timed.entered_at,
         row_number() over (
-            partition by person_id, entry_date
-            order by deepest_step desc, deepest_step_at - entered_at, entry_position
+            partition by attempts_timed.person_number, attempts_timed.entry_date
+            order by attempts_timed.reached_at - attempts_timed.entered_at, attempts_timed.entered_at
         ) as attempt_rank
 
-    from attempts_measured
+    from attempts_timed
+
+    inner join deepest_steps
+        on
+            attempts_timed.person_number = deepest_steps.person_number
+            and attempts_timed.step_number = deepest_steps.step_number
+            and attempts_timed.entry_date is not distinct from deepest_steps.entry_date
+
+),
+
+-- Of entries at the same moment the first in order has the earliest of every step.
+steps_reached as (
+
+    select
+        attempts_timed.person_number,
+        attempts_timed.entry_date,
+        attempts_timed.entered_at,
+        attempts_timed.step_number,
+        min(attempts_timed.reached_at) as reached_at
+
+    from attempts_timed
+
+    inner join attempts_ranked
+        on
+            attempts_timed.person_number = attempts_ranked.person_number
+            and attempts_timed.entered_at = attempts_ranked.entered_at
+
+    where attempts_ranked.attempt_rank = 1
+
+    group by
+        attempts_timed.person_number,
+        attempts_timed.entry_date,
+        attempts_timed.entered_at,
+        attempts_timed.step_number
 
 ),
 
 -- Mature is an attempt whose window has closed in the data: whoever may still convert would only
 -- drag the rate down.
-steps_reached as (
+steps_measured as (
 
     select
-        attempts.person_id,
-        attempts.entry_date,
-        attempts.step_number,
-        attempts.entered_at + within < edge.data_through as is_mature,
+        steps_reached.entry_date,
+        steps_reached.step_number,
+        steps_reached.entered_at + within < edge.data_through as is_mature,
         (
-            epoch_us(attempts.reached_at) - epoch_us(
-                lag(attempts.reached_at) over (
-                    partition by attempts.person_id, attempts.entry_date
-                    order by attempts.step_number
+            epoch_us(steps_reached.reached_at) - epoch_us(
+                lag(steps_reached.reached_at) over (
+                    partition by steps_reached.person_number, steps_reached.entry_date
+                    order by steps_reached.step_number
                 )
             )
         ) / 1000000.0 as seconds_from_previous_step
 
-    from attempts
-
-    inner join attempts_ranked
-        on
-            attempts.person_id = attempts_ranked.person_id
-            and attempts.entry_position = attempts_ranked.entry_position
+    from steps_reached
 
     cross join (select max(data_through) as data_through from meta.published) as edge
-
-    where attempts_ranked.attempt_rank = 1
 
 ),
 
@@ -305,7 +411,7 @@ steps_counted as (
         sum(case when is_mature then 1 else 0 end) as mature_persons,
         median(seconds_from_previous_step) as median_seconds_from_previous_step
 
-    from steps_reached
+    from steps_measured
 
     group by entry_date, step_number
 

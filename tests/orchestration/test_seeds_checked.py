@@ -151,6 +151,7 @@ def test_a_funnel_that_makes_no_sense_is_told_what_to_write(steps: list[str], mi
         [STEP_1, "trial,2,Project,project_created,,,24.0"],
         [STEP_1, STEP_2.replace("trial", "other").replace(",2,", ",1,").replace("24", "48")],
         ["", STEP_1, "", STEP_2, ""],
+        [STEP_1, "other,1,One,one,,,48", STEP_2, "other,2,Two,two,,,48"],
     ],
 )
 def test_a_funnel_that_can_be_meant_is_not_refused(steps: list[str]) -> None:
@@ -162,6 +163,11 @@ def test_every_mistake_is_told_at_once_in_the_order_of_lines() -> None:
         "a,1,One,one,,,0", "b,2,Two,two,,,24", STEP_1, "trial,2,Project,,plan,,48"
     )
     assert [each.split(":")[0] for each in found] == ["2", "3", "5", "5", "5"]
+
+
+def test_a_row_that_cannot_be_read_leaves_no_gap_behind() -> None:
+    (found,) = funnel_mistakes(STEP_1, "trial,2,Project", "trial,3,Sold,sold,,,24")
+    assert found.startswith("3: 3 cells stand under 7 columns")
 
 
 def test_as_many_alternatives_are_allowed_as_the_model_reads() -> None:
@@ -274,16 +280,19 @@ def test_an_event_nobody_planned_or_sent_is_unknown_and_the_nearest_is_named(
     settings = site(
         tmp_path,
         "trial,1,Trial,trial_startd|page_view,,,24",
-        "trial,2,Project,Project_Created,,,24",
-        "trial,3,Sold,xyz,,,24",
+        "trial,2,Project,PROJECT_CREATED,,,24",
+        "trial,3,Sold,sold,,,24",
+        "trial,4,Kept,xyz,,,24",
         plan="trial_started,Begins\n",
     )
-    assert refused(settings, seen={"project_created"}) == [
+    assert refused(settings, seen={"project_created", "SOLD"}) == [
         "funnel_steps.csv:2: funnel trial, step 1: nobody has ever sent trial_startd, nor is it "
         "planned; write trial_started, or add trial_startd to seeds/tracking_plan.csv",
-        "funnel_steps.csv:3: funnel trial, step 2: nobody has ever sent Project_Created, nor is "
-        "it planned; write project_created, or add Project_Created to seeds/tracking_plan.csv",
-        "funnel_steps.csv:4: funnel trial, step 3: nobody has ever sent xyz, nor is it planned; "
+        "funnel_steps.csv:3: funnel trial, step 2: nobody has ever sent PROJECT_CREATED, nor is "
+        "it planned; write project_created, or add PROJECT_CREATED to seeds/tracking_plan.csv",
+        "funnel_steps.csv:4: funnel trial, step 3: nobody has ever sent sold, nor is it planned; "
+        "write SOLD, or add sold to seeds/tracking_plan.csv",
+        "funnel_steps.csv:5: funnel trial, step 4: nobody has ever sent xyz, nor is it planned; "
         "write the name that is sent, or add xyz to seeds/tracking_plan.csv",
     ]
 

@@ -1,0 +1,136 @@
+"""Three questions, and the SQL of every way in which each is asked: one definition for all.
+
+The definitions are those of docs/metrics.md; the made-up events hold no user change inside of a
+visit. Every way of a question gives the same rows.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: The funnel, and its name in the seed of the warehouse that is asked.
+FUNNEL: Final = "asked"
+STEPS: Final = ("report_created", "query_saved", "plan_purchased")
+WINDOW_HOURS: Final = 168
+
+_STEP_LIST: Final = ", ".join(f"'{step}'" for step in STEPS)
+_STEP_CONDITIONS: Final = ", ".join(f"event_name = '{step}'" for step in STEPS)
+
+#: DuckDB, of the mart that answers it, as BI does.
+STORED: Final = {
+    "sessions": """
+        select session_date, count(*) from marts.fct_sessions where not is_bot
+        group by session_date order by session_date
+    """,
+    "daily actives": "select activity_date, daily_actives from marts.fct_daily_actives order by 1",
+    "funnel": f"""
+        select step_number, count(*) from (
+            select unnest(range(1, max(deepest_step) + 1)) as step_number
+            from marts.fct_funnel_attempts where funnel_name = '{FUNNEL}' group by person_id
+        ) group by step_number order by step_number
+    """,
+}
+#: DuckDB, of ``marts.fct_events`` with nothing prepared.
+FACTS: Final = {
+    "sessions": """
+        with gaps as (
+            select
+                anonymous_id,
+                occurred_at,
+                event_id,
+                coalesce(
+                    occurred_at - lag(occurred_at) over (
+                        partition by anonymous_id order by occurred_at, event_id
+                    ) > interval 30 minute,
+                    true
+                ) as is_start
+            from marts.fct_events
+        ),
+
+        stretches as (
+            select
+                anonymous_id,
+                occurred_at,
+                sum(is_start::int) over (
+                    partition by anonymous_id order by occurred_at, event_id
+                ) as stretch
+            from gaps
+        ),
+
+        first_events as (
+            select
+                anonymous_id,
+                stretch,
+                occurred_at,
+                min(occurred_at) over (partition by anonymous_id, stretch) as stretch_start
+            from stretches
+        ),
+
+        sessions as (
+            select min(occurred_at) as started_at
+            from first_events
+            group by
+                anonymous_id,
+                stretch,
+                (epoch_us(occurred_at) - epoch_us(stretch_start)) // 86400000000
+        )
+
+        select started_at::date as session_date, count(*) from sessions group by 1 order by 1
+    """,
+    "daily actives": """
+        select occurred_at::date as activity_date, count(distinct person_id)
+        from marts.fct_events group by 1 order by 1
+    """,
+}
+#: DuckDB, of the macros of the published file (docs/asking.md).
+MACRO: Final = {
+    "daily actives": "select activity_date, persons from actives() order by 1",
+    "funnel": f"""
+        select step_number, persons
+        from funnel([{_STEP_LIST}], within := interval {WINDOW_HOURS} hour) order by 1
+    """,
+}
+#: ClickHouse, of a MergeTree table of the same rows, ordered by visitor and time.
+CLICKHOUSE: Final = {
+    "sessions": """
+        with gaps as (
+            select anonymous_id, occurred_at, event_id,
+                lagInFrame(toNullable(occurred_at)) over (
+                    partition by anonymous_id order by occurred_at, event_id
+                    rows between 1 preceding and current row
+                ) as previous
+            from events
+        ),
+        stretches as (
+            select anonymous_id, occurred_at,
+                sum(previous is null or occurred_at - previous > 1800000000) over (
+                    partition by anonymous_id order by occurred_at, event_id
+                ) as stretch
+            from gaps
+        ),
+        first_events as (
+            select anonymous_id, stretch, occurred_at,
+                min(occurred_at) over (partition by anonymous_id, stretch) as stretch_start
+            from stretches
+        ),
+        sessions as (
+            select min(occurred_at) as started_at from first_events
+            group by anonymous_id, stretch, intDiv(occurred_at - stretch_start, 86400000000)
+        )
+        select toDate(fromUnixTimestamp64Micro(started_at, 'UTC')) as day, count()
+        from sessions group by day order by day
+    """,
+    "daily actives": """
+        select toDate(fromUnixTimestamp64Micro(occurred_at, 'UTC')) as day, uniqExact(person_id)
+        from events group by day order by day
+    """,
+    "funnel": f"""
+        select arrayJoin(range(1, level + 1)) as step_number, count() from (
+            select windowFunnel({WINDOW_HOURS * 3_600_000_000})(
+                toUInt64(occurred_at), {_STEP_CONDITIONS}
+            ) as level
+            from events group by person_id
+        ) group by step_number order by step_number
+    """,
+}
+WAYS: Final = {"stored": STORED, "facts": FACTS, "macro": MACRO, "ClickHouse": CLICKHOUSE}
