@@ -7,6 +7,7 @@ seconds of processor a minute and twice 315 MiB, which one process for both save
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -76,6 +77,8 @@ def become(settings: Settings, role: str) -> NoReturn:
     if role != CODE:
         _await(path)
     os.chdir(CHECKOUT)
+    # Dagster ends on SIGTERM as on SIGINT, and a shell has what it starts with & ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     arguments = command(settings, role)
     environment = {**dagster_environment(settings), SOCKET_VARIABLE: str(path)}
     os.execve(arguments[0], arguments, {**os.environ, **environment})
