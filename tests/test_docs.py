@@ -25,7 +25,7 @@ def test_every_make_command_in_the_documents_exists() -> None:
 
 def test_every_file_the_documents_name_exists() -> None:
     roots = ("footfall", "ingestion", "dbt_project", "orchestration", "demo", "tests",
-             "benchmarks", "docs")  # fmt: skip
+             "benchmarks", "docs", "deploy")  # fmt: skip
     for document in DOCUMENTS:
         for name in re.findall(rf"`?((?:{'|'.join(roots)})/[\w/.-]*\w)`?", document.read_text()):
             assert (CHECKOUT / name).exists(), f"{document.name} names {name}"
