@@ -19,7 +19,7 @@ from orchestration.serving import CODE, DAEMON, WEBSERVER, become, command, dags
 def test_a_home_too_long_for_a_socket_is_named(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / ("a" * 100))
 
-    with pytest.raises(NotPrepared, match="FOOTFALL_HOME: .* is too long for a socket"):
+    with pytest.raises(NotPrepared, match=r"FOOTFALL_HOME: .* is too long for a socket"):
         become(settings, DAEMON)
     assert not settings.home.exists()
 
