@@ -29,7 +29,7 @@ from ingestion.erasure.lines import Place, ReadLine
 from ingestion.erasure.tombstones import Tombstones
 from ingestion.loading.landing import LandedFile, Landing
 from ingestion.loading.lines import MAX_LINE_BYTES, LineJudge
-from ingestion.loading.manifests import Counts, Manifest, read_manifest
+from ingestion.loading.manifests import Counts, Manifest, erasures_name, read_manifest
 from ingestion.loading.reading import BadLine, is_gzip, read_chunks, read_lines
 from ingestion.loading.source import scratch_of
 from ingestion.settings import Settings
@@ -38,8 +38,6 @@ logger = logging.getLogger(__name__)
 
 #: A line is looked at whole up to here, ten times what any load takes; a longer one as far.
 LONGEST_LINE: Final = 32 * 1024 * 1024
-#: Where manifests lie that an erasure had to make: files that nobody sealed have none.
-OWN_MANIFESTS: Final = "manifest/erased"
 _UNFINISHED: Final = ".erasing"
 
 
@@ -157,7 +155,7 @@ class LandedFiles:
 
     def manifest_of(self, segment: str) -> tuple[str, Manifest | None]:
         """The manifest of a segment, and its name in the landing; None where there is none."""
-        for name in (_collectors_name(segment), _own_name(segment)):
+        for name in (_collectors_name(segment), erasures_name(segment)):
             if name in self._manifests:
                 manifest = self._read(self._manifests[name])
                 if manifest and manifest.segment == segment:
@@ -166,7 +164,7 @@ class LandedFiles:
         name = self._by_segment.get(segment, "")
         if name:
             return name, self._read(self._manifests[name])
-        return _own_name(segment), None
+        return erasures_name(segment), None
 
     def state(self, name: str) -> State:
         """What raw must know of a file as it lies there now; raises OSError."""
@@ -219,10 +217,6 @@ def _collectors_name(segment: str) -> str:
     _, date_folder, *_ = (*segment.split("/"), "")
     leaf = segment.rpartition("/")[2].removesuffix(".ndjson.gz")
     return f"manifest/{date_folder}/{leaf}.json"
-
-
-def _own_name(segment: str) -> str:
-    return f"{OWN_MANIFESTS}/{hashlib.sha256(segment.encode()).hexdigest()[:32]}.json"
 
 
 def _told(old: Manifest, found: Found, *, current: str, fresh: Path, blank: int) -> Manifest:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import duckdb
 
 from ingestion.loading.landing import LandedFile
+from ingestion.loading.manifests import ERASURES, erasures_name
 
 #: raw tables whose rows carry the load that brought them.
 LOADED_TABLES = ("events", "refused", "files", "bad_lines", "manifests")
@@ -20,8 +21,16 @@ class Ledger:
     last_load_number: int
 
     def pending(self, landed: list[LandedFile]) -> list[LandedFile]:
-        """The landed files that no completed load holds, in the order given."""
-        return [file for file in landed if file.name not in self.sizes]
+        """The landed files that no completed load holds, in the order given.
+
+        A manifest that an erasure makes of a loaded file comes into raw with the erasure: alone
+        it would tell of lines that raw still has, where that one was cut short.
+        """
+        pending = [file for file in landed if file.name not in self.sizes]
+        if any(file.name.startswith(ERASURES) for file in pending):
+            made = {erasures_name(name) for name in self.sizes}
+            pending = [file for file in pending if file.name not in made]
+        return pending
 
     def changed(self, landed: list[LandedFile]) -> list[LandedFile]:
         """Loaded files whose size is no longer the loaded one: sealed files never change."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+#: Before the names of the manifests that erasures made.
+ERASURES: Final = "manifest/erased/"
 Sha256 = str
 #: Source → day received → lines.
 Counts = dict[str, dict[date, int]]
@@ -46,6 +49,11 @@ class Manifest(msgspec.Struct, frozen=True):
                 [*self.received.get(source_id, {}), *self.erased.get(source_id, {})]
             )
         ]
+
+
+def erasures_name(segment: str) -> str:
+    """Where an erasure puts the manifest of a file that came without one."""
+    return f"{ERASURES}{hashlib.sha256(segment.encode()).hexdigest()[:32]}.json"
 
 
 def read_manifest(path: Path) -> Manifest | str:

@@ -174,7 +174,11 @@ def test_a_kill_between_landing_and_raw_is_made_good(site: Site, tmp_path: Path)
         stones,
         also=found.files,
     )
+    before = site.query("from raw.manifests order by all")
 
+    # A night may pass.
+    assert site.load().files == 0
+    assert site.query("from raw.manifests order by all") == before
     assert erase(site, stones) == {"events": 4, "refused": 2, "bad_lines": 2}
 
     assert contents(site) == loaded_afresh(site, tmp_path / "afresh")
