@@ -27,7 +27,9 @@ def test_every_file_the_documents_name_exists() -> None:
     roots = ("footfall", "ingestion", "dbt_project", "orchestration", "demo", "tests",
              "benchmarks", "docs", "deploy")  # fmt: skip
     for document in DOCUMENTS:
-        for name in re.findall(rf"`?((?:{'|'.join(roots)})/[\w/.-]*\w)`?", document.read_text()):
+        for name in re.findall(
+            rf"(?<![\w/.-])((?:{'|'.join(roots)})/[\w/.-]*\w)`?", document.read_text()
+        ):
             assert (CHECKOUT / name).exists(), f"{document.name} names {name}"
 
 

@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ingestion.settings import Settings
 from orchestration.prepare import prepare
 
+CHECKOUT = Path(__file__).parents[2]
 # Each job resolved by itself is not yet a repository: an op with a job's name broke only that,
 # and with it the UI and the daemon, while `python -m orchestration run` went on working.
 PROGRAM = """
-from orchestration.definitions import defs
+import json
+from orchestration.definitions import CHECKS, defs
 repository = defs.get_repository_def()
 repository.load_all_definitions()
-print(*sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")))
+print(json.dumps({
+    "jobs": [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")],
+    "checks": [key.name for checks in CHECKS for key in checks.check_keys],
+}))
 """
 
 
-def test_the_definitions_load_as_one_repository(tmp_path: Path) -> None:
-    prepare(Settings(home=tmp_path))
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The names of the jobs and of the checks that are no dbt tests."""
+    home = tmp_path_factory.mktemp("home")
+    prepare(Settings(home=home))
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "FOOTFALL_HOME": str(tmp_path)},
+        cwd=CHECKOUT,
+        env={**os.environ, "FOOTFALL_HOME": str(home)},
         text=True,
         capture_output=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert {"nightly", "full_refresh", "reload_files", "sweep"} <= set(done.stdout.split())
+    names: dict[str, list[str]] = json.loads(done.stdout)
+    return names
+
+
+def test_the_definitions_load_as_one_repository(loaded: dict[str, list[str]]) -> None:
+    assert {"nightly", "full_refresh", "reload_files", "sweep"} <= set(loaded["jobs"])
+
+
+def test_whoever_is_called_finds_every_job_and_check_in_the_runbook(
+    loaded: dict[str, list[str]],
+) -> None:
+    runbook = (CHECKOUT / "docs" / "operations.md").read_text()
+    names = loaded["jobs"] + loaded["checks"]
+
+    assert len(loaded["checks"]) >= 3
+    assert [name for name in names if f"`{name}`" not in runbook] == []
