@@ -16,6 +16,7 @@ import duckdb
 from ingestion.erasure.compacting import compact, drop_models
 from ingestion.erasure.landed import LandedFiles
 from ingestion.erasure.looking import count_built, is_named
+from ingestion.erasure.nobody import stands_for_nobody
 from ingestion.erasure.raw import InRaw, delete_from_raw, find_in_raw
 from ingestion.erasure.receipts import Account, Receipt, now, unfinished
 from ingestion.erasure.resolving import BadSubject, Kind, Person, Subject, resolve
@@ -114,7 +115,7 @@ def _resolved(
     load(settings)
     _dbt(settings, "run", "--select", f"+{ATTRIBUTION}")
     with connect(settings) as connection:
-        person = resolve(connection, tombstones, subject)
+        person = resolve(connection, tombstones, subject, stands_for_nobody(settings.dbt_project))
     account.note({})
     return _entry(tombstones, subject, person, account.begun.erasure_id)
 
@@ -192,7 +193,9 @@ def _foreseen(settings: Settings, tombstones: Tombstones, subject: Subject) -> R
             raise Incomplete("nothing was built yet: run the nightly job first, then look again")
         entry = tombstones.entry_of(str(subject))
         if entry is None:
-            person = resolve(connection, tombstones, subject)
+            person = resolve(
+                connection, tombstones, subject, stands_for_nobody(settings.dbt_project)
+            )
             entry = _entry(tombstones, subject, person, "dry run")
             tombstones = tombstones.with_entry(entry)
         found = find_in_raw(connection, tombstones)

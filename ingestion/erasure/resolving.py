@@ -6,7 +6,7 @@ Read from raw and from what the models make of it, so these must have seen every
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -59,18 +59,28 @@ class Person:
 
 
 def resolve(
-    connection: duckdb.DuckDBPyConnection, tombstones: Tombstones, subject: Subject
+    connection: duckdb.DuckDBPyConnection,
+    tombstones: Tombstones,
+    subject: Subject,
+    is_nobody: Callable[[str], bool],
 ) -> Person:
-    """The person behind a subject; nobody where no loaded fact names it. Raises SharedDevice.
+    """The person behind a subject; nobody where no loaded fact names it.
 
     ``events`` are only those that neither a user nor a device tells: nameless ones on a device
-    that others use too.
+    that others use too. A text that stands for nobody is everybody's: no person is known by it,
+    and none is erased by it. Raises SharedDevice, and BadSubject for such a text.
     """
     name = _name(connection, tombstones, subject)
     if name is None:
         return Person()
+    if is_nobody(name):
+        raise BadSubject(
+            "this id stands for nobody (placeholder_ids in dbt_project/dbt_project.yml): whoever "
+            "had none was sent under it, so name the person by an id of their own"
+        )
     person_id = _person_id(connection, subject.kind, name)
     users = _users(connection, person_id) | ({name} if subject.kind == "user" else set())
+    users = {user for user in users if not is_nobody(user)}
     _keep(connection, "erased_user", users)
     connection.execute(
         "create or replace temp table erased_event as"
@@ -84,6 +94,7 @@ def resolve(
         f"select anonymous_id from raw.events where {_IS_ERASED} union"
         f" select previous_id from raw.events where type = 'alias' and {_IS_ERASED}",
     )
+    candidates = {device for device in candidates if not is_nobody(device)}
     _keep(connection, "erased_device", candidates | ({name} if subject.kind == "device" else set()))
     shared = _texts(
         connection,

@@ -43,12 +43,14 @@ def test_a_signal_while_a_process_starts_does_not_leave_it_behind(
 
 
 def test_a_failed_nightly_job_says_why_without_its_traceback(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", dbt_project=tmp_path / "nowhere")
+    settings = Settings(home=tmp_path / "home")
+    settings.dagster_home.mkdir(parents=True)
+    (settings.dagster_home / "history").write_text("where Dagster wants a folder")
     log = tmp_path / "log"
     with pytest.raises(CannotRun) as failed:
         run_nightly(settings, log, lambda done, total: None)
     assert "Traceback" in log.read_text()
     headline, cause, whole = str(failed.value).splitlines()
     assert headline == "the nightly job failed:"
-    assert cause.strip().startswith("FileNotFoundError: ")
+    assert cause.strip().startswith("FileExistsError: ")
     assert whole.strip() == f"(all of it: {log})"

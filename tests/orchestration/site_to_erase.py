@@ -33,6 +33,18 @@ TABLET = "tablet-of-all"
 BEN = "ben"
 
 Event = dict[str, Any]
+#: What everybody sends, so that the funnel is known whoever goes.
+FUNNELS = [
+    {
+        "funnel_name": "paying",
+        "step_number": "1",
+        "step_name": "Paid",
+        "event_name": "paid",
+        "property_name": "",
+        "property_value": "",
+        "window_hours": "24",
+    }
+]
 
 
 def event(message_id: str, **fields: Any) -> Event:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.ingestion.collector.live import LiveCollector
 from tests.orchestration.site_to_erase import (
+    FUNNELS,
     HERS,
     NEIGHBOUR,
     OTHERS,
@@ -36,7 +37,7 @@ from tests.test_end_to_end import CHECKOUT, Site
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Erasing:
     """Everybody's facts, sent, loaded, built and published; some refused, some imported."""
-    erasing = Erasing(Site(tmp_path_factory.mktemp("base") / "site"))
+    erasing = Erasing(Site(tmp_path_factory.mktemp("base") / "site", FUNNELS))
     collector = erasing.collector()
     send(collector, *OTHERS[:2], *HERS[:5])
     send(collector, *OTHERS[2:], *HERS[5:])

@@ -8,17 +8,27 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from ingestion.erasure.nobody import stands_for_nobody
 from ingestion.erasure.raw import find_in_raw
-from ingestion.erasure.resolving import Kind, Person, SharedDevice, Subject, resolve
+from ingestion.erasure.resolving import (
+    BadSubject,
+    Kind,
+    Person,
+    SharedDevice,
+    Subject,
+    resolve,
+)
 from ingestion.erasure.tombstones import Entry, Tombstones, hexes
+from ingestion.settings import Settings
 from tests import oracle
 from tests.histories import History, histories, random_histories
 from tests.ingestion.loading.site import event
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
-from tests.oracle.events import File, Line
+from tests.oracle.events import File, Line, identifier
 
 SALT = b"s" * 32
 NOTHING = Tombstones(SALT)
+IS_NOBODY = stands_for_nobody(Settings().dbt_project)
 
 
 def subject(kind: Kind, name: str) -> Subject:
@@ -55,7 +65,7 @@ def persons_of(history: History) -> dict[str, str]:
 
 
 def erased(warehouse: MemoryWarehouse, whom: Subject) -> Tombstones:
-    return stones(resolve(warehouse.connection, NOTHING, whom))
+    return stones(resolve(warehouse.connection, NOTHING, whom, IS_NOBODY))
 
 
 def check_erasures(compiled: CompiledModels, history: History) -> int:
@@ -73,6 +83,9 @@ def check_erasures(compiled: CompiledModels, history: History) -> int:
     for kind, name in sorted(ids):
         try:
             tombstones = erased(warehouse, subject(kind, name))
+        except BadSubject:
+            assert identifier({"id": name}, "id") is None, name
+            continue
         except SharedDevice:
             on_it = [
                 line for line in lines_of(history.loads)
@@ -94,9 +107,10 @@ def check_erasures(compiled: CompiledModels, history: History) -> int:
         aliases = {
             line["event_id"]
             for line in lines_of(history.loads)
-            if covers_previous(tombstones, line) and not line["user_id"]
+            if covers_previous(tombstones, line) and not identifier(line, "user_id")
         }
-        persons = {whose[event_id] for event_id in gone - aliases}
+        # What only a delivery that does not count says of nobody's event goes with it.
+        persons = {whose[event_id] for event_id in gone - aliases} - {None}
         assert len(persons) <= 1, (kind, name, persons)
         after = persons_of(History(left))
         assert not persons & set(after.values()), (kind, name)
@@ -121,7 +135,7 @@ def line(event_id: str, minute: int, **fields: Any) -> Line:
 
 def resolved(compiled: CompiledModels, kind: Kind, name: str, *lines: Line) -> Person:
     warehouse = loaded(compiled, [[File("a.ndjson", list(lines))]])
-    return resolve(warehouse.connection, NOTHING, subject(kind, name))
+    return resolve(warehouse.connection, NOTHING, subject(kind, name), IS_NOBODY)
 
 
 #: Two people on one device an hour apart, each seen once among nameless events; then a device of
@@ -157,6 +171,22 @@ def test_a_person_is_all_their_names_their_own_devices_and_nameless_facts_on_oth
     compiled: CompiledModels, kind: Kind, name: str, person: Person
 ) -> None:
     assert resolved(compiled, kind, name, *SHARED) == person
+
+
+def test_nobody_is_erased_by_a_text_that_stands_for_nobody_nor_known_by_it(
+    compiled: CompiledModels,
+) -> None:
+    lines = (
+        line("1", 0, anonymous_id=" Undefined", user_id="ana"),
+        line("2", 1, anonymous_id="phone", user_id="GUEST"),
+        line("3", 2, anonymous_id="phone", user_id="ana"),
+    )
+
+    with pytest.raises(BadSubject, match="stands for nobody"):
+        resolved(compiled, "user", "GUEST", *lines)
+    with pytest.raises(BadSubject, match="stands for nobody"):
+        resolved(compiled, "device", " Undefined", *lines)
+    assert resolved(compiled, "user", "ana", *lines) == Person({"ana"}, {"phone"}, {"2"})
 
 
 def test_a_shared_device_is_nobody_to_erase_and_the_message_names_nobody(
