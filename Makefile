@@ -57,6 +57,7 @@ exactness: install ## ten thousand random histories: increments = full refresh =
 
 faults: install ## a thousand kills, power cuts, sick disks and clock steps: nothing acknowledged is lost
 	$(RUN) -m pytest -s tests/faults --rounds 1000 -m "crashes or not crashes"
+	$(RUN) -m pytest -s tests/orchestration -m crashes
 
 fuzz: install ## ten thousand hostile requests: each is answered, and what was taken is landed
 	$(RUN) -m pytest -s tests/fuzz --requests 10000

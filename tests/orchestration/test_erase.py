@@ -331,6 +331,7 @@ MOMENTS = (
 )  # fmt: skip
 
 
+@pytest.mark.crashes
 def test_an_erasure_killed_at_every_step_in_turn_ends_as_one_that_was_not(
     base: Erasing, never: Erasing, tmp_path: Path
 ) -> None:
