@@ -64,7 +64,7 @@ def parses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parses:
     (project / "marts").mkdir(parents=True)
     (project / "marts" / "fct_things.sql").write_text("select 1")
     parses = Parses(Settings(home=tmp_path / "home", dbt_project=project))
-    monkeypatch.setattr(preparing.subprocess, "run", parses)
+    monkeypatch.setattr("orchestration.prepare.subprocess.run", parses)
     return parses
 
 
