@@ -51,25 +51,25 @@ rebuild_days = dg.define_asset_job(
 
 
 # No op may have a job's name; within the job it goes by it, so that config says it once.
-@dg.job(name="replay_quarantine")
+@dg.job(name="replay_quarantine", executor_def=dg.in_process_executor)
 def replay_quarantine_job() -> None:
     """Judge refused events again, mended or as they are; what passes lands for the next load."""
     replay_quarantine.alias("replay_quarantine")()
 
 
-@dg.job(name="reload_files")
+@dg.job(name="reload_files", executor_def=dg.in_process_executor)
 def reload_files_job() -> None:
     """Have loaded files loaded again by the next nightly, which then rebuilds in full."""
     reload_files.alias("reload_files")()
 
 
-@dg.job(name="verify_exactness")
+@dg.job(name="verify_exactness", executor_def=dg.in_process_executor)
 def verify_exactness_job() -> None:
     """Prove that the warehouse is what a full rebuild gives; say which rows are not."""
     verify_exactness.alias("verify_exactness")()
 
 
-@dg.job(name="sweep")
+@dg.job(name="sweep", executor_def=dg.in_process_executor)
 def sweep_job() -> None:
     """Delete what runs left behind, and what is past its retention. A dry run unless told."""
     sweep_op.alias("sweep")()
