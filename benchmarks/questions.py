@@ -109,7 +109,8 @@ def compare(home: Path, question: str) -> None:
             raise SystemExit(f"{question}, {way}: {ours['rows'][:3]} is not {theirs['rows'][:3]}")
         print(
             f"{question:13}  {way:10}  {ours['seconds']:7.3f} s"
-            f"  {ours['seconds'] / theirs['seconds']:6.2f} of ClickHouse"
+            f"  {ours['seconds'] / theirs['seconds']:6.2f} of ClickHouse,"
+            f" {ours['busy'] / theirs['busy']:5.2f} in processor time"
             f"  peak {ours['peak']:6,.0f} MiB, {ours['before']:,.0f} of it before"
         )
 

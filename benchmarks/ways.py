@@ -1,7 +1,8 @@
 """Three questions, and the SQL of every way in which each is asked: one definition for all.
 
 The definitions are those of docs/metrics.md; the made-up events hold no user change inside of a
-visit. Every way of a question gives the same rows.
+visit, and which of two events at one moment is the first does not change how many sessions begin.
+Every way of a question gives the same rows.
 """
 
 from __future__ import annotations
@@ -37,45 +38,37 @@ FACTS: Final = {
             select
                 anonymous_id,
                 occurred_at,
-                event_id,
-                coalesce(
-                    occurred_at - lag(occurred_at) over (
-                        partition by anonymous_id order by occurred_at, event_id
-                    ) > interval 30 minute,
-                    true
-                ) as is_start
+                lag(occurred_at) over (
+                    partition by anonymous_id order by occurred_at
+                ) as previous_at
             from marts.fct_events
+        ),
+
+        starts as (
+            select
+                *,
+                coalesce(occurred_at - previous_at > interval 30 minute, true) as is_start
+            from gaps
         ),
 
         stretches as (
             select
-                anonymous_id,
                 occurred_at,
-                sum(is_start::int) over (
-                    partition by anonymous_id order by occurred_at, event_id
-                ) as stretch
-            from gaps
-        ),
-
-        first_events as (
-            select
-                anonymous_id,
-                stretch,
-                occurred_at,
-                min(occurred_at) over (partition by anonymous_id, stretch) as stretch_start
-            from stretches
-        ),
-
-        sessions as (
-            select min(occurred_at) as started_at
-            from first_events
-            group by
-                anonymous_id,
-                stretch,
-                (epoch_us(occurred_at) - epoch_us(stretch_start)) // 86400000000
+                previous_at,
+                is_start,
+                max(case when is_start then occurred_at end) over (
+                    partition by anonymous_id order by occurred_at
+                    rows between unbounded preceding and current row
+                ) as stretch_start
+            from starts
         )
 
-        select started_at::date as session_date, count(*) from sessions group by 1 order by 1
+        select occurred_at::date as session_date, count(*) from stretches
+        where
+            is_start
+            or (epoch_us(occurred_at) - epoch_us(stretch_start)) // 86400000000
+            <> (epoch_us(previous_at) - epoch_us(stretch_start)) // 86400000000
+        group by 1 order by 1
     """,
     "daily actives": """
         select occurred_at::date as activity_date, count(distinct person_id)
@@ -94,31 +87,31 @@ MACRO: Final = {
 CLICKHOUSE: Final = {
     "sessions": """
         with gaps as (
-            select anonymous_id, occurred_at, event_id,
+            select anonymous_id, occurred_at,
                 lagInFrame(toNullable(occurred_at)) over (
-                    partition by anonymous_id order by occurred_at, event_id
+                    partition by anonymous_id order by occurred_at
                     rows between 1 preceding and current row
-                ) as previous
+                ) as previous_at
             from events
         ),
-        stretches as (
-            select anonymous_id, occurred_at,
-                sum(previous is null or occurred_at - previous > 1800000000) over (
-                    partition by anonymous_id order by occurred_at, event_id
-                ) as stretch
+        starts as (
+            select *, previous_at is null or occurred_at - previous_at > 1800000000 as is_start
             from gaps
         ),
-        first_events as (
-            select anonymous_id, stretch, occurred_at,
-                min(occurred_at) over (partition by anonymous_id, stretch) as stretch_start
-            from stretches
-        ),
-        sessions as (
-            select min(occurred_at) as started_at from first_events
-            group by anonymous_id, stretch, intDiv(occurred_at - stretch_start, 86400000000)
+        stretches as (
+            select occurred_at, previous_at, is_start,
+                max(if(is_start, occurred_at, 0)) over (
+                    partition by anonymous_id order by occurred_at
+                    rows between unbounded preceding and current row
+                ) as stretch_start
+            from starts
         )
-        select toDate(fromUnixTimestamp64Micro(started_at, 'UTC')) as day, count()
-        from sessions group by day order by day
+        select toDate(fromUnixTimestamp64Micro(occurred_at, 'UTC')) as day, count()
+        from stretches
+        where is_start
+            or intDiv(occurred_at - stretch_start, 86400000000)
+            <> intDiv(previous_at - stretch_start, 86400000000)
+        group by day order by day
     """,
     "daily actives": """
         select toDate(fromUnixTimestamp64Micro(occurred_at, 'UTC')) as day, uniqExact(person_id)

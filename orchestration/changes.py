@@ -16,6 +16,8 @@ import duckdb
 #: values, joined by the character that Unicode calls a unit separator).
 CHANGED_ROWS = "meta.changed_rows"
 UNIT_SEPARATOR = 31
+#: How the rows of a table lie that is written whole (docs/decisions/0012-events-in-order.md).
+ROW_ORDER = {"fct_events": "person_id, occurred_at, event_id"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def bring(connection: duckdb.DuckDBPyConnection, table: Table) -> Brought:
     connection.execute(f"drop table if exists {there}")
     # create table as would lose types' constraints and the descriptions people read.
     connection.execute(f"create table {there}{table.body}")
-    copied = connection.execute(f"insert into {there} select * from {here}").fetchone()
+    order = f" order by {ROW_ORDER[table.name]}" if table.name in ROW_ORDER else ""
+    copied = connection.execute(f"insert into {there} select * from {here}{order}").fetchone()
     rows = int(copied[0]) if copied else 0
     return Brought(rows, rows, is_noted=False)
 

@@ -33,6 +33,9 @@ SCHEMA = "marts"
 #: A file that only ever gets changes keeps the places of rows that are gone. When it has more
 #: than this many times the bytes per row of the last one written whole, it is written whole.
 MAX_BLOAT = 1.5
+#: Changed and new rows lie behind the rows that were written in order. When there are this many
+#: times the rows of then, a third of them is out of order, and the file is written whole.
+MAX_GROWTH = 1.5
 #: Below this size a file is mostly empty parts of blocks, and written whole in a moment anyway.
 MIN_BLOATED_BYTES = 64 << 20
 #: Linux's FICLONE: a copy that shares its blocks with the original until either changes.
@@ -41,6 +44,14 @@ FICLONE = 0x40049409
 
 class PublishError(RuntimeError):
     """The new file is not what the warehouse holds; readers keep the file they have."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What the last file that was written whole had."""
+
+    row_bytes: float
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,7 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
         leftover.unlink()
     fresh = target.with_name(f".footfall-{version}.duckdb")
     try:
-        whole_row_bytes = None if whole else _begin_with_copy(target, fresh)
+        copied = None if whole else _begin_with_copy(target, fresh)
         with connect(settings) as connection:
             publishing = Publishing(
                 version=version,
@@ -81,7 +92,7 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
             )
             has_previous = _attach_previous(connection, target)
             brought, data_through, restated = _write(
-                connection, fresh, publishing, whole_row_bytes, has_previous
+                connection, fresh, publishing, copied, has_previous
             )
             rows = {name: table.rows for name, table in brought.items()}
             _verify(fresh, {**rows, RESTATEMENTS: restated.rows})
@@ -110,28 +121,29 @@ def _attach_previous(connection: duckdb.DuckDBPyConnection, target: Path) -> boo
     return True
 
 
-def _begin_with_copy(target: Path, fresh: Path) -> float | None:
-    """Copy the file that people read, unless it is missing, unusable or bloated.
+def _begin_with_copy(target: Path, fresh: Path) -> Whole | None:
+    """Copy the file that people read, unless it is missing, unusable, bloated or out of order.
 
-    The bytes per row of the last file that was written whole; None where there is no copy.
+    What the last file that was written whole had; None where there is no copy.
     """
     try:
         _clone(target, fresh)
         with duckdb.connect(str(fresh), read_only=True) as connection:
             found = connection.execute(
-                "select max(whole_row_bytes), sum(row_count) from meta.published"
+                "select max(whole_row_bytes), max(whole_rows), sum(row_count) from meta.published"
             ).fetchone()
-        whole_row_bytes, rows = found or (None, None)
+        whole_row_bytes, whole_rows, row_count = found or (None, None, None)
     except (FileNotFoundError, duckdb.Error):
         fresh.unlink(missing_ok=True)
         return None
     size = fresh.stat().st_size
-    row_bytes = size / max(int(rows or 0), 1)
-    whole_row_bytes = float(whole_row_bytes or row_bytes)
-    if size > MIN_BLOATED_BYTES and row_bytes > MAX_BLOAT * whole_row_bytes:
+    rows = max(int(row_count or 0), 1)
+    whole = Whole(float(whole_row_bytes or size / rows), int(whole_rows or rows))
+    is_bloated = size / rows > MAX_BLOAT * whole.row_bytes
+    if size > MIN_BLOATED_BYTES and (is_bloated or rows > MAX_GROWTH * whole.rows):
         fresh.unlink()
         return None
-    return whole_row_bytes
+    return whole
 
 
 def _clone(source: Path, target: Path) -> None:
@@ -146,7 +158,7 @@ def _write(
     connection: duckdb.DuckDBPyConnection,
     fresh: Path,
     publishing: Publishing,
-    whole_row_bytes: float | None,
+    copied: Whole | None,
     has_previous: bool,
 ) -> tuple[dict[str, Brought], datetime | None, Brought]:
     path = str(fresh).replace("'", "''")
@@ -181,13 +193,14 @@ def _write(
         """
         create or replace table published.meta.published (
             version varchar, published_at timestamp, data_through timestamp,
-            table_name varchar, row_count bigint, whole_row_bytes double, definition varchar
+            table_name varchar, row_count bigint, whole_row_bytes double, whole_rows bigint,
+            definition varchar
         )
         """
     )
     definition = definition_of(connection)
     connection.executemany(
-        "insert into published.meta.published values (?, ?, ?, ?, ?, ?, ?)",
+        "insert into published.meta.published values (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             [
                 publishing.version,
@@ -195,7 +208,8 @@ def _write(
                 data_through,
                 name,
                 table.rows,
-                whole_row_bytes,
+                copied.row_bytes if copied else None,
+                copied.rows if copied else None,
                 definition,
             ]
             for name, table in {**brought, RESTATEMENTS: restated}.items()

@@ -287,6 +287,43 @@ def test_a_bloated_file_is_written_whole(
     assert publish(settings).written == {"fct_things": 2}
 
 
+def test_a_file_that_grew_beyond_its_order_is_written_whole(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(settings)
+    publish(settings)
+    monkeypatch.setattr(publishing, "MIN_BLOATED_BYTES", 0)
+    monkeypatch.setattr(publishing, "MAX_BLOAT", 1000)
+    change(settings, "insert into marts.fct_things values ('c', 3)", noted="c")
+    assert publish(settings).written == {"fct_things": 1}
+    assert publish(settings).written == {"fct_things": 0}
+
+    change(settings, "insert into marts.fct_things values ('d', 4)", noted="d")
+    assert publish(settings).written == {"fct_things": 1}
+    # Four rows are more than one and a half times the two that were written whole.
+    assert publish(settings).written == {"fct_things": 4}
+    assert publish(settings).written == {"fct_things": 0}
+
+
+def test_events_that_are_written_whole_lie_by_person_and_time(settings: Settings) -> None:
+    with connect(settings) as connection:
+        connection.execute(
+            "create table marts.fct_events (event_id varchar, person_id varchar,"
+            " occurred_at timestamp)"
+        )
+        connection.execute(
+            """
+            insert into marts.fct_events values
+                ('e1', 'p2', '2026-03-02'), ('e3', 'p1', '2026-03-02'), ('e2', 'p1', '2026-03-02'),
+                ('e4', 'p2', '2026-03-01')
+            """
+        )
+    publish(settings)
+
+    lying = read(settings, "select event_id from marts.fct_events order by rowid")
+    assert lying == [("e2",), ("e3",), ("e4",), ("e1",)]
+
+
 def test_a_whole_publish_keeps_no_byte_of_what_was_deleted(settings: Settings) -> None:
     secret = "k7-secret-" * 40
     change(settings, f"insert into marts.fct_things values ('{secret}', 3)")
