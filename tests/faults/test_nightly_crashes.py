@@ -14,9 +14,11 @@ import pytest
 from tests.faults.dying_nightly import MOMENTS
 from tests.test_end_to_end import CHECKOUT, Marts, Site, golden_lines
 
+#: Nine nights and more: the long run's (`make faults`).
+pytestmark = pytest.mark.crashes
 LINES = list({line["event_id"]: line for line in golden_lines()}.values())
 FIRST, SECOND = LINES[::2], LINES[1::2]
-#: One in the load, one in the models, one in publishing: what every test run can afford.
+#: One in the load, one in the models, one in publishing, on one home after the other.
 FEW_MOMENTS = ["after the load's commit", "in the middle of the models", "after the rename"]
 
 
@@ -76,7 +78,6 @@ def test_a_night_that_dies_at_every_stage_ends_as_if_it_had_not(
     assert everything(site) == undisturbed
 
 
-@pytest.mark.crashes
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_night_that_died_is_made_good_by_the_next(
     tmp_path: Path, undisturbed: Marts, moment: str
