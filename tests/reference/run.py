@@ -88,6 +88,7 @@ def run(data: ReferenceData, folder: Path) -> ReferenceRun:
     home = folder / "home"
     project = project_copy(Settings(home=home), folder, funnel_rows(data))
     settings = Settings(home=home, dbt_project=project)
+    plan_what_never_comes(project)
     raw_answers = send(data, home)
     with phase("import"):
         import_all(data, Path(settings.landing))
@@ -95,6 +96,16 @@ def run(data: ReferenceData, folder: Path) -> ReferenceRun:
     first_published = shutil.copyfile(settings.published, folder / "first.duckdb")
     nightly(settings, "second nightly")
     return ReferenceRun(data, settings, first_published, raw_answers)
+
+
+#: A step of a scenario that is about nobody reaching it: meant, though nobody ever sends it.
+NEVER_SENT = "skipped_step by user: paid"
+
+
+def plan_what_never_comes(project: Path) -> None:
+    """Plan the event that a funnel names and nobody sends, as whoever means it would."""
+    with (project / "seeds" / "tracking_plan.csv").open("a") as plan:
+        plan.write(f"{NEVER_SENT},A step that nobody reaches\n")
 
 
 def send(data: ReferenceData, home: Path) -> list[dict[str, Any]]:
