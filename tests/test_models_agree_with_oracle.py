@@ -18,8 +18,8 @@ from tests.histories import FUNNELS, History, histories, random_histories, side_
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 
 #: Histories that share a warehouse in the long run: most of the time of a small one goes into
-#: planning the statements. Measured, CPU of one history: alone 1.09 s, 5 0.45, 10 0.28, 20 0.20.
-TOGETHER = 20
+#: planning the statements. Measured, CPU of one history: alone 1.09 s, 20 together 0.36, 50 0.33.
+TOGETHER = 50
 _of_this_process: list[CompiledModels] = []
 
 # Each mart as the oracle names its columns. A session is known by its first event.
