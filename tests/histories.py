@@ -106,12 +106,15 @@ class Repeat:
 class Layout:
     """How lines are cut into loads and files; ``blank`` is how a missing id is written.
 
-    ``is_strict`` names somebody on every line; otherwise ``blank`` may be all there is.
+    ``comes_again`` brings the first load's files once more in the last, under other names: those
+    of a loaded file are passed over. ``is_strict`` names somebody on every line; otherwise
+    ``blank`` may be all there is.
     """
 
     load_count: int
     is_reversed: bool
     has_empty_files: bool
+    comes_again: bool
     blank: str | None
     is_strict: bool
 
@@ -250,6 +253,7 @@ def some_layout(pick: Pick) -> Layout:
         load_count=pick((1, 2, 3, 4)),
         is_reversed=pick((False, True)),
         has_empty_files=pick((False, True)),
+        comes_again=pick((False, False, True)),
         blank=pick((None, "", *PLACEHOLDERS)),
         is_strict=pick((True, True, True, False)),
     )
@@ -287,6 +291,8 @@ def assemble(visits: list[Visit], repeats: list[Repeat], layout: Layout) -> Hist
             if lines or layout.has_empty_files:
                 files.append(File(name, lines))
         loads.append(files)
+    if layout.comes_again:
+        loads[-1] += [File(f"again-{file.name}", file.lines) for file in loads[0]]
     return History(loads)
 
 

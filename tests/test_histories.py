@@ -30,6 +30,11 @@ def edges(history: History) -> Iterator[str]:
     for load in history.loads:
         yield from (["a load of no file"] if not load else [])
         yield from (["a file of no line"] if any(not file.lines for file in load) else [])
+    contents = [
+        [line["event_id"] for line in file.lines] for load in history.loads for file in load
+    ]
+    whole = [content for content in contents if len(content) > 1]
+    yield from (["a file that comes again"] if any(whole.count(c) > 1 for c in whole) else [])
     yield from (["files out of order"] if received != sorted(received) else [])
     for field in ("user_id", "anonymous_id", "previous_id"):
         nobodys = [line for line in lines if line[field] in ("guest", "undefined", *PLACEHOLDERS)]
@@ -86,6 +91,7 @@ def test_random_histories_reach_every_edge() -> None:
     wanted = {
         "a load of no file",
         "a file of no line",
+        "a file that comes again",
         "files out of order",
         *(f"time {quality}" for quality in ("received", "trusted", "clamped", "corrected")),
         *(f"type {t}" for t in ("track", "page", "screen", "identify", "group", "alias")),

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 #: From sign-up to the first question or answer, in hours: the published answers are for these.
 #: "Ever" is longer than the forum's three years.
 FORUM_WINDOWS = {"1 day": 24, "7 days": 168, "30 days": 720, "ever": 26_280}
+#: A step of a scenario that is about nobody reaching it: meant, though nobody ever sends it.
+NEVER_SENT = "skipped_step by user: paid"
 
 
 class NightlyFailed(Exception):
@@ -96,10 +98,6 @@ def run(data: ReferenceData, folder: Path) -> ReferenceRun:
     first_published = shutil.copyfile(settings.published, folder / "first.duckdb")
     nightly(settings, "second nightly")
     return ReferenceRun(data, settings, first_published, raw_answers)
-
-
-#: A step of a scenario that is about nobody reaching it: meant, though nobody ever sends it.
-NEVER_SENT = "skipped_step by user: paid"
 
 
 def plan_what_never_comes(project: Path) -> None:
