@@ -113,9 +113,11 @@ SAID_BY_TYPE |= {"$set", "iglu:com.snowplowanalytics.snowplow/unstruct_event/jso
 def running(home: Path) -> Iterator[LiveCollector]:
     keys = ",".join(f"web={key}" for key in KEYS)
     live = LiveCollector(home, {"FOOTFALL_WRITE_KEYS": keys}).start()
-    yield live
-    code = live.stop()
-    live.process.stderr.close()  # type: ignore[union-attr]
+    try:
+        yield live
+    finally:
+        code = live.stop()
+        live.process.stderr.close()  # type: ignore[union-attr]
     assert code == 0
 
 
