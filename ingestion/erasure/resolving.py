@@ -183,11 +183,24 @@ def _person_id(connection: duckdb.DuckDBPyConnection, kind: Kind, name: str) -> 
 
 
 def _users(connection: duckdb.DuckDBPyConnection, person_id: str) -> set[str]:
-    """The user ids of a person; none where a device is all that is known."""
+    """The user ids of a person; none where a device is all that is known.
+
+    A device's person has the device's name, and a user may have it too: who an alias joined to
+    another name is that other person, and not the device.
+    """
     return _texts(
         connection,
-        "select user_id from intermediate.int_users_merged where person_id = $1"
-        " union select user_id from raw.events where user_id = $1",
+        """
+        select user_id from intermediate.int_users_merged where person_id = $1
+        union
+        select user_id from raw.events
+        where
+            user_id = $1
+            and user_id not in (
+                select user_id from intermediate.int_users_merged
+                where user_id is not null and person_id <> $1
+            )
+        """,
         person_id,
     )
 

@@ -221,6 +221,20 @@ def test_a_repeat_that_names_somebody_else_goes_with_its_event_and_keeps_a_devic
     assert person == Person({"ana"}, {"phone"}, {"1", "2"})
 
 
+def test_a_device_that_is_called_like_a_user_who_is_somebody_else_goes_alone(
+    compiled: CompiledModels,
+) -> None:
+    """Nobody signed in there, so the device's person had its name, which led to the user's facts.
+
+    The user was known by another name, and so was another person.
+    """
+    older = line("1", 0, user_id="ana")
+    alias = line("2", 1, type="alias", user_id="x", previous_id="ana")
+    device = line("3", 2, anonymous_id="x")
+
+    assert resolved(compiled, "device", "x", older, alias, device) == Person(set(), {"x"}, set())
+
+
 def test_exactly_one_persons_facts_go_from_larger_histories(compiled: CompiledModels) -> None:
     done = sum(check_erasures(compiled, history) for history in random_histories(11, 12))
     assert done > 30
