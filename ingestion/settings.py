@@ -170,6 +170,11 @@ class Settings(BaseSettings):
         pattern="^https?://",
         description="Where people reach Dagster's UI, for the links in alerts.",
     )
+    owner: str = Field(
+        default="team:analytics",
+        pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$",
+        description="Whom Dagster's UI names as owner of the assets: team:<name> or an address.",
+    )
     threads: int = Field(default=2, ge=1, le=256, description="Threads the warehouse may use.")
     memory_limit: str = Field(
         default="4GB",

@@ -41,7 +41,10 @@ nightly_schedule = dg.ScheduleDefinition(
 )
 
 defs = dg.Definitions(
-    assets=[landing_segments, raw_assets, received_days, model_assets, published_footfall],
+    assets=dg.map_asset_specs(
+        lambda spec: spec.replace_attributes(owners=[settings.owner]),
+        [landing_segments, raw_assets, received_days, model_assets, published_footfall],
+    ),
     asset_checks=CHECKS,
     jobs=[
         nightly,

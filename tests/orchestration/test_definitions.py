@@ -24,19 +24,24 @@ repository.load_all_definitions()
 print(json.dumps({
     "jobs": [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")],
     "checks": [key.name for checks in CHECKS for key in checks.check_keys],
+    "owners": [
+        owner
+        for node in repository.asset_graph.asset_nodes
+        for owner in node.owners or ["nobody"]
+    ],
 }))
 """
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """The names of the jobs and of the checks that are no dbt tests."""
+    """The names of the jobs, of the checks that are no dbt tests, and of who owns the assets."""
     home = tmp_path_factory.mktemp("home")
     prepare(Settings(home=home))
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=CHECKOUT,
-        env={**os.environ, "FOOTFALL_HOME": str(home)},
+        env={**os.environ, "FOOTFALL_HOME": str(home), "FOOTFALL_OWNER": "data@shop.example"},
         text=True,
         capture_output=True,
         check=False,
@@ -58,3 +63,7 @@ def test_whoever_is_called_finds_every_job_and_check_in_the_runbook(
 
     assert len(loaded["checks"]) >= 3
     assert [name for name in names if f"`{name}`" not in runbook] == []
+
+
+def test_every_asset_names_the_owner_of_the_settings(loaded: dict[str, list[str]]) -> None:
+    assert set(loaded["owners"]) == {"data@shop.example"}
