@@ -25,14 +25,18 @@ from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.highlights import highlights
 from orchestration.prepare import manifest_path
 from orchestration.publish import publish
+from orchestration.raw_columns import COLUMN_SCHEMA, raw_tables
 from orchestration.seeds_checked import names_seen, refuse_mistakes
 
 #: Where a segment lies before anything has read it.
 LANDING = dg.AssetKey(["landing", "segments"])
 LOADS_PENDING = dg.AssetKey(["staging", "stg_footfall__loads_pending"])
 PUBLISHED = dg.AssetKey(["published", "footfall"])
+#: Under which the UI looks for the rows of a table.
+ROW_COUNT = "dagster/row_count"
 
 _settings = get_settings()
+_raw_tables = raw_tables(manifest_path(_settings))
 _freshness = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=_settings.freshness_hours))
 
 landing_segments = dg.AssetSpec(
@@ -48,13 +52,6 @@ class RawTranslator(DagsterDltTranslator):
 
     def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
         """The resource under the name that dbt and DuckDB give its table."""
-        descriptions = {
-            "events": "Every delivered event, append-only, the envelope as columns.",
-            "refused": "Every refused event, verbatim, with the reason.",
-            "files": "The ledger: which files are in, with their counts and sha256.",
-            "bad_lines": "Lines that could not be parsed, with file and line.",
-            "manifests": "The collector's own count of what each segment holds.",
-        }
         table = data.resource.name
         return (
             super()
@@ -63,7 +60,7 @@ class RawTranslator(DagsterDltTranslator):
                 key=dg.AssetKey(["raw", table]),
                 deps=[LANDING],
                 group_name="raw",
-                description=descriptions[table],
+                description=_raw_tables[table].description,
                 kinds={"dlt", "duckdb"},
                 freshness_policy=_freshness,
             )
@@ -90,15 +87,18 @@ def raw_assets(context: dg.AssetExecutionContext, dlt: DagsterDltResource) -> It
         for day in days_of_load(_settings, report.load_number):
             context.log_event(day)
     for result in results:
-        if result.asset_key == dg.AssetKey(["raw", "events"]):
-            result = result._replace(metadata={**result.metadata, **_load_metadata(report)})
-        yield result
+        table = result.asset_key.path[-1]
+        schema = result.metadata[COLUMN_SCHEMA]
+        metadata = {**result.metadata, COLUMN_SCHEMA: _raw_tables[table].described(schema)}
+        if table == "events":
+            metadata |= _load_metadata(report)
+        yield result._replace(metadata=metadata)
 
 
 def _load_metadata(report: LoadReport) -> dict[str, Any]:
     return {
         "files": report.files,
-        "dagster/row_count": report.events,
+        ROW_COUNT: report.events,
         "events": report.events,
         "refused": report.refused,
         "bad_lines": report.bad_lines,
@@ -192,6 +192,9 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
     def published_footfall(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with writer_lock(settings):
             report = publish(settings, run_id=context.run_id)
+        for table, rows in report.rows.items():
+            if (key := dg.AssetKey(["marts", table])) in marts:
+                context.log_event(dg.AssetObservation(key, metadata={ROW_COUNT: rows}))
         charts = highlights(settings)
         return dg.MaterializeResult(
             metadata={
@@ -201,7 +204,7 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
                 "data_through": str(report.data_through),
                 "restated_figures": report.restated,
                 "size_bytes": report.size_bytes,
-                "dagster/row_count": sum(report.rows.values()),
+                ROW_COUNT: sum(report.rows.values()),
                 "rows": dg.MetadataValue.md(
                     "\n".join(
                         ["| table | rows | written this time |", "| --- | ---: | ---: |"]

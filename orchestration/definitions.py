@@ -26,11 +26,32 @@ from orchestration.jobs import (
     verify_exactness_job,
 )
 from orchestration.sensors import landing_sensor
+from orchestration.serving import CHECKOUT
 from orchestration.watch import watch, watch_schedule
 
 settings = get_settings()
 # dbt reads its own variables; the child processes that Dagster starts for it inherit them.
 os.environ.update(dbt_environment(settings))
+
+#: The page on what an asset of this schema holds.
+DOCUMENTS = {
+    "landing": "durability.md",
+    "raw": "architecture.md",
+    "seeds": "metrics.md",
+    "staging": "metrics.md",
+    "intermediate": "metrics.md",
+    "marts": "metrics.md",
+    "published": "asking.md",
+}
+
+
+def signed(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Whom to ask about an asset, and where to read on."""
+    document = CHECKOUT / "docs" / DOCUMENTS[spec.key.path[0]]
+    return spec.replace_attributes(owners=[settings.owner]).merge_attributes(
+        metadata={"documentation": dg.MetadataValue.path(str(document))}
+    )
+
 
 nightly_schedule = dg.ScheduleDefinition(
     name="nightly_schedule",
@@ -42,7 +63,7 @@ nightly_schedule = dg.ScheduleDefinition(
 
 defs = dg.Definitions(
     assets=dg.map_asset_specs(
-        lambda spec: spec.replace_attributes(owners=[settings.owner]),
+        signed,
         [landing_segments, raw_assets, received_days, model_assets, published_footfall],
     ),
     asset_checks=CHECKS,

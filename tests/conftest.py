@@ -18,9 +18,10 @@ GOLDEN_FUNNELS = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What the long run of random histories takes."""
+    """What the long run of random histories takes, and where pictures of the UI are kept."""
     parser.addoption("--histories", type=int, default=10_000)
     parser.addoption("--first-seed", type=int, default=1)
+    parser.addoption("--pictures", help="folder for pictures of Dagster's UI, such as docs/ui")
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-PATIENCE_SECONDS = 30.0
+#: Until a page shows what it should, on a machine that does much else. Never waited out.
+PATIENCE_SECONDS = 120.0
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -45,6 +46,29 @@ class Page:
     def visit(self, url: str) -> None:
         self.call("Page.navigate", url=url)
         self.until(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
+
+    def resize(self, width: int, height: int) -> None:
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            **{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+
+    def click(self, selector: str, text: str) -> None:
+        """Wait for an element with exactly this text, and press the mouse in its middle."""
+        found = (
+            f"[...document.querySelectorAll({json.dumps(selector)})]"
+            f".filter(each => each.innerText?.trim() === {json.dumps(text)})"
+            ".filter(each => !each.disabled).pop()"
+        )
+        self.until(f"{found} !== undefined")
+        self.run(f"{found}.scrollIntoView({{block: 'center'}})")
+        box = self.run(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
+                       f"({found}.getBoundingClientRect())")  # fmt: skip
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.call(
+                "Input.dispatchMouseEvent",
+                **{"type": kind, "x": box[0], "y": box[1], "button": "left", "clickCount": 1},
+            )
 
     def run(self, script: str) -> Any:
         """The value of an expression; what it throws fails the test."""

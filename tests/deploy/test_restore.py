@@ -23,7 +23,7 @@ from ingestion.settings import Settings
 from ingestion.warehouse import writer_lock
 from orchestration.publish import publish
 from tests.deploy.files import CHECKOUT
-from tests.deploy.test_roles import free_port
+from tests.deploy.roles import free_port
 from tests.test_end_to_end import Site, golden_lines
 
 #: What is backed up of the landing, in this order: a manifest comes before its segment, so that no
