@@ -1,8 +1,8 @@
 """An independent warehouse in plain Python: slow, obvious, and compared with the real one.
 
 ``warehouse(loads, funnels, questions)`` takes what the landing held and answers every mart as plain
-dict rows. It is written from the definitions alone, by brute force, and shares no code with the models.
-Where a definition left an edge open, this is what was chosen:
+dict rows. It is written from the definitions alone, by brute force, and shares no code with the
+models. Where a definition left an edge open, this is what was chosen:
 
 - Content, for a collision, is what the product said: source, type, name, ids, properties, traits,
   ``original_timestamp``. Clocks of the attempt, ``context`` and ``request`` change on a resend.
