@@ -35,8 +35,13 @@ class Trial:
     @property
     def ended_at(self) -> datetime:
         """By its end event, or by its length."""
-        closes_at = self.start.occurred_at + self.question["trial_days"] * DAY
-        return min([closes_at, *(event.occurred_at for event in self._ends("end"))])
+        return min([self.closes_at, *(event.occurred_at for event in self._ends("end"))])
+
+    @property
+    def closes_at(self) -> datetime:
+        """The end of its length."""
+        days: int = self.question["trial_days"]
+        return self.start.occurred_at + days * DAY
 
     def _ends(self, role: str) -> list[Event]:
         return [
@@ -67,8 +72,7 @@ class Trial:
             as_of = self.start.occurred_at + trial_day * DAY
             known = [event for event in self.events if event.received_at <= as_of]
             over = [e for e in self._ends("conversion") + self._ends("end") if e in known]
-            closes_at = self.start.occurred_at + self.question["trial_days"] * DAY
-            if self.start in known and not over and as_of < min(closes_at, data_edge):
+            if self.start in known and not over and as_of < min(self.closes_at, data_edge):
                 yield Look(self, trial_day, as_of, known)
 
 
