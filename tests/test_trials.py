@@ -192,3 +192,28 @@ def test_what_is_received_later_moves_no_feature(compiled: CompiledModels) -> No
             assert len(after) > len(before) / 3
         ranked += sum(row[-1] is not None for row in told(later, moment)[1].values())
     assert ranked
+
+
+def test_time_passes_for_those_of_whom_nothing_comes(compiled: CompiledModels) -> None:
+    warehouse = MemoryWarehouse(compiled)
+    told_by = []
+    for number, at in enumerate((0 * DAY, DAY, DAY + INSTANT, 9 * DAY, 9 * DAY + INSTANT)):
+        who, name = ("ana", "sign_up") if number == 0 else ("eve", "page_view")
+        warehouse.load([File(f"{number}.ndjson", [line(number, who, name, at)])])
+        warehouse.build()
+        told_by.append(
+            warehouse.connection.execute(
+                """
+                select trial_day, outcome, is_mature from marts.fct_trial_days
+                where actor_id = 'ana' order by trial_day desc limit 1
+                """
+            ).fetchone()
+        )
+    assert told_by == [
+        None,
+        None,
+        (1, "open", False),
+        # Of the last age no later one follows; its horizon still ends.
+        (8, "open", False),
+        (8, "not_converted", True),
+    ]
