@@ -21,12 +21,13 @@ from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import connect, writer_lock
 from orchestration.audit import advice, audited
 from orchestration.builds import POOL, is_full_refresh_due
+from orchestration.conversion.keeping import keep
 from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.highlights import highlights
 from orchestration.prepare import manifest_path
 from orchestration.publish import publish
 from orchestration.raw_columns import COLUMN_SCHEMA, raw_tables
-from orchestration.seeds_checked import names_seen, refuse_mistakes
+from orchestration.seeds_checked import names_seen, questions_asked, refuse_mistakes
 
 #: Where a segment lies before anything has read it.
 LANDING = dg.AssetKey(["landing", "segments"])
@@ -166,6 +167,7 @@ def model_assets(
     with writer_lock(_settings):
         refuse_mistakes(_settings, lambda: names_seen(_settings))
         with connect(_settings) as connection:
+            keep(connection, questions_asked(_settings))
             is_due = is_full_refresh_due(connection)
         if config.full_refresh or is_due:
             arguments.append("--full-refresh")

@@ -14,6 +14,7 @@ import duckdb
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
+from orchestration.conversion.keeping import TABLES as QUESTIONS
 from orchestration.dbt_command import DBT, dbt_environment
 
 #: Where differing rows are kept, beside those of failed tests.
@@ -65,20 +66,24 @@ def verify(settings: Settings) -> list[Comparison]:
             threads=settings.threads,
             memory_limit=settings.memory_limit,
         )
-        _copy_raw(settings, rebuilt)
+        _copy_facts(settings, rebuilt)
         _build(rebuilt)
         with connect(settings) as connection:
             _attach(connection, rebuilt.warehouse, "rebuilt")
             return [_compare(connection, mart) for mart in _marts(connection)]
 
 
-def _copy_raw(settings: Settings, rebuilt: Settings) -> None:
+def _copy_facts(settings: Settings, rebuilt: Settings) -> None:
     rebuilt.warehouse.parent.mkdir(parents=True, exist_ok=True)
     with connect(settings) as connection:
         _attach(connection, rebuilt.warehouse, "rebuilt", read_only=False)
         connection.execute("create schema rebuilt.raw")
         for table in (*RAW_TABLES, "_dlt_loads"):
             connection.execute(f"create table rebuilt.raw.{table} as from raw.{table}")
+        # The questions that the warehouse was built for, whatever the site's file says by now.
+        connection.execute("create schema rebuilt.meta")
+        for table in QUESTIONS:
+            connection.execute(f"create table rebuilt.{table} as from {table}")
 
 
 def _build(rebuilt: Settings) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
+from orchestration.conversion.questions import Question
+from orchestration.conversion.reading import Asked, read_questions
 from orchestration.seed_files import Mistake, Row, read_rows
 from orchestration.seeds_judged import BUILT_IN, COLUMNS, event_names, judge, judge_events
 
@@ -20,10 +22,10 @@ class MistakenSeeds(RuntimeError):
 
 
 def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | None = None) -> None:
-    """Raise MistakenSeeds with every mistake in the seeds of the site's dbt project.
+    """Raise MistakenSeeds with every mistake in the definitions of the site's dbt project.
 
-    ``seen`` tells the names of all events that ever came. It is asked only where a funnel names
-    one that is not planned; without it no event is called unknown.
+    ``seen`` tells the names of all events that ever came. It is asked only where a funnel or a
+    conversion question names one that is not planned; without it no event is called unknown.
     """
     rows: dict[str, list[Row]] = {}
     mistakes: dict[str, list[Mistake]] = {}
@@ -33,18 +35,30 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
         mistakes[seed] += judge(seed, rows[seed])
     steps = rows["funnel_steps"]
     planned = {row["event_name"] for row in rows["tracking_plan"]}
-    unplanned = {name for step in steps for name in event_names(step)} - planned - BUILT_IN
+    asked = _asked(settings)
+    questioned = list(asked.mistakes)
+    named = {name for step in steps for name in event_names(step)} | asked.event_names
+    unplanned = named - planned - BUILT_IN
     if seen is not None and unplanned and not mistakes["tracking_plan"]:
         # Where nothing is planned and nothing came yet, there is nothing to judge a name by.
         known = planned | set(seen())
-        mistakes["funnel_steps"] += judge_events(steps, known) if known else []
+        if known:
+            mistakes["funnel_steps"] += judge_events(steps, known)
+            questioned += asked.unknown_events(known)
+    by_path = {_path(settings, seed): mistakes[seed] for seed in COLUMNS}
+    by_path[_questions_path(settings)] = questioned
     found = [
-        f"{_shown(_path(settings, seed))}:{mistake.line}: {mistake.text}"
-        for seed in COLUMNS
-        for mistake in sorted(mistakes[seed])
+        f"{_shown(path)}:{mistake.line}: {mistake.text}"
+        for path, some in by_path.items()
+        for mistake in sorted(some)
     ]
     if found:
         raise MistakenSeeds("\n".join(found))
+
+
+def questions_asked(settings: Settings) -> list[Question]:
+    """The conversion questions of the site; what ``refuse_mistakes`` refuses is not among them."""
+    return [question for _, question in _asked(settings).questions]
 
 
 def names_seen(settings: Settings) -> set[str]:
@@ -66,6 +80,15 @@ def names_seen(settings: Settings) -> set[str]:
 
 def _path(settings: Settings, seed: str) -> Path:
     return settings.dbt_project / "seeds" / f"{seed}.csv"
+
+
+def _questions_path(settings: Settings) -> Path:
+    return settings.dbt_project / "conversion_questions.yml"
+
+
+def _asked(settings: Settings) -> Asked:
+    path = _questions_path(settings)
+    return read_questions(path.read_bytes() if path.exists() else b"")
 
 
 def _shown(path: Path) -> Path:

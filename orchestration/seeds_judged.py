@@ -44,20 +44,23 @@ def event_names(step: Row) -> list[str]:
 
 def judge_events(steps: Sequence[Row], known: Collection[str]) -> list[Mistake]:
     """Steps that name an event which nobody planned and nobody has sent."""
+    return [
+        Mistake(step.line, _place(step) + what_to_send(name, known))
+        for step in steps
+        for name in event_names(step)
+        if name and name not in known and name not in BUILT_IN
+    ]
+
+
+def what_to_send(name: str, known: Collection[str]) -> str:
+    """What is wrong with the name of an event that is not known, and what to write instead."""
     by_lower_case = {name.lower(): name for name in sorted(known)}
-    mistakes = []
-    for step in steps:
-        for name in event_names(step):
-            if not name or name in known or name in BUILT_IN:
-                continue
-            near = get_close_matches(name.lower(), by_lower_case, n=1)
-            write = f"write {by_lower_case[near[0]]}" if near else "write the name that is sent"
-            text = (
-                f"nobody has ever sent {name}, nor is it planned; {write}, or add {name} to "
-                "seeds/tracking_plan.csv"
-            )
-            mistakes.append(Mistake(step.line, _place(step) + text))
-    return mistakes
+    near = get_close_matches(name.lower(), by_lower_case, n=1)
+    write = f"write {by_lower_case[near[0]]}" if near else "write the name that is sent"
+    return (
+        f"nobody has ever sent {name}, nor is it planned; {write}, or add {name} to "
+        "seeds/tracking_plan.csv"
+    )
 
 
 def _place(step: Row) -> str:

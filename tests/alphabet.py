@@ -108,3 +108,39 @@ FUNNELS: Final = tuple(
     )
     for number, (event_name, plan) in enumerate(steps, start=1)
 )
+
+#: Questions for conversion_questions.yml that these histories can fill: a long trial with a short
+#: horizon, and a short one that may end early, with a horizon that reaches beyond it.
+QUESTIONS: Final = (
+    {
+        "name": "buys",
+        "description": "Who signs up and buys?",
+        "start": "sign_up",
+        "conversion": "purchase",
+        "trial_days": 9,
+        "ages": {"from": 1, "to": 8},
+        "horizon_days": 1,
+        "features": [
+            {"name": "invites", "event": "invite_sent"},
+            {"name": "views", "event": "page_view"},
+            {
+                "name": "annual",
+                "event": {"event": "invite_sent", "property": "plan", "value": "annual"},
+            },
+        ],
+    },
+    {
+        "name": "invites",
+        "description": "Who looks around and invites?",
+        "start": "page_view",
+        "conversion": {"event": "invite_sent", "property": "plan", "value": True},
+        "end": "purchase",
+        "trial_days": 3,
+        "ages": {"from": 1, "to": 2},
+        "horizon_days": 7,
+        "features": [
+            {"name": "signs", "event": "sign_up"},
+            {"name": "is_told", "event": "identify"},
+        ],
+    },
+)

@@ -8,7 +8,7 @@ import pytest
 
 from ingestion.settings import Settings
 from tests import golden
-from tests.histories import FUNNELS
+from tests.histories import FUNNELS, QUESTIONS
 from tests.models_in_memory import CompiledModels, project_copy
 
 #: Both name a funnel "onboarding"; the project holds them side by side.
@@ -26,12 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledModels:
-    """The models with the funnels of the histories and of the golden days."""
+    """The models with the definitions of the histories and of the golden days."""
     folder = tmp_path_factory.mktemp("compiled")
     landing = folder / "home" / "landing" / "events"
     landing.mkdir(parents=True)
     for day in golden.DAYS:
         (landing / f"{day}.ndjson").write_bytes((golden.DATA / f"{day}.ndjson").read_bytes())
     funnels = [*FUNNELS, *GOLDEN_FUNNELS]
-    project = project_copy(Settings(), Path(folder), funnels)
+    project = project_copy(Settings(), Path(folder), funnels, QUESTIONS)
     return CompiledModels(Settings(home=folder / "home", dbt_project=project))

@@ -29,6 +29,7 @@ from tests.alphabet import (
     MINUTE,
     PLACEHOLDERS,
     PLANS,
+    QUESTIONS,
     SECOND,
     SOURCES,
     TIMES,
@@ -39,7 +40,7 @@ from tests.alphabet import (
 )
 from tests.oracle.events import File
 
-__all__ = ["FUNNELS", "History", "histories", "random_histories"]
+__all__ = ["FUNNELS", "QUESTIONS", "History", "histories", "random_histories"]
 
 T = TypeVar("T")
 Line = dict[str, Any]

@@ -25,8 +25,10 @@ import pyarrow as pa
 from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
+from ingestion.warehouse import connect, writer_lock
+from orchestration.conversion.keeping import keep
 from orchestration.dbt_command import DBT, dbt_environment
+from orchestration.seeds_checked import questions_asked
 from tests.oracle.events import Load
 
 Row = dict[str, Any]
@@ -46,8 +48,16 @@ class Model:
     incremental: str
 
 
-def project_copy(settings: Settings, folder: Path, funnels: Iterable[Mapping[str, Any]]) -> Path:
-    """The dbt project with other funnels in its seed."""
+def project_copy(
+    settings: Settings,
+    folder: Path,
+    funnels: Iterable[Mapping[str, Any]],
+    questions: Iterable[Mapping[str, Any]] = (),
+) -> Path:
+    """The dbt project with other funnels and conversion questions.
+
+    The people of a test are few: two of them are peers enough.
+    """
     project = folder / "dbt_project"
     shutil.copytree(
         settings.dbt_project, project, ignore=shutil.ignore_patterns("target", "logs", ".user.yml")
@@ -57,6 +67,9 @@ def project_copy(settings: Settings, folder: Path, funnels: Iterable[Mapping[str
         writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    (project / "conversion_questions.yml").write_text(json.dumps({"questions": list(questions)}))
+    definition = project / "dbt_project.yml"
+    definition.write_text(definition.read_text().replace("trial_peers: 30", "trial_peers: 2"))
     return project
 
 
@@ -83,6 +96,9 @@ class CompiledModels:
         self.settings = settings
         with writer_lock(settings):
             load(settings)
+            self.questions = questions_asked(settings)
+            with connect(settings) as connection:
+                keep(connection, self.questions)
             run_dbt(settings, "build", "--exclude-resource-type", "unit_test", "test")
             incremental = self._compiled(settings)
             full = self._compiled(settings, "--full-refresh")
@@ -155,6 +171,7 @@ class MemoryWarehouse:
             "create table meta.builds"
             " (load_number bigint, definition varchar, invocation_id varchar, built_at timestamp)"
         )
+        keep(self.connection, compiled.questions)
         for name, rows in compiled.seed_tables.items():
             self.connection.register("seed_rows", rows)
             self.connection.execute(f"create table seeds.{name} as select * from seed_rows")
@@ -240,6 +257,8 @@ class MemoryWarehouse:
         if model.name == "int_events_reattributed":
             # On a first build nothing reads it.
             return model.full if self._has("fct_events") else "select 1 as event_id where 1 = 0"
+        if model.name == "int_trial_features_touched":
+            return "select '' as question_name, '' as actor_id where 1 = 0"
         return model.full
 
     def _has(self, name: str) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests import golden, oracle
 from tests.conftest import GOLDEN_FUNNELS
-from tests.histories import FUNNELS, History, histories, random_histories, side_by_side
+from tests.histories import FUNNELS, QUESTIONS, History, histories, random_histories, side_by_side
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 
 #: Histories that share a warehouse in the long run: most of the time of a small one goes into
@@ -49,6 +49,9 @@ QUERIES = {
     "event_transitions": "select * from marts.fct_event_transitions",
     "persons": "select * from marts.dim_persons",
     "client_processes": "select * from marts.fct_client_processes",
+    "trials": "select * from marts.fct_trials",
+    "trial_days": "select * from marts.fct_trial_days",
+    "trial_day_features": "select * from marts.fct_trial_day_features",
     "duplicates": """
         select
             source_id, sum(loaded) as received, sum(counted) as counted,
@@ -90,7 +93,7 @@ def _cell(value: Any) -> str:
 def test_a_golden_day_is_what_was_worked_out_by_hand(compiled: CompiledModels, day: str) -> None:
     files = golden.load(day)
     funnels = GOLDEN_FUNNELS
-    expected = oracle.warehouse([files], funnels)
+    expected = oracle.warehouse([files], funnels, QUESTIONS)
     warehouse = loaded(compiled, [files])
     compare(warehouse, expected, {row["funnel_name"] for row in funnels})
 
@@ -105,7 +108,7 @@ def check_history(compiled: CompiledModels, history: History) -> None:
         refreshed.load(files)
         refreshed.build(full_refresh=True)
         assert warehouse.marts() == refreshed.marts(), f"after load {number}"
-        compare(warehouse, oracle.warehouse(history.loads[:number], FUNNELS), names)
+        compare(warehouse, oracle.warehouse(history.loads[:number], FUNNELS, QUESTIONS), names)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

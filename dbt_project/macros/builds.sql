@@ -12,8 +12,15 @@
 {# Orders that the next build be a full refresh (orchestration/builds.py). #}
 {% macro full_refresh_due_relation() -%} meta.full_refresh_due {%- endmacro %}
 
+{# The conversion questions of the site, as orchestration/conversion/keeping.py keeps them. #}
+{% macro conversion_relation(name) -%} meta.conversion_{{ name }} {%- endmacro %}
+
 {% macro definition() -%}
-    {%- set parts = [env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC'), var('placeholder_ids') | join(',')] -%}
+    {%- set parts = [
+        env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC'),
+        var('placeholder_ids') | join(','),
+        var('min_trial_peers'),
+    ] -%}
     {%- for node in (graph.nodes.values() if execute else []) | sort(attribute='unique_id') -%}
         {%- if node.resource_type in ('model', 'seed') -%}
             {%- do parts.append(node.name ~ '=' ~ node.checksum.checksum) -%}
@@ -48,7 +55,17 @@
     create table if not exists {{ changed_rows_relation() }} (
         table_name varchar, key_columns varchar, key_text varchar
     );
-    create table if not exists {{ full_refresh_due_relation() }} (since timestamp)
+    create table if not exists {{ full_refresh_due_relation() }} (since timestamp);
+    create table if not exists {{ conversion_relation('questions') }} (
+        question_name varchar, description varchar, trial_days integer, horizon_days integer
+    );
+    create table if not exists {{ conversion_relation('ages') }} (
+        question_name varchar, trial_day integer
+    );
+    create table if not exists {{ conversion_relation('events') }} (
+        question_name varchar, event_role varchar, feature_name varchar, event_name varchar,
+        property_name varchar, property_value varchar
+    )
 {% endmacro %}
 
 {% macro record_build(results) %}

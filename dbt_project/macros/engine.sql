@@ -26,6 +26,9 @@
 
 {% macro seconds_between(start, end) -%} ({{ microseconds_between(start, end) }} / 1000000.0) {%- endmacro %}
 
+{# Days of 24 hours, with fractions. A double tells microseconds apart for a century of days. #}
+{% macro days_elapsed(start, end) -%} ({{ microseconds_between(start, end) }} / 86400000000.0) {%- endmacro %}
+
 {% macro hours_after(timestamp, hours) %}{{ return(adapter.dispatch('hours_after')(timestamp, hours)) }}{% endmacro %}
 {% macro duckdb__hours_after(timestamp, hours) -%}
     ({{ timestamp }} + to_microseconds(cast(round({{ hours }} * 3600000000) as bigint)))

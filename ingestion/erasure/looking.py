@@ -22,8 +22,11 @@ from ingestion.settings import Settings
 from ingestion.warehouse import connect
 
 #: Columns of the models that hold a user or a device, and those that hold an event.
-WHO: Final = ("person_id", "user_id", "anonymous_id", "visitor_id", "device_id", "previous_id")
-WHAT: Final = ("event_id", "first_event_id")
+WHO: Final = (
+    *("person_id", "user_id", "anonymous_id", "visitor_id", "device_id", "previous_id"),
+    *("actor_id", "actor_name"),
+)
+WHAT: Final = ("event_id", "first_event_id", "start_event_id")
 
 
 def is_named(settings: Settings, tombstones: Tombstones, subject: Subject) -> bool:

@@ -13,7 +13,10 @@ import duckdb
 
 FOLDER = Path(__file__).parent
 #: What the macros read besides meta.published.
-TABLES = ("dim_events", "fct_daily_actives", "fct_events", "fct_sessions")
+TABLES = (
+    *("dim_events", "fct_daily_actives", "fct_events", "fct_sessions"),
+    *("fct_trials", "fct_trial_days", "fct_trial_day_features"),
+)
 
 
 def install(connection: duckdb.DuckDBPyConnection, database: str, time_zone: str) -> None:

@@ -1,8 +1,8 @@
 """An independent warehouse in plain Python: slow, obvious, and compared with the real one.
 
-``warehouse(loads, funnels)`` takes what the landing held and answers every mart as plain dict rows.
-It is written from the definitions alone, by brute force, and shares no code with the models.
-Where a definition left an edge open, this is what was chosen:
+``warehouse(loads, funnels, questions)`` takes what the landing held and answers every mart as plain
+dict rows. It is written from the definitions alone, by brute force, and shares no code with the
+models. Where a definition left an edge open, this is what was chosen:
 
 - Content, for a collision, is what the product said: source, type, name, ids, properties, traits,
   ``original_timestamp``. Clocks of the attempt, ``context`` and ``request`` change on a resend.
@@ -18,6 +18,8 @@ Where a definition left an edge open, this is what was chosen:
   speed and ``entered_at`` are decided by the funnel's total order.
 - ``session_count`` and ``event_count`` of a person include bots. A trait whose latest value is
   JSON null is kept, as null.
+- A trial's figures are of track, page and screen events; what a question names may be of any type.
+  A conversion before the start counts, an end before it does not.
 - Retention leaves bots out, like all persons' metrics. Period *n* has a row when its first day is
   not after the spine's last day, and is mature when the data's edge has reached the end of its
   last day.
@@ -52,6 +54,7 @@ from tests.oracle.events import (
 from tests.oracle.funnels import funnel_attempts, funnel_steps
 from tests.oracle.persons import People, person_rows
 from tests.oracle.sessions import event_transitions, sessionize
+from tests.oracle.trials import trial_rows
 
 __all__ = ["File", "Line", "Load", "Marts", "Row", "warehouse"]
 
@@ -79,16 +82,23 @@ class Marts:
     persons: list[Row]
     client_processes: list[Row]
     duplicates: list[Row]
+    trials: list[Row]
+    trial_days: list[Row]
+    trial_day_features: list[Row]
 
 
 def warehouse(
     loads: Sequence[Load],
     funnels: Iterable[Mapping[str, Any]] = (),
+    questions: Iterable[Mapping[str, Any]] = (),
     *,
     time_zone: str = "UTC",
     is_bot: Callable[[Line], bool] = names_a_bot,
 ) -> Marts:
-    """Answer every mart for these loads, in load order; ``funnels`` are rows of the funnel seed."""
+    """Answer every mart for these loads, in load order; ``funnels`` are rows of the funnel seed.
+
+    ``questions`` are conversion questions, as their file has them.
+    """
     received = arrivals(loads)
     events = counted_events(received, is_bot)
     sessions = sessionize(events)
@@ -99,6 +109,9 @@ def warehouse(
     )
     days = person_days(events, sessions, people, calendar)
     attempts = funnel_attempts(events, people, list(funnels), calendar)
+    trials, trial_days, trial_day_features = trial_rows(
+        events, people, questions, calendar.data_edge
+    )
     return Marts(
         events=[_event_row(event, people) for event in events],
         sessions=[session.row(people, calendar) for session in sessions],
@@ -113,6 +126,9 @@ def warehouse(
         persons=person_rows(events, sessions, people),
         client_processes=client_processes(received, events),
         duplicates=duplicates(received),
+        trials=trials,
+        trial_days=trial_days,
+        trial_day_features=trial_day_features,
     )
 
 

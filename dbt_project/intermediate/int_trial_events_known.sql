@@ -1,0 +1,50 @@
+{{ config(materialized='view') }}
+
+with events as (
+
+    select * from {{ ref('stg_footfall__events') }}
+
+),
+
+trials as (
+
+    select * from {{ ref('int_trials_named') }}
+
+),
+
+-- Nothing occurs after it was received, so an event is known from the first age on that is not
+-- before its receipt, and stays known. All that is told of an age is a sum over ages until then.
+events_known as (
+
+    select
+        trials.question_name,
+        trials.actor_id,
+        events.event_id,
+        events.source_id,
+        events.visitor_id,
+        events.anonymous_id,
+        events.occurred_at,
+        greatest(
+            trials.first_day, ceil({{ days_elapsed('trials.started_at', 'events.received_at') }})
+        ) as known_day,
+        floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,
+        events.occurred_at >= trials.started_at as is_in_trial,
+        -- A campaign says more than an address.
+        coalesce(
+            events.utm_source,
+            nullif(regexp_extract(events.referrer, '^[a-z]+://([^/:?#]+)', 1), ''),
+            'direct'
+        ) as entry_source
+
+    from trials
+
+    inner join events
+        on
+            trials.is_user_name = (events.user_id is not null)
+            and trials.actor_name = coalesce(events.user_id, events.anonymous_id)
+
+    where events.is_activity and not events.is_bot
+
+)
+
+select * from events_known

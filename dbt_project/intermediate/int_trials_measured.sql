@@ -1,0 +1,76 @@
+-- Made whole each time, because it is one row per trial: what ends one may have come at any time.
+{{ config(materialized='table') }}
+
+with trials as (
+
+    select * from {{ ref('int_trials_named') }}
+
+),
+
+events as (
+
+    select *
+    from {{ ref('int_trial_events_matched') }}
+    where event_role in ('conversion', 'end')
+
+),
+
+-- Who bought before the trial began has converted, and is at no age at risk. An end before the
+-- start ended something else.
+trials_measured as (
+
+    select
+        trials.question_name,
+        trials.actor_id,
+        trials.start_event_id,
+        trials.source_id,
+        trials.started_at,
+        trials.start_received_at,
+        trials.first_day,
+        trials.closes_at,
+        min(case when events.event_role = 'conversion' then events.occurred_at end)
+            as converted_at,
+        min(case when events.event_role = 'end' then events.occurred_at end) as ended_early_at,
+        min(events.received_at) as over_received_at
+
+    from trials
+
+    left join events
+        on
+            trials.question_name = events.question_name
+            and trials.is_user_name = events.is_user_name
+            and trials.actor_name = events.actor_name
+            and (events.event_role = 'conversion' or trials.started_at <= events.occurred_at)
+
+    group by
+        trials.question_name,
+        trials.actor_id,
+        trials.start_event_id,
+        trials.source_id,
+        trials.started_at,
+        trials.start_received_at,
+        trials.first_day,
+        trials.closes_at
+
+),
+
+trials_ended as (
+
+    select
+        question_name,
+        actor_id,
+        start_event_id,
+        source_id,
+        started_at,
+        start_received_at,
+        first_day,
+        converted_at,
+        least(closes_at, coalesce(ended_early_at, closes_at)) as ended_at,
+        -- When it was known, which may be days after it was so.
+        least(closes_at, coalesce(over_received_at, closes_at)) as known_over_at
+
+    from trials_measured
+
+)
+
+select * from trials_ended

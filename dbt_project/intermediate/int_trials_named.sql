@@ -1,0 +1,92 @@
+-- Made whole each time: a trial is one row or two, of the few events that start one.
+{{ config(materialized='table') }}
+
+with starts as (
+
+    select *
+    from {{ ref('int_trial_events_matched') }}
+    where event_role = 'start'
+
+),
+
+questions as (
+
+    select * from {{ conversion_relation('questions') }}
+
+),
+
+ages as (
+
+    select
+        question_name,
+        min(trial_day) as first_trial_day
+    from {{ conversion_relation('ages') }}
+    group by question_name
+
+),
+
+-- What was received first stays first, whatever comes later.
+starts_numbered as (
+
+    select
+        *,
+        row_number() over (
+            partition by question_name, actor_name
+            order by received_at, occurred_at, event_id
+        ) as start_number
+
+    from starts
+
+),
+
+-- At the age of d days we know what was received by then. The first age at which a trial could
+-- be looked at is the first at which its start was known.
+trials as (
+
+    select
+        starts_numbered.question_name,
+        starts_numbered.actor_name as actor_id,
+        starts_numbered.anonymous_id as device_id,
+        starts_numbered.event_id as start_event_id,
+        starts_numbered.source_id,
+        starts_numbered.occurred_at as started_at,
+        starts_numbered.received_at as start_received_at,
+        {{ hours_after('starts_numbered.occurred_at', 'questions.trial_days * 24') }} as closes_at,
+        greatest(
+            ages.first_trial_day,
+            ceil({{ days_elapsed('starts_numbered.occurred_at', 'starts_numbered.received_at') }})
+        ) as first_day
+
+    from starts_numbered
+
+    inner join questions
+        on starts_numbered.question_name = questions.question_name
+
+    inner join ages
+        on starts_numbered.question_name = ages.question_name
+
+    where starts_numbered.start_number = 1
+
+),
+
+-- Events count for the user they name; those that name none, for the device of the start.
+trials_named as (
+
+    select
+        *,
+        true as is_user_name,
+        actor_id as actor_name
+    from trials
+
+    union all
+
+    select
+        *,
+        false as is_user_name,
+        device_id as actor_name
+    from trials
+    where device_id is not null
+
+)
+
+select * from trials_named

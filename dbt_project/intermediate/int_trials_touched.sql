@@ -1,0 +1,144 @@
+{{ config(materialized='table') }}
+
+with loads as (
+
+    select * from {{ ref('stg_footfall__loads_pending') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_footfall__events') }}
+
+),
+
+duplicates as (
+
+    select * from {{ ref('stg_footfall__duplicates') }}
+
+),
+
+trials as (
+
+    select * from {{ ref('int_trials_named') }}
+
+),
+
+questions as (
+
+    select * from {{ conversion_relation('questions') }}
+
+),
+
+ages as (
+
+    select * from {{ conversion_relation('ages') }}
+
+),
+
+edge as (
+
+    select * from {{ ref('int_data_edge') }}
+
+),
+
+-- How far the data reached when the last whole build ended: told by the loads it saw, so that a
+-- build that died in between cannot make us forget it.
+arrivals as (
+
+    select
+        received_at,
+        load_number
+    from events
+
+    union all
+
+    select
+        received_at,
+        load_number
+    from duplicates
+
+),
+
+edge_before as (
+
+    select max(arrivals.received_at) as data_through
+
+    from arrivals
+
+    left join loads
+        on arrivals.load_number = loads.load_number
+
+    where loads.load_number is null
+
+),
+
+names_arrived as (
+
+    select distinct
+        events.user_id is not null as is_user_name,
+        coalesce(events.user_id, events.anonymous_id) as actor_name
+
+    from events
+
+    inner join loads
+        on events.load_number = loads.load_number
+
+    where events.visitor_id is not null
+
+),
+
+moments as (
+
+    select
+        trials.question_name,
+        trials.actor_id,
+        {{ hours_after('trials.started_at', 'ages.trial_day * 24') }} as as_of,
+        {{ hours_after('trials.started_at', '(ages.trial_day + questions.horizon_days) * 24') }}
+            as horizon_at
+
+    from trials
+
+    inner join questions
+        on trials.question_name = questions.question_name
+
+    inner join ages
+        on trials.question_name = ages.question_name
+
+    where trials.is_user_name
+
+),
+
+-- Time passes for those too of whom nothing came: they reach an age, or their horizon is over.
+trials_touched as (
+
+    select
+        trials.question_name,
+        trials.actor_id
+    from trials
+    inner join names_arrived
+        on
+            trials.is_user_name = names_arrived.is_user_name
+            and trials.actor_name = names_arrived.actor_name
+
+    union
+
+    select
+        moments.question_name,
+        moments.actor_id
+    from moments
+    cross join edge
+    cross join edge_before
+    where
+        (
+            moments.as_of < edge.data_through
+            and moments.as_of >= coalesce(edge_before.data_through, moments.as_of)
+        )
+        or (
+            moments.horizon_at < edge.data_through
+            and moments.horizon_at >= coalesce(edge_before.data_through, moments.horizon_at)
+        )
+
+)
+
+select * from trials_touched

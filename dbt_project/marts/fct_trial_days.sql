@@ -1,0 +1,100 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild',
+        touched='int_trials_touched',
+        keys=['question_name', 'actor_id']
+    )
+}}
+
+-- depends_on: {{ ref('int_trials_touched') }}
+
+with days_measured as (
+
+    select days_measured.*
+
+    from {{ ref('int_trial_days_measured') }} as days_measured
+
+    {% if is_incremental() %}
+        inner join {{ ref('int_trials_touched') }} as touched
+            on
+                days_measured.question_name = touched.question_name
+                and days_measured.actor_id = touched.actor_id
+    {% endif %}
+
+),
+
+trials as (
+
+    select * from {{ ref('int_trials_measured') }}
+
+),
+
+questions as (
+
+    select * from {{ conversion_relation('questions') }}
+
+),
+
+edge as (
+
+    select * from {{ ref('int_data_edge') }}
+
+),
+
+-- Who had converted or left by then is not at risk, even where we learnt of it only later.
+days_at_risk as (
+
+    select
+        days_measured.*,
+        trials.converted_at,
+        questions.horizon_days,
+        {{ hours_after('days_measured.as_of', 'questions.horizon_days * 24') }} as horizon_at
+
+    from days_measured
+
+    inner join trials
+        on
+            days_measured.question_name = trials.question_name
+            and days_measured.actor_id = trials.actor_id
+
+    inner join questions
+        on days_measured.question_name = questions.question_name
+
+    where
+        days_measured.as_of < trials.ended_at
+        and (trials.converted_at is null or trials.converted_at > days_measured.as_of)
+
+),
+
+-- Whoever may still convert is not negative. And whoever did is no riper for it: were those
+-- counted at once, the rate of a young week would be made of its fast converts alone.
+days_judged as (
+
+    select
+        days_at_risk.question_name,
+        days_at_risk.actor_id,
+        days_at_risk.trial_day,
+        days_at_risk.as_of,
+        days_at_risk.as_of_week,
+        days_at_risk.horizon_days,
+        case
+            when days_at_risk.converted_at <= days_at_risk.horizon_at then 'converted'
+            when days_at_risk.horizon_at < edge.data_through then 'not_converted'
+            else 'open'
+        end as outcome,
+        days_at_risk.horizon_at < edge.data_through as is_mature,
+        days_at_risk.event_count,
+        days_at_risk.active_days,
+        days_at_risk.days_since_last_event,
+        days_at_risk.session_count,
+        days_at_risk.device_count,
+        days_at_risk.entry_source
+
+    from days_at_risk
+
+    cross join edge
+
+)
+
+select * from days_judged

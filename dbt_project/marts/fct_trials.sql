@@ -1,0 +1,40 @@
+-- Made whole each time, because it is one row per trial: whom a start belongs to may change with
+-- every merge.
+{{ config(materialized='table') }}
+
+with trials as (
+
+    select * from {{ ref('int_trials_measured') }}
+
+),
+
+events as (
+
+    select
+        event_id,
+        person_id
+    from {{ ref('fct_events') }}
+
+),
+
+trials_attributed as (
+
+    select
+        trials.question_name,
+        trials.actor_id,
+        events.person_id,
+        trials.start_event_id,
+        trials.source_id,
+        trials.started_at,
+        trials.start_received_at,
+        trials.converted_at,
+        trials.ended_at
+
+    from trials
+
+    inner join events
+        on trials.start_event_id = events.event_id
+
+)
+
+select * from trials_attributed

@@ -1,0 +1,127 @@
+"""What a conversion question is: who is at risk, from when, of what, and which features matter."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+
+#: A year: every age of every trial is a row for each feature.
+MAX_DAYS: Final = 366
+#: As MAX_DAYS: a hundred features over a year are 36,500 rows a person.
+MAX_FEATURES: Final = 100
+
+
+def _text(value: object) -> object:
+    """A scalar of YAML as the text that the models compare: true, 1, 2.5."""
+    return json.dumps(value) if isinstance(value, bool | int | float) else value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+#: What a product sends, whatever it is called; blanks around it are a slip.
+SentText = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$")]
+Scalar = Annotated[SentText, BeforeValidator(_text, json_schema_input_type=SentText | int | float)]
+Days = Annotated[int, Field(strict=True, ge=1, le=MAX_DAYS)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Event(_Strict):
+    """Which events are meant: those of a name, or of them those whose property has a value.
+
+    Written as the name alone where there is no condition.
+    """
+
+    event: SentText = Field(description="The event's name, as it is sent.")
+    property_name: SentText | None = Field(
+        None, alias="property", description="Only events with this property …"
+    )
+    property_value: Scalar | None = Field(
+        None, alias="value", description="… of this value, as text: annual, true, 2.5."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt_out(cls, written: Any) -> Any:
+        return {"event": written} if isinstance(written, str) else written
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> Any:
+        """A name, or the keys."""
+        return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(handler(core))]}
+
+    def may_be(self, other: Event) -> bool:
+        """Whether one event could be meant by both."""
+        return self.event == other.event and not (
+            self.property_name is not None
+            and self.property_name == other.property_name
+            and self.property_value != other.property_value
+        )
+
+
+class Feature(_Strict):
+    """Something people use, told by an event."""
+
+    name: Name = Field(description="What answers call it.")
+    event: Event = Field(description="The event that is a use of it.")
+
+
+class Ages(_Strict):
+    """The days after the start on which a person is looked at, each from the first to the last."""
+
+    first: Days = Field(alias="from", description="The first, 1 is 24 hours after the start.")
+    last: Days = Field(alias="to", description="The last; it lies within the trial.")
+
+
+class Question(_Strict):
+    """How likely a person in a trial converts within a horizon, asked at each of some ages."""
+
+    name: Name = Field(description="What answers call it.")
+    description: SentText = Field(description="What is asked, in a sentence.")
+    start: Event = Field(description="The event that starts a trial.")
+    conversion: Event = Field(description="The event that is the conversion.")
+    end: Event | None = Field(None, description="An event that ends a trial before its time.")
+    trial_days: Days = Field(description="Days of 24 hours that a trial lasts.")
+    ages: Ages = Field(description="The ages of the trial at which a person is looked at.")
+    horizon_days: Days = Field(description="Days of 24 hours within which the conversion counts.")
+    features: list[Feature] = Field(
+        min_length=1, max_length=MAX_FEATURES, description="What may have to do with it."
+    )
+
+    def events(self) -> list[tuple[tuple[str | int, ...], Event]]:
+        """Every event it names, with where it stands in the question."""
+        named = {"start": self.start, "conversion": self.conversion, "end": self.end}
+        return [
+            *(((key,), event) for key, event in named.items() if event),
+            *(
+                (("features", place, "event"), feature.event)
+                for place, feature in enumerate(self.features)
+            ),
+        ]
+
+
+class QuestionFile(_Strict):
+    """The questions of a site, side by side."""
+
+    questions: list[Question] = Field(description="One entry a question.")
+
+
+def schema() -> str:
+    """The JSON schema of the file, for editors."""
+    return json.dumps(QuestionFile.model_json_schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema())

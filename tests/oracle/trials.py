@@ -1,0 +1,246 @@
+"""Trials: each looked at once per age, with nothing but what had been received by then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from tests.oracle.events import SESSION_TYPES, Event
+from tests.oracle.funnels import scalar_text
+from tests.oracle.persons import People
+from tests.oracle.sessions import SESSION_TIMEOUT
+
+DAY = timedelta(days=1)
+#: The project says 30; the people of a test are few.
+MIN_PEERS = 2
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The first start received of one actor, and all that happened to the actor ever."""
+
+    question: Mapping[str, Any]
+    actor_id: str
+    start: Event
+    events: list[Event]
+
+    @property
+    def converted_at(self) -> datetime | None:
+        """The first conversion."""
+        return min((event.occurred_at for event in self._ends("conversion")), default=None)
+
+    @property
+    def ended_at(self) -> datetime:
+        """By its end event, or by its length."""
+        return min([self.closes_at, *(event.occurred_at for event in self._ends("end"))])
+
+    @property
+    def closes_at(self) -> datetime:
+        """The end of its length."""
+        days: int = self.question["trial_days"]
+        return self.start.occurred_at + days * DAY
+
+    def _ends(self, role: str) -> list[Event]:
+        return [
+            event
+            for event in self.events
+            if matches(event, self.question.get(role))
+            and (role == "conversion" or event.occurred_at >= self.start.occurred_at)
+        ]
+
+    def row(self, people: People) -> dict[str, Any]:
+        """As the mart shows it."""
+        return {
+            "question_name": self.question["name"],
+            "actor_id": self.actor_id,
+            "person_id": people.person_of(self.start),
+            "start_event_id": self.start.event_id,
+            "source_id": self.start.source_id,
+            "started_at": self.start.occurred_at,
+            "start_received_at": self.start.received_at,
+            "converted_at": self.converted_at,
+            "ended_at": self.ended_at,
+        }
+
+    def looks(self, data_edge: datetime) -> Iterator[Look]:
+        """Every age at which, as far as was known then, the actor was at risk."""
+        ages = self.question["ages"]
+        for trial_day in range(ages["from"], ages["to"] + 1):
+            as_of = self.start.occurred_at + trial_day * DAY
+            known = [event for event in self.events if event.received_at <= as_of]
+            over = [e for e in self._ends("conversion") + self._ends("end") if e in known]
+            if self.start in known and not over and as_of < min(self.closes_at, data_edge):
+                yield Look(self, trial_day, as_of, known)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A trial at one age: what was known of its actor."""
+
+    trial: Trial
+    trial_day: int
+    as_of: datetime
+    known: list[Event]
+
+    @property
+    def is_at_risk(self) -> bool:
+        """Whether it was so, as we know by now."""
+        converted_at = self.trial.converted_at
+        return self.as_of < self.trial.ended_at and not (
+            converted_at is not None and converted_at <= self.as_of
+        )
+
+    @property
+    def week(self) -> date:
+        """Its Monday."""
+        return self.as_of.date() - timedelta(days=self.as_of.weekday())
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The grain."""
+        return {
+            "question_name": self.trial.question["name"],
+            "actor_id": self.trial.actor_id,
+            "trial_day": self.trial_day,
+        }
+
+    def in_trial(self, events: Iterable[Event]) -> list[Event]:
+        """Those from the start on."""
+        return [event for event in events if event.occurred_at >= self.trial.start.occurred_at]
+
+    def uses(self, feature: Mapping[str, Any]) -> list[Event]:
+        """Uses of a feature."""
+        return [e for e in self.in_trial(self.known) if matches(e, feature["event"])]
+
+    def days(self, events: Iterable[Event]) -> int:
+        """On how many days of the trial they lie."""
+        start = self.trial.start.occurred_at
+        return len({(event.occurred_at - start) // DAY for event in events})
+
+    def days_since(self, events: list[Event]) -> float | None:
+        """Days since the last of them."""
+        last = max((event.occurred_at for event in events), default=None)
+        return None if last is None else (self.as_of - last) / DAY
+
+    def row(self, data_edge: datetime) -> dict[str, Any]:
+        """As the mart shows it."""
+        activity = [event for event in self.known if is_activity(event)]
+        own = self.in_trial(activity)
+        horizon_days = self.trial.question["horizon_days"]
+        horizon_at = self.as_of + horizon_days * DAY
+        converted_at = self.trial.converted_at
+        is_converted = converted_at is not None and self.as_of < converted_at <= horizon_at
+        is_over = horizon_at < data_edge
+        return {
+            **self.key,
+            "as_of": self.as_of,
+            "as_of_week": self.week,
+            "horizon_days": horizon_days,
+            "outcome": "converted" if is_converted else "not_converted" if is_over else "open",
+            "is_mature": is_over,
+            "event_count": len(own),
+            "active_days": self.days(own),
+            "days_since_last_event": self.days_since(own),
+            "session_count": sessions(own),
+            "device_count": len({event.anonymous_id for event in own} - {None}),
+            "entry_source": (activity[0].utm_source if activity else None) or "direct",
+        }
+
+
+def trial_rows(
+    events: list[Event],
+    people: People,
+    questions: Iterable[Mapping[str, Any]],
+    data_edge: datetime | None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of trials, of their days at risk, and of those days' features."""
+    trials = [trial for question in questions for trial in trials_of(events, question)]
+    looks = [] if data_edge is None else [x for trial in trials for x in trial.looks(data_edge)]
+    at_risk = [look for look in looks if look.is_at_risk]
+    return (
+        [trial.row(people) for trial in trials],
+        [look.row(data_edge) for look in at_risk if data_edge is not None],
+        [
+            feature_row(look, feature, looks)
+            for look in at_risk
+            for feature in look.trial.question["features"]
+        ],
+    )
+
+
+def trials_of(events: list[Event], question: Mapping[str, Any]) -> list[Trial]:
+    """One trial per actor; bots and those who name nobody have none."""
+    humans = [event for event in events if not event.is_bot and named(event)]
+    starts = [event for event in humans if matches(event, question["start"])]
+    firsts: dict[str, Event] = {}
+    for start in sorted(starts, key=lambda e: (e.received_at, e.occurred_at, e.event_id)):
+        firsts.setdefault(named(start) or "", start)
+    return [
+        Trial(question, actor_id, start, [e for e in humans if counts_for(e, actor_id, start)])
+        for actor_id, start in sorted(firsts.items())
+    ]
+
+
+def feature_row(look: Look, feature: Mapping[str, Any], looks: list[Look]) -> dict[str, Any]:
+    """One feature at one age, beside the same of all who were there in weeks before."""
+    uses = look.uses(feature)
+    peers = [
+        len(other.uses(feature))
+        for other in looks
+        if other.trial.question["name"] == look.trial.question["name"]
+        and other.trial_day == look.trial_day
+        and other.week < look.week
+    ]
+    below = len([count for count in peers if count < len(uses)])
+    return {
+        **look.key,
+        "feature_name": feature["name"],
+        "as_of_week": look.week,
+        "is_used": bool(uses),
+        "use_count": len(uses),
+        "days_used": look.days(uses),
+        "days_since_last": look.days_since(uses),
+        "peer_share": below / len(peers) if len(peers) >= MIN_PEERS else None,
+    }
+
+
+def named(event: Event) -> str | None:
+    """Whom the event itself names."""
+    return event.user_id or event.anonymous_id
+
+
+def counts_for(event: Event, actor_id: str, start: Event) -> bool:
+    """Whether it carries the actor's user id, or none and comes from the start's device."""
+    if event.user_id is not None:
+        return event.user_id == actor_id
+    return event.anonymous_id == start.anonymous_id
+
+
+def matches(event: Event, wanted: str | Mapping[str, Any] | None) -> bool:
+    """Whether the event is one that the question means."""
+    if wanted is None or isinstance(wanted, str):
+        return event.event_name == wanted
+    if event.event_name != wanted["event"]:
+        return False
+    value = scalar_text(event.properties.get(wanted["property"]))
+    return value == scalar_text(wanted["value"])
+
+
+def is_activity(event: Event) -> bool:
+    """What a person does; an identify is what the product says."""
+    return event.type in SESSION_TYPES and event.event_name != "footfall_events_dropped"
+
+
+def sessions(events: list[Event]) -> int:
+    """Pauses beyond the timeout, and nothing else, part them on each device."""
+    devices: dict[tuple[str, str | None], list[datetime]] = {}
+    for event in events:
+        device = (event.source_id, event.anonymous_id or event.user_id)
+        devices.setdefault(device, []).append(event.occurred_at)
+    return sum(
+        1 + sum(later - earlier > SESSION_TIMEOUT for earlier, later in pairwise(sorted(moments)))
+        for moments in devices.values()
+    )

@@ -1,0 +1,165 @@
+"""A conversion question that makes no sense is refused with its line and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.settings import Settings
+from orchestration.builds import is_full_refresh_due
+from orchestration.conversion.keeping import TABLES, keep
+from orchestration.conversion.questions import Question, schema
+from orchestration.conversion.reading import read_questions
+from orchestration.seeds_checked import MistakenSeeds, questions_asked, refuse_mistakes
+
+CHECKOUT = Path(__file__).parents[2]
+WELL = """\
+questions:
+  - name: plan
+    description: Who buys?
+    start: trial_started
+    conversion: {event: bought, property: plan, value: true}
+    trial_days: 14
+    ages: {from: 1, to: 13}
+    horizon_days: 3
+    features:
+      - {name: a, event: used_a}
+      - {name: b, event: {event: used_b, property: size, value: 2.5}}
+"""
+
+
+def mistakes(text: str) -> list[str]:
+    return [f"{each.line}: {each.text}" for each in sorted(read_questions(text.encode()).mistakes)]
+
+
+def questions(text: str = WELL) -> list[Question]:
+    return [question for _, question in read_questions(text.encode()).questions]
+
+
+def test_the_shipped_question_makes_sense() -> None:
+    settings = Settings(dbt_project=CHECKOUT / "dbt_project")
+    refuse_mistakes(settings, lambda: {"anything"})
+    assert [question.name for question in questions_asked(settings)] == ["trial_to_plan"]
+
+
+def test_the_schema_is_what_the_models_say() -> None:
+    kept = CHECKOUT / "dbt_project" / "conversion_questions.schema.json"
+    assert kept.read_text() == schema()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mistake"),
+    [
+        ("horizon_days: 3", "horizon_days: 0", "8: horizon_days cannot be 0; write a whole number"),
+        ("horizon_days: 3", 'horizon_days: "3"', "8: horizon_days cannot be 3; write a whole"),
+        ("name: plan", "name: A plan", "2: name cannot be A plan; write a name of small letters"),
+        ("trial_days: 14", "trial_dais: 14", "2: trial_days is missing; write a whole number"),
+        ("trial_days: 14", "trial_days: 14\n    x: 1", "7: there is no key x here; remove it"),
+        ("to: 13", "to: 14", "7: nobody is at risk at the age of 14 days in a trial of 14; write"),
+        ("from: 1", "from: 14", "7: ages go up; write {from: 13, to: …}"),
+        ("size, value: 2.5", "size", "11: half a condition is none; write both property and value"),
+        ("used_a", "bought", "10: bought may be the conversion, which it would foretell; write"),
+        ("start: trial_started", "start: bought", "5: bought may be the start; write another"),
+        ("trial_days", "end: bought\n    trial_days", "6: bought may be the conversion; write"),
+        ("trial_days", "end: trial_started\n    trial_days", "6: trial_started may be the start"),
+        ("name: b", "name: a", "11: a feature a stands above already; write another name"),
+        ("name: b", "name: b, name: c", "11: name stands there twice; remove one of the two"),
+        ("questions:", "questions: [", "2: this is not YAML: "),
+        ("description: Who buys?", "description: 2026-99-99", "1: this is not YAML: month"),
+        (WELL, "questions: 3", "1: questions cannot be 3; write questions: and below it one entry"),
+        (WELL, "- plan", "1: questions cannot be this; write questions: and below it one entry"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_told_what_to_write(
+    old: str, new: str, mistake: str
+) -> None:
+    assert mistakes(WELL) == []
+    told = mistakes(WELL.replace(old, new))
+    assert any(each.startswith(mistake) for each in told), told
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    second = WELL.removeprefix("questions:\n").replace("horizon_days: 3", "horizon_days: 0")
+    third = WELL.removeprefix("questions:\n").replace("to: 13", "to: 99")
+    assert [each.partition(":")[0] for each in mistakes(WELL + second + third)] == [
+        "18",
+        "22",
+        "27",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "questions: []\n"])
+def test_a_file_without_questions_asks_none(text: str) -> None:
+    assert mistakes(text) == []
+    assert questions(text) == []
+
+
+def test_values_are_the_texts_that_the_models_compare() -> None:
+    (question,) = questions()
+    assert question.conversion.property_value == "true"
+    assert question.features[1].event.property_value == "2.5"
+
+
+def test_a_property_that_parts_two_events_lets_both_be_meant() -> None:
+    parted = "{event: bought, property: plan, value: trial}"
+    assert mistakes(WELL.replace("start: trial_started", f"start: {parted}")) == []
+
+
+def site(folder: Path, text: str | None) -> Settings:
+    """A site of its own, which planned nothing but its trials."""
+    seeds = folder / "project" / "seeds"
+    seeds.mkdir(parents=True)
+    for seed in ("funnel_steps", "concluding_words"):
+        shipped = CHECKOUT / "dbt_project" / "seeds" / f"{seed}.csv"
+        (seeds / f"{seed}.csv").write_text(shipped.read_text().splitlines()[0] + "\n")
+    (seeds / "tracking_plan.csv").write_text("event_name,description\ntrial_started,Begins\n")
+    if text is not None:
+        (folder / "project" / "conversion_questions.yml").write_text(text)
+    return Settings(home=folder / "home", dbt_project=folder / "project")
+
+
+def test_an_event_nobody_planned_or_sent_is_told_with_its_line(tmp_path: Path) -> None:
+    settings = site(tmp_path, WELL)
+    with pytest.raises(MistakenSeeds) as refused:
+        refuse_mistakes(settings, lambda: {"used_a", "used_bb"})
+    told = [text.rpartition("/project/")[2] for text in str(refused.value).splitlines()]
+    assert told == [
+        "conversion_questions.yml:5: nobody has ever sent bought, nor is it planned; write the "
+        "name that is sent, or add bought to seeds/tracking_plan.csv",
+        "conversion_questions.yml:11: nobody has ever sent used_b, nor is it planned; write "
+        "used_bb, or add used_b to seeds/tracking_plan.csv",
+    ]
+    refuse_mistakes(settings, lambda: {"used_a", "used_b", "bought"})
+    refuse_mistakes(settings)
+
+
+def test_a_site_without_the_file_asks_nothing(tmp_path: Path) -> None:
+    settings = site(tmp_path, None)
+    refuse_mistakes(settings, lambda: {"anything"})
+    assert questions_asked(settings) == []
+
+
+def test_questions_that_changed_order_a_full_refresh_and_the_same_ones_do_not() -> None:
+    with duckdb.connect() as connection:
+        keep(connection, [])
+        assert not is_full_refresh_due(connection)
+        keep(connection, questions())
+        assert is_full_refresh_due(connection)
+        kept = {table: connection.execute(f"from {table}").fetchall() for table in TABLES}
+        assert [len(rows) for rows in kept.values()] == [1, 13, 4]
+        connection.execute("delete from meta.full_refresh_due")
+        keep(connection, questions())
+        assert not is_full_refresh_due(connection)
+        keep(connection, questions(WELL.replace("value: 2.5", "value: 3")))
+        assert is_full_refresh_due(connection)
+
+
+def test_a_bare_dbt_build_makes_the_same_tables() -> None:
+    macro = (CHECKOUT / "dbt_project" / "macros" / "builds.sql").read_text()
+    made = re.findall(
+        r"create table if not exists \{\{ conversion_relation\('(\w+)'\) \}\} \(([^)]*)\)", macro
+    )
+    assert {f"meta.conversion_{name}": " ".join(body.split()) for name, body in made} == TABLES

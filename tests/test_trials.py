@@ -1,0 +1,219 @@
+"""Trials: their edges by hand, and that nothing of the future is in their features."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import cycle
+from typing import Any
+
+from tests.alphabet import ACTIONS, DAY, HOUR, INSTANT, MINUTE
+from tests.histories import iso, random_histories, side_by_side
+from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
+from tests.oracle import File
+
+START = datetime(2026, 3, 2)
+Rows = dict[tuple[Any, ...], tuple[Any, ...]]
+
+
+def line(
+    number: int, who: str, name: str, at: timedelta, received: timedelta | None = None, **more: Any
+) -> dict[str, Any]:
+    return {
+        "event_id": f"e{number:02}",
+        "source_id": "web",
+        "type": "page" if name == "page_view" else "track",
+        "event_name": name,
+        "user_id": who,
+        "anonymous_id": f"device of {who}",
+        "group_id": None,
+        "previous_id": None,
+        "original_timestamp": iso(START + at),
+        "sent_at": None,
+        "received_at": iso(START + (at if received is None else received)),
+        "properties": {},
+        "traits": {},
+        "context": {},
+        "request": {},
+        **more,
+    }
+
+
+def test_the_edges_of_a_trial_are_as_worked_out_by_hand(compiled: CompiledModels) -> None:
+    campaign = {"page": {"referrer": "https://search.example:443/q?x=1"}}
+    lines = [
+        line(1, "ana", "sign_up", 0 * DAY),
+        # Known exactly at the age of one day, and a microsecond too late for it.
+        line(2, "ana", "invite_sent", 12 * HOUR, 1 * DAY),
+        line(3, "ana", "invite_sent", 13 * HOUR, 1 * DAY + INSTANT, properties={"plan": "annual"}),
+        # Exactly at the end of the horizon of day 3; at day 4 it is no longer ahead.
+        line(4, "ana", "purchase", 4 * DAY),
+        # Before the sign-up, so of no count but for where she came from.
+        line(5, "ben", "page_view", -HOUR, context=campaign),
+        line(6, "ben", "sign_up", 0 * DAY),
+        # A pause of exactly 30 minutes goes on, a longer one does not.
+        line(7, "ben", "page_view", 30 * MINUTE),
+        line(8, "ben", "page_view", HOUR + INSTANT),
+        # Who bought before is not at risk, and who is told of late is known late.
+        line(9, "cleo", "purchase", -DAY),
+        line(10, "cleo", "sign_up", 0 * DAY),
+        line(11, "dan", "sign_up", 0 * DAY, 3 * DAY + INSTANT),
+        # The edge of the data: at the age of 6 days, and at the end of the horizon of day 5.
+        line(12, "eve", "page_view", 6 * DAY),
+    ]
+    warehouse = loaded(compiled, [[File("hand.ndjson", lines)]])
+    gone = (HOUR + INSTANT) / DAY
+    days = warehouse.connection.execute(
+        """
+        select
+            actor_id, trial_day, outcome, is_mature, event_count, session_count, active_days,
+            days_since_last_event, entry_source
+        from marts.fct_trial_days where question_name = 'buys' order by all
+        """
+    ).fetchall()
+    assert [tuple(_rounded(cell) for cell in row) for row in days] == [
+        ("ana", 1, "not_converted", True, 2, 2, 1, 0.5, "direct"),
+        ("ana", 2, "not_converted", True, 3, 3, 1, _rounded(35 / 24), "direct"),
+        ("ana", 3, "converted", True, 3, 3, 1, _rounded(59 / 24), "direct"),
+        *(
+            ("ben", day, outcome, is_mature, 3, 2, 1, _rounded(day - gone), "search.example")
+            for day, outcome, is_mature in (
+                *((day, "not_converted", True) for day in (1, 2, 3, 4)),
+                (5, "open", False),
+            )
+        ),
+        ("dan", 4, "not_converted", True, 1, 1, 1, 4.0, "direct"),
+        ("dan", 5, "open", False, 1, 1, 1, 5.0, "direct"),
+    ]
+    features = warehouse.connection.execute(
+        """
+        select trial_day, feature_name, use_count, days_used, days_since_last
+        from marts.fct_trial_day_features
+        where question_name = 'buys' and actor_id = 'ana' and is_used order by all
+        """
+    ).fetchall()
+    assert features == [
+        (1, "invites", 1, 1, 0.5),
+        (2, "annual", 1, 1, 35 / 24),
+        (2, "invites", 2, 1, 35 / 24),
+        (3, "annual", 1, 1, 59 / 24),
+        (3, "invites", 2, 1, 59 / 24),
+    ]
+
+
+def _rounded(cell: object) -> object:
+    """To a tenth of a microsecond, in days."""
+    return round(cell, 12) if isinstance(cell, float) else cell
+
+
+def test_a_rank_is_among_those_of_earlier_weeks(compiled: CompiledModels) -> None:
+    week = 7 * DAY
+    lines = [
+        line(number, who, name, at)
+        for number, (who, name, at) in enumerate(
+            [
+                *((who, "sign_up", 0 * DAY) for who in ("a1", "a2", "a3")),
+                ("a2", "invite_sent", HOUR),
+                *(("a3", "invite_sent", n * HOUR) for n in (1, 2, 3)),
+                *((who, "sign_up", week) for who in ("b1", "b2")),
+                *(("b1", "invite_sent", week + n * HOUR) for n in (1, 2)),
+                # Later in the same week, and no peer of either.
+                ("b3", "sign_up", week + DAY),
+                ("edge", "page_view", 30 * DAY),
+            ]
+        )
+    ]
+    warehouse = loaded(compiled, [[File("weeks.ndjson", lines)]])
+    shares = warehouse.connection.execute(
+        """
+        select actor_id, peer_share from marts.fct_trial_day_features
+        where question_name = 'buys' and feature_name = 'invites' and trial_day = 1 order by all
+        """
+    ).fetchall()
+    assert shares == [
+        *((who, None) for who in ("a1", "a2", "a3")),
+        ("b1", 2 / 3),
+        ("b2", 0.0),
+        ("b3", 0.0),
+    ]
+
+
+def told(warehouse: MemoryWarehouse, moment: datetime) -> tuple[Rows, Rows]:
+    """Days and features as of no later than a moment, by their grain, without what may look on."""
+    days = warehouse.connection.execute(
+        """
+        select
+            question_name, actor_id, trial_day, as_of, event_count, active_days,
+            days_since_last_event, session_count, device_count, entry_source
+        from marts.fct_trial_days where as_of <= ?
+        """,
+        [moment],
+    ).fetchall()
+    features = warehouse.connection.execute(
+        """
+        select
+            question_name, actor_id, trial_day, feature_name, use_count, days_used,
+            days_since_last, peer_share
+        from marts.fct_trial_day_features
+        inner join marts.fct_trial_days using (question_name, actor_id, trial_day)
+        where as_of <= ?
+        """,
+        [moment],
+    ).fetchall()
+    return {row[:3]: row for row in days}, {row[:4]: row for row in features}
+
+
+def test_what_is_received_later_moves_no_feature(compiled: CompiledModels) -> None:
+    history = side_by_side(list(random_histories(seed=11, count=12)))
+    warehouse = loaded(compiled, history.loads)
+    moments = warehouse.connection.execute(
+        "select quantile_disc(as_of, [0.2, 0.5, 0.8]) from marts.fct_trial_days"
+    ).fetchone()
+    assert moments is not None
+    lines = [line for load in history.loads for file in load for line in file.lines]
+    ranked = 0
+    for moment in moments[0]:
+        names = cycle((*ACTIONS, "page_view", "identify"))
+        planted = [
+            {
+                **original,
+                "event_id": f"later {number}",
+                "event_name": next(names),
+                "properties": {"plan": "annual" if number % 2 else True},
+                "original_timestamp": original["original_timestamp"] if number % 3 else None,
+                "sent_at": None,
+                "received_at": iso(moment + INSTANT),
+            }
+            for number, original in enumerate(lines)
+        ]
+        later = loaded(compiled, [*history.loads, [File("later.ndjson", planted)]])
+        for before, after in zip(told(warehouse, moment), told(later, moment), strict=True):
+            # A conversion that is learnt of late takes a row away: the person was not at risk.
+            assert after.items() <= before.items()
+            assert len(after) > len(before) / 3
+        ranked += sum(row[-1] is not None for row in told(later, moment)[1].values())
+    assert ranked
+
+
+def test_time_passes_for_those_of_whom_nothing_comes(compiled: CompiledModels) -> None:
+    warehouse = MemoryWarehouse(compiled)
+    told_by = []
+    for number, at in enumerate((0 * DAY, DAY, DAY + INSTANT, 9 * DAY, 9 * DAY + INSTANT)):
+        who, name = ("ana", "sign_up") if number == 0 else ("eve", "page_view")
+        warehouse.load([File(f"{number}.ndjson", [line(number, who, name, at)])])
+        warehouse.build()
+        told_by.append(
+            warehouse.connection.execute(
+                """
+                select trial_day, outcome, is_mature from marts.fct_trial_days
+                where actor_id = 'ana' order by trial_day desc limit 1
+                """
+            ).fetchone()
+        )
+    assert told_by == [
+        None,
+        None,
+        (1, "open", False),
+        # Of the last age no later one follows; its horizon still ends.
+        (8, "open", False),
+        (8, "not_converted", True),
+    ]
