@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,8 @@ class Server:
     def kill(self, role: str) -> None:
         """End one and what it started, as a power cut does."""
         child = self.children.pop(role)
-        os.killpg(child.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it and all it started have ended
+            os.killpg(child.pid, signal.SIGKILL)
         child.wait()
 
     def logs(self) -> str:
