@@ -30,7 +30,7 @@ install: $(VENV)/.installed ## install everything into .venv
 demo: install ## a product's first weeks, from the client to the answers
 	$(RUN) -m demo
 
-# Two at once, each taking over half of what the other has left when it is done: 0.6 of the time.
+# Two at once: most of the long ones wait for a dbt or a Dagster that uses one core.
 test: install ## everything CI tests, but the reference run
 	$(RUN) -m pytest -n 2 --dist worksteal
 

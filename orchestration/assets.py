@@ -1,5 +1,6 @@
 """The assets: raw by dlt, the models by dbt, and the file that people read."""
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -37,7 +38,9 @@ PUBLISHED = dg.AssetKey(["published", "footfall"])
 ROW_COUNT = "dagster/row_count"
 
 _settings = get_settings()
-_raw_tables = raw_tables(manifest_path(_settings))
+#: Two megabytes of JSON, parsed once for raw and the models.
+_manifest = json.loads(manifest_path(_settings).read_bytes())
+_raw_tables = raw_tables(_manifest)
 _freshness = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=_settings.freshness_hours))
 
 landing_segments = dg.AssetSpec(
@@ -149,7 +152,7 @@ class BuildConfig(dg.Config):
 
 
 @dbt_assets(
-    manifest=manifest_path(_settings),
+    manifest=_manifest,
     dagster_dbt_translator=ModelTranslator(
         settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
     ),

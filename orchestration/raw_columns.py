@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -35,12 +35,12 @@ class RawTable:
         )
 
 
-def raw_tables(manifest: Path) -> dict[str, RawTable]:
-    """The raw tables by name, read from dbt's manifest."""
+def raw_tables(manifest: Mapping[str, Any]) -> dict[str, RawTable]:
+    """The raw tables by name, out of dbt's manifest."""
     return {
         source["name"]: RawTable(
             source["description"],
             {name: column["description"] for name, column in source["columns"].items()},
         )
-        for source in json.loads(manifest.read_text())["sources"].values()
+        for source in manifest["sources"].values()
     }

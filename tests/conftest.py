@@ -28,10 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledModels:
     """The models with the definitions of the histories and of the golden days."""
     folder = tmp_path_factory.mktemp("compiled")
-    landing = folder / "home" / "landing" / "events"
-    landing.mkdir(parents=True)
-    for day in golden.DAYS:
-        (landing / f"{day}.ndjson").write_bytes((golden.DATA / f"{day}.ndjson").read_bytes())
+    golden.land(folder / "home" / "landing")
     funnels = [*FUNNELS, *GOLDEN_FUNNELS]
     project = project_copy(Settings(), Path(folder), funnels, QUESTIONS)
     return CompiledModels(Settings(home=folder / "home", dbt_project=project))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +17,14 @@ from tests.oracle import File
 
 DATA = Path(__file__).parent / "data"
 DAYS = ("shared_device", "month_of_edges")
+
+
+def land(landing: Path) -> None:
+    """Put the files of all golden days where the loader looks for them."""
+    events = landing / "events"
+    events.mkdir(parents=True, exist_ok=True)
+    for day in DAYS:
+        shutil.copyfile(DATA / f"{day}.ndjson", events / f"{day}.ndjson")
 
 
 def load(day: str) -> list[File]:

@@ -24,9 +24,8 @@ events_known as (
         events.visitor_id,
         events.anonymous_id,
         events.occurred_at,
-        greatest(
-            trials.first_day, ceil({{ days_elapsed('trials.started_at', 'events.received_at') }})
-        ) as known_day,
+        {{ first_known_day('trials.first_day', 'trials.started_at', 'events.received_at') }}
+            as known_day,
         floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,
         events.occurred_at >= trials.started_at as is_in_trial,
         -- A campaign says more than an address.

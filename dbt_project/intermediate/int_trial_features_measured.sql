@@ -57,9 +57,8 @@ uses as (
         events.feature_name,
         events.occurred_at,
         floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,
-        greatest(
-            trials.first_day, ceil({{ days_elapsed('trials.started_at', 'events.received_at') }})
-        ) as known_day
+        {{ first_known_day('trials.first_day', 'trials.started_at', 'events.received_at') }}
+            as known_day
 
     from {{ ref('int_trial_events_matched') }} as events
 

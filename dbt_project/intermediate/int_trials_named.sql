@@ -52,10 +52,11 @@ trials as (
         starts_numbered.occurred_at as started_at,
         starts_numbered.received_at as start_received_at,
         {{ hours_after('starts_numbered.occurred_at', 'questions.trial_days * 24') }} as closes_at,
-        greatest(
-            ages.first_trial_day,
-            ceil({{ days_elapsed('starts_numbered.occurred_at', 'starts_numbered.received_at') }})
-        ) as first_day
+        {{
+            first_known_day(
+                'ages.first_trial_day', 'starts_numbered.occurred_at', 'starts_numbered.received_at'
+            )
+        }} as first_day
 
     from starts_numbered
 

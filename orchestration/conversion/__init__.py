@@ -1,1 +1,1 @@
-"""Who is about to convert: learned from the trials of the marts, judged, and scored each night."""
+"""Who is about to convert: the questions a site asks, judged and kept for the models."""

@@ -231,41 +231,40 @@ rates as (
 
     cross join normal
 
-)
+),
 
 -- The interval is Wilson's score interval (Wilson 1927): it holds for small n and for rates near 0.
+intervals as (
+
+    select
+        *,
+        (rate + z * z / (2 * n)) / (1 + z * z / n) as centre,
+        z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n) as reach
+
+    from rates
+
+)
+
 select
     chosen.question_name,
     cast(trial_day as integer) as trial_day,
     chosen.within as horizon,
-    rates.n,
-    rates.converted,
-    case when rates.is_enough then rates.rate end as rate,
+    intervals.n,
+    intervals.converted,
+    case when intervals.is_enough then intervals.rate end as rate,
+    case when intervals.is_enough then greatest(0, intervals.centre - intervals.reach) end as low,
+    case when intervals.is_enough then least(1, intervals.centre + intervals.reach) end as high,
+    case when intervals.is_base_enough then intervals.base_converted / intervals.base_n end as base_rate,
+    intervals.base_n,
+    intervals.open_persons,
     case
-        when rates.is_enough
-            then greatest(0, (
-                rates.rate + z * z / (2 * n)
-                - z * sqrt(rates.rate * (1 - rates.rate) / n + z * z / (4 * n * n))
-            ) / (1 + z * z / n))
-    end as low,
-    case
-        when rates.is_enough
-            then least(1, (
-                rates.rate + z * z / (2 * n)
-                + z * sqrt(rates.rate * (1 - rates.rate) / n + z * z / (4 * n * n))
-            ) / (1 + z * z / n))
-    end as high,
-    case when rates.is_base_enough then rates.base_converted / rates.base_n end as base_rate,
-    rates.base_n,
-    rates.open_persons,
-    case
-        when rates.is_enough then 'ok'
+        when intervals.is_enough then 'ok'
         else
-            'insufficient data: ' || rates.n || ' persons of the past stood like this, and a rate takes '
-            || rates.min_persons
+            'insufficient data: ' || intervals.n || ' persons of the past stood like this, and a rate takes '
+            || intervals.min_persons
     end as verdict
 
-from rates
+from intervals
 
 cross join chosen
 

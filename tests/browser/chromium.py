@@ -60,10 +60,19 @@ class Page:
             f".filter(each => each.innerText?.trim() === {json.dumps(text)})"
             ".filter(each => !each.disabled).pop()"
         )
-        self.until(f"{found} !== undefined")
-        self.run(f"{found}.scrollIntoView({{block: 'center'}})")
-        box = self.run(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
-                       f"({found}.getBoundingClientRect())")  # fmt: skip
+        middle = (
+            f"(each => {{ if (!each) return null; each.scrollIntoView({{block: 'center'}});"
+            " const box = each.getBoundingClientRect();"
+            f" return [box.x + box.width / 2, box.y + box.height / 2]; }})({found})"
+        )
+        # A page that still loads draws things anew and pushes them about: what was under the mouse
+        # is elsewhere, or gone. So it has to rest where it is.
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        before, box = None, self.run(middle)
+        while box is None or box != before:
+            assert time.monotonic() < deadline, f"never at rest: {text}"
+            time.sleep(0.5)
+            before, box = box, self.run(middle)
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.call(
                 "Input.dispatchMouseEvent",

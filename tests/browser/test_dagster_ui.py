@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +12,12 @@ import pytest
 
 from tests import golden
 from tests.browser.chromium import PROGRAM, Page, chromium
-from tests.deploy.roles import PATIENCE_SECONDS, Server, server
+from tests.deploy.roles import Server, server
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed here")
 
 #: The way of the data. Each stands in the graph before the next.
 GROUPS = ["landing", "raw", "staging", "intermediate", "marts", "published"]
-RUNS = "{ runsOrError { ... on Runs { results { runId jobName } } } }"
 ASSETS = """
 { assetNodes {
     assetKey { path } groupName description kinds
@@ -38,10 +36,7 @@ fragment columns on MetadataEntry {
 def site() -> Iterator[Server]:
     """A server with a landing, on which nothing has run yet."""
     with server(FOOTFALL_OWNER="data@shop.example") as each:
-        for day in golden.DAYS:
-            segment = each.home / "landing" / "events" / f"{day}.ndjson"
-            segment.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(golden.DATA / f"{day}.ndjson", segment)
+        golden.land(each.home / "landing")
         each.start(("code", "daemon", "webserver"))
         each.come_up()
         yield each
@@ -62,10 +57,8 @@ def night(site: Server, page: Page, request: pytest.FixtureRequest) -> str:
     # On the very first night the UI asks whether to go on without raw/received_days, which the
     # load marks by itself.
     page.click("button", "Confirm")
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (runs := site.ask(RUNS)["runsOrError"]["results"]):
-        assert time.monotonic() < deadline, site.logs()
-        time.sleep(1)
+    site.until(lambda: bool(site.runs()))
+    runs = site.runs()
     assert [run["jobName"] for run in runs] == ["nightly"]
     run = str(runs[0]["runId"])
     assert site.over(run) == "SUCCESS", site.logs()

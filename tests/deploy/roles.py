@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ mutation($job: String!) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   }
 }
+"""
+RUNS = """
+{ runsOrError { ... on Runs { results { runId jobName startTime endTime rootRunId } } } }
 """
 STATUS = "query($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 
@@ -79,14 +82,20 @@ class Server:
 
     def come_up(self) -> None:
         """Wait until each that was started is healthy."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        waiting = list(self.children)
-        while waiting and time.monotonic() < deadline:
+
+        def are_healthy() -> bool:
             ended = {role: child.poll() for role, child in self.children.items()}
             assert set(ended.values()) == {None}, (ended, self.logs())
-            waiting = [role for role in waiting if not self.is_healthy(role)]
-            time.sleep(1)
-        assert waiting == [], self.logs()
+            return all(self.is_healthy(role) for role in self.children)
+
+        self.until(are_healthy)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, self.logs()
+            time.sleep(0.5)
 
     def is_healthy(self, role: str) -> bool:
         """What the role's health check in the compose file says."""
@@ -132,12 +141,12 @@ class Server:
 
     def over(self, run: str) -> str:
         """Wait until a run is over; gives how it ended."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            if (status := self.status(run)) in OVER:
-                return status
-            time.sleep(1)
-        raise AssertionError(f"{run} is never over: {self.logs()}")
+        self.until(lambda: self.status(run) in OVER)
+        return self.status(run)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run there was, the latest first."""
+        return list(self.ask(RUNS)["runsOrError"]["results"])
 
     def stop(self) -> dict[str, int]:
         """End all as systemd does; how each ended."""

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from ingestion.settings import Settings
 from tests import golden
-from tests.deploy.roles import PATIENCE_SECONDS, Server, server
+from tests.deploy.roles import Server, server
 
 ROLES = ("code", "daemon", "webserver")
-RUNS = """
-{ runsOrError { ... on Runs { results {
-    runId jobName status startTime endTime rootRunId tags { key value } } } } }
-"""
 EVENTS = """
 query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events {
     __typename ... on MessageEvent { message stepKey } } } } }
@@ -33,10 +26,7 @@ query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events {
 def site() -> Iterator[Server]:
     """A server whose landing holds the golden days."""
     with server() as each:
-        for day in golden.DAYS:
-            segment = each.home / "landing" / "events" / f"{day}.ndjson"
-            segment.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(golden.DATA / f"{day}.ndjson", segment)
+        golden.land(each.home / "landing")
         each.start(ROLES)
         each.come_up()
         yield each
@@ -47,7 +37,7 @@ def test_two_nights_launched_at_once_run_one_after_the_other(site: Server) -> No
 
     assert [site.over(run) for run in launched] == ["SUCCESS", "SUCCESS"], site.logs()
 
-    first, second = sorted(runs(site), key=lambda run: run["startTime"])
+    first, second = sorted(site.runs(), key=lambda run: run["startTime"])
     assert first["endTime"] <= second["startTime"]
     assert published_events(site) > 0
 
@@ -55,13 +45,13 @@ def test_two_nights_launched_at_once_run_one_after_the_other(site: Server) -> No
 @pytest.mark.crashes
 def test_a_night_whose_worker_is_killed_is_tried_again_and_frees_its_place(site: Server) -> None:
     run = site.launch("nightly")
-    wait(lambda: is_building(site, run), site)
+    site.until(lambda: is_building(site, run))
 
     os.kill(worker(site, run), signal.SIGKILL)
 
     assert site.over(run) == "FAILURE"
-    wait(lambda: len(runs(site)) == 2, site)
-    (again,) = (each for each in runs(site) if each["runId"] != run)
+    site.until(lambda: len(site.runs()) == 2)
+    (again,) = (each for each in site.runs() if each["runId"] != run)
     assert again["rootRunId"] == run
     assert site.over(again["runId"]) == "SUCCESS", site.logs()
     assert site.over(site.launch("nightly")) == "SUCCESS", site.logs()
@@ -71,7 +61,7 @@ def test_a_night_whose_worker_is_killed_is_tried_again_and_frees_its_place(site:
 @pytest.mark.crashes
 def test_a_night_goes_on_while_the_daemon_is_down(site: Server) -> None:
     run = site.launch("nightly")
-    wait(lambda: is_building(site, run), site)
+    site.until(lambda: is_building(site, run))
 
     site.kill("daemon")
 
@@ -79,10 +69,6 @@ def test_a_night_goes_on_while_the_daemon_is_down(site: Server) -> None:
     waiting = site.launch("nightly")
     site.start(["daemon"])
     assert site.over(waiting) == "SUCCESS", site.logs()
-
-
-def runs(site: Server) -> list[dict[str, Any]]:
-    return list(site.ask(RUNS)["runsOrError"]["results"])
 
 
 def events(site: Server, run: str) -> list[dict[str, str]]:
@@ -110,10 +96,3 @@ def published_events(site: Server) -> int:
     with duckdb.connect(str(published), read_only=True) as connection:
         found = connection.execute("select count(*) from marts.fct_events").fetchone()
     return int(found[0]) if found else 0
-
-
-def wait(condition: Callable[[], bool], site: Server) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, site.logs()
-        time.sleep(0.5)

@@ -503,10 +503,7 @@ def run_watch(settings: Settings) -> dict[str, tuple[bool, str | None]]:
 def test_the_watch_job_tries_every_claim_on_what_the_loader_left_and_skips_while_it_writes(
     settings: Settings,
 ) -> None:
-    landing = Path(settings.landing) / "events"
-    landing.mkdir(parents=True)
-    for day in golden.DAYS:
-        (landing / f"{day}.ndjson").write_bytes((golden.DATA / f"{day}.ndjson").read_bytes())
+    golden.land(Path(settings.landing))
     prepare(settings)
     with writer_lock(settings):
         load(settings)
