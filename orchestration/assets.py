@@ -23,6 +23,7 @@ from ingestion.warehouse import connect, writer_lock
 from orchestration.audit import advice, audited
 from orchestration.builds import POOL, is_full_refresh_due
 from orchestration.conversion.keeping import keep
+from orchestration.conversion_assets import conversion_assets
 from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.highlights import highlights
 from orchestration.prepare import manifest_path
@@ -225,5 +226,10 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
     return published_footfall
 
 
-mart_keys = sorted(key for key in model_assets.keys if key.path[0] == "marts")
+mart_keys = sorted(
+    key
+    for assets in (model_assets, conversion_assets)
+    for key in assets.keys
+    if key.path[0] == "marts"
+)
 published_footfall = publish_asset(_settings, mart_keys)

@@ -1,4 +1,4 @@
-"""Small bar charts as images that Markdown can hold: what a run's metadata shows at a glance."""
+"""Small charts as images that Markdown can hold: what a run's metadata shows at a glance."""
 
 from __future__ import annotations
 
@@ -34,16 +34,52 @@ def bar_chart(title: str, bars: Sequence[tuple[str, float]], *, unfinished: int 
             f'width="{step * 0.8:.1f}" height="{height:.1f}" fill="{colour}">'
             f"<title>{escape(label)}: {value:,.0f}</title></rect>"
         )
-    texts = [
-        (MARGIN, 14, "start", f"{title} (at most {most:,.0f})"),
-        (MARGIN, HEIGHT - 6, "start", shown[0][0]),
-        (WIDTH - MARGIN, HEIGHT - 6, "end", shown[-1][0] if len(shown) > 1 else ""),
-    ]
     parts += [
+        _text(MARGIN, 14, "start", f"{title} (at most {most:,.0f})"),
+        _text(MARGIN, HEIGHT - 6, "start", shown[0][0]),
+        _text(WIDTH - MARGIN, HEIGHT - 6, "end", shown[-1][0] if len(shown) > 1 else ""),
+    ]
+    return _image(title, parts)
+
+
+def calibration_chart(title: str, points: Sequence[tuple[float, float, float, float]]) -> str:
+    """What was foretold against what was observed, with intervals, as a Markdown image.
+
+    A point is foretold, observed, low and high, all from 0 to 1. Points on the line came true.
+    An empty chart is an empty text.
+    """
+    if not points:
+        return ""
+    most = max(max(foretold, high) for foretold, _, _, high in points) or 1.0
+    across, up = (WIDTH - 2 * MARGIN) / most, (HEIGHT - 2 * MARGIN) / most
+    ground = HEIGHT - MARGIN
+    parts = [
+        f'<line x1="{MARGIN}" y1="{ground}" x2="{WIDTH - MARGIN}" y2="{MARGIN}" stroke="{LATE}"/>'
+    ]
+    for foretold, observed, low, high in points:
+        x = MARGIN + foretold * across
+        parts += [
+            f'<line x1="{x:.1f}" y1="{ground - low * up:.1f}" x2="{x:.1f}" '
+            f'y2="{ground - high * up:.1f}" stroke="{BAR}"/>',
+            f'<circle cx="{x:.1f}" cy="{ground - observed * up:.1f}" r="3.5" fill="{BAR}">'
+            f"<title>foretold {foretold:.1%}, observed {observed:.1%}</title></circle>",
+        ]
+    parts += [
+        _text(MARGIN, 14, "start", f"{title} (up: observed, at most {most:.0%})"),
+        _text(MARGIN, HEIGHT - 6, "start", "foretold: 0%"),
+        _text(WIDTH - MARGIN, HEIGHT - 6, "end", f"{most:.0%}"),
+    ]
+    return _image(title, parts)
+
+
+def _text(x: float, y: float, anchor: str, text: str) -> str:
+    return (
         f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="12" '
         f'font-family="sans-serif" fill="#555">{escape(text)}</text>'
-        for x, y, anchor, text in texts
-    ]
+    )
+
+
+def _image(title: str, parts: Sequence[str]) -> str:
     image = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>{"".join(parts)}</svg>'

@@ -12,6 +12,7 @@ from ingestion.settings import get_settings
 from orchestration.alert_sensors import ALERT_SENSORS
 from orchestration.assets import landing_segments, model_assets, published_footfall, raw_assets
 from orchestration.checks import CHECKS
+from orchestration.conversion_assets import conversion_assets
 from orchestration.days import received_days
 from orchestration.dbt_command import DBT, dbt_environment
 from orchestration.erase_job import erase_person
@@ -41,6 +42,7 @@ DOCUMENTS = {
     "staging": "metrics.md",
     "intermediate": "metrics.md",
     "marts": "metrics.md",
+    "conversion": "conversion.md",
     "published": "asking.md",
 }
 
@@ -64,7 +66,14 @@ nightly_schedule = dg.ScheduleDefinition(
 defs = dg.Definitions(
     assets=dg.map_asset_specs(
         signed,
-        [landing_segments, raw_assets, received_days, model_assets, published_footfall],
+        [
+            landing_segments,
+            raw_assets,
+            received_days,
+            model_assets,
+            conversion_assets,
+            published_footfall,
+        ],
     ),
     asset_checks=CHECKS,
     jobs=[

@@ -27,9 +27,13 @@ from ingestion.loading.ledger import has_table, read_ledger
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
+from orchestration.conversion.scoring import TABLE as SCORES
+from orchestration.conversion.scoring import count_scores, forget_scores
+from orchestration.conversion.telling import tell
 from orchestration.dbt_command import DBT, dbt_environment
 from orchestration.prepare import manifest_path, prepare
 from orchestration.publish import publish
+from orchestration.seeds_checked import questions_asked
 from orchestration.traces import forget_in_dagster, forget_in_dbt
 
 #: The model that says whose each event is, and all that it rests on.
@@ -102,6 +106,8 @@ def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: st
             drop_models(settings)
             compact(settings)
             _dbt(settings, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
+            with connect(settings) as connection:
+                tell(connection, questions_asked(settings), settings.reporting_time_zone)
             publish(settings, whole=True, run_id=run_id)
         return account.finish(_stones(entry))
 
@@ -166,6 +172,7 @@ def _take_out(
             raise Incomplete(f"{min(unread)} cannot be read: make it readable, then run this again")
         forget_in_dbt(settings)
         account.note(forget_in_dagster(settings, found.names | names, running=run_id))
+        forget_scores(connection)
         # Last: as long as raw has the rows, they tell what is to be done.
         delete_from_raw(connection, found, landed)
     return any(found.counts.values())
@@ -176,6 +183,7 @@ def _counts(
 ) -> dict[str, int]:
     """Rows by place: raw, what was built from it, and what is published."""
     counts = {f"raw.{table}": count for table, count in found.counts.items()}
+    counts[SCORES] = count_scores(connection)
     counts |= count_built(connection, found.person, settings.warehouse.stem, "")
     if settings.published.exists():
         path = str(settings.published).replace("'", "''")

@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration.assets import model_assets, published_footfall
 from orchestration.checks import check_source_freshness
+from orchestration.conversion_assets import conversion_assets
 from orchestration.days import received_days
 from orchestration.repair import (
     reload_files,
@@ -20,7 +21,8 @@ _nightly = (
     - dg.AssetSelection.checks(check_source_freshness)
 )
 _published = dg.AssetSelection.assets(published_footfall)
-_models = dg.AssetSelection.assets(model_assets)
+# What is made of raw, and what is said of it.
+_models = dg.AssetSelection.assets(model_assets, conversion_assets)
 
 
 nightly = dg.define_asset_job(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from typing import Annotated, Any, Final
@@ -99,6 +100,12 @@ class Question(_Strict):
     features: list[Feature] = Field(
         min_length=1, max_length=MAX_FEATURES, description="What may have to do with it."
     )
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that is asked, not of how it is worded: scores of another one are no answers."""
+        asked = self.model_dump_json(by_alias=True, exclude={"description"})
+        return hashlib.sha256(asked.encode()).hexdigest()[:12]
 
     def events(self) -> list[tuple[tuple[str | int, ...], Event]]:
         """Every event it names, with where it stands in the question."""

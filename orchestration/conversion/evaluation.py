@@ -1,0 +1,153 @@
+"""How good probabilities were, once it is known what happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestration.conversion.trial_days import Flags, Floats, Texts
+
+DECILES: Final = 10
+#: Of the intervals of all tables.
+CONFIDENCE: Final = 0.95
+#: A probability this near to 0 or 1 is not claimed: one surprise would cost more than all else.
+MOST_CERTAIN: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Decile:
+    """A tenth of the rows, by their probability: what was foretold, and what was seen.
+
+    ``low`` to ``high`` is Wilson's interval of ``observed_rate`` for as many draws as there are
+    persons, because the days of one person come true together.
+    """
+
+    decile: int
+    rows: int
+    persons: int
+    predicted_rate: float
+    observed_rate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Of n rows with known outcome: losses of the model and of the base rate alone.
+
+    ``gain`` is the mean of what a row costs less, in nats; its error, as that of ``excess``,
+    counts the days of one person as one draw. ``excess`` is the mean probability less the
+    observed rate. ``calibration_error`` is the mean distance of the two over the deciles (ECE),
+    ``chance_error`` what it would be on average if every probability were true.
+    """
+
+    rows: int
+    persons: int
+    conversions: int
+    base_rate: float
+    log_loss: float
+    base_log_loss: float
+    gain: float
+    gain_error: float
+    brier: float
+    auc: float
+    excess: float
+    excess_error: float
+    calibration_error: float
+    chance_error: float
+    deciles: tuple[Decile, ...]
+
+
+def losses(probabilities: Floats, is_converted: Flags) -> Floats:
+    """What each row costs in nats: the logarithm of the probability of what happened."""
+    certain = np.clip(probabilities, MOST_CERTAIN, 1 - MOST_CERTAIN)
+    return np.asarray(-np.log(np.where(is_converted, certain, 1 - certain)))
+
+
+def standard_error(values: Floats, clusters: Texts) -> float:
+    """Of the mean of values that are alike within a cluster (Liang and Zeger 1986)."""
+    _, numbers = np.unique(clusters.astype(str), return_inverse=True)
+    sums = np.bincount(numbers, weights=values - values.mean())
+    count = len(sums)
+    if count < 2:
+        return float("inf")
+    return float(np.sqrt((sums**2).sum() * count / (count - 1)) / len(values))
+
+
+def wilson(rate: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The score interval of a rate of n draws (Wilson 1927)."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, float(centre - reach)), min(1.0, float(centre + reach))
+
+
+def decile_bounds(probabilities: Floats) -> Floats:
+    """The nine probabilities that part the rows into tenths."""
+    shares = np.arange(1, DECILES) / DECILES
+    return np.asarray(np.quantile(probabilities, shares))
+
+
+def deciles_of(probabilities: Floats, bounds: Floats) -> NDArray[np.int64]:
+    """From 1 to 10, the tenth in which each probability lies."""
+    return np.asarray(np.searchsorted(bounds, probabilities, side="left") + 1)
+
+
+def evaluate(
+    probabilities: Floats, base_rate: float, is_converted: Flags, actor_ids: Texts
+) -> Evaluation:
+    """Judge probabilities of n rows by their outcomes, beside the base rate of the training."""
+    from sklearn.metrics import roc_auc_score
+
+    outcomes = is_converted.astype(float)
+    cost = losses(probabilities, is_converted)
+    base_cost = losses(np.full(len(cost), base_rate), is_converted)
+    excess = probabilities - outcomes
+    deciles = list(_deciles(probabilities, outcomes, actor_ids))
+    return Evaluation(
+        rows=len(cost),
+        persons=len(set(actor_ids)),
+        conversions=int(is_converted.sum()),
+        base_rate=base_rate,
+        log_loss=float(cost.mean()),
+        base_log_loss=float(base_cost.mean()),
+        gain=float((base_cost - cost).mean()),
+        gain_error=standard_error(base_cost - cost, actor_ids),
+        brier=float((excess**2).mean()),
+        auc=float(roc_auc_score(is_converted, probabilities)),
+        excess=float(excess.mean()),
+        excess_error=standard_error(excess, actor_ids),
+        calibration_error=sum(
+            each.rows * abs(each.predicted_rate - each.observed_rate) for each in deciles
+        )
+        / len(cost),
+        chance_error=sum(each.rows * _chance_distance(each) for each in deciles) / len(cost),
+        deciles=tuple(deciles),
+    )
+
+
+def _deciles(probabilities: Floats, outcomes: Floats, actor_ids: Texts) -> Any:
+    tenths = deciles_of(probabilities, decile_bounds(probabilities))
+    for decile in range(1, DECILES + 1):
+        rows = tenths == decile
+        if rows.any():
+            persons = len(set(actor_ids[rows]))
+            observed = float(outcomes[rows].mean())
+            yield Decile(
+                decile,
+                int(rows.sum()),
+                persons,
+                float(probabilities[rows].mean()),
+                observed,
+                *wilson(observed, persons),
+            )
+
+
+def _chance_distance(decile: Decile) -> float:
+    """The mean of the absolute value of a normal variable is its deviation by √(2/π)."""
+    rate = decile.predicted_rate
+    return float(np.sqrt(2 / np.pi * rate * (1 - rate) / decile.persons))

@@ -1,0 +1,191 @@
+"""What is said of everybody at risk, once, and kept as it was said: meta.conversion_scores.
+
+A score is a fact of its own: later it is held against what happened. So it is never written anew,
+and no rebuild of the models makes it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from ingestion.loading.ledger import has_table
+from orchestration.conversion.evaluation import deciles_of
+from orchestration.conversion.likeness import count_alike
+from orchestration.conversion.questions import Question
+from orchestration.conversion.store import Kept
+from orchestration.conversion.trial_days import TrialDays
+from orchestration.conversion.trust import drift_claim
+
+TABLE: Final = "meta.conversion_scores"
+COLUMNS: Final = {
+    "question_name": "varchar",
+    "definition": "varchar",
+    "actor_id": "varchar",
+    "start_event_id": "varchar",
+    "trial_day": "integer",
+    "as_of": "timestamp",
+    "horizon_days": "integer",
+    "probability": "double",
+    "decile": "integer",
+    "top_reasons": "varchar",
+    "model_version": "varchar",
+    "verdict": "varchar",
+    "like_state": "varchar",
+    "like_n": "bigint",
+    "like_converted": "bigint",
+    "base_n": "bigint",
+    "base_converted": "bigint",
+    "scored_at": "timestamp",
+}
+#: Of the groups of columns, those told with a score: more is a list that nobody reads.
+MAX_REASONS: Final = 3
+#: A reason of fewer log-odds changes a probability by less than a fortieth of it.
+MIN_REASON: Final = 0.025
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Who foretells: a model, or nobody, and why."""
+
+    kept: Kept | None
+    silence: str = ""
+
+
+def prepare_scores(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of scores where there is none yet."""
+    fields = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    connection.execute("create schema if not exists meta")
+    connection.execute(f"create table if not exists {TABLE} ({fields})")
+
+
+def score(
+    connection: duckdb.DuckDBPyConnection,
+    question: Question,
+    days: TrialDays,
+    voice: Voice,
+    scored_at: datetime,
+) -> int:
+    """Score every day of trial whose horizon is open, and that has no score yet; returns how many.
+
+    Both answers are kept side by side: the model's, or why there is none, and the counts of
+    those who once stood alike. ``scored_at`` is naive UTC.
+    """
+    at_risk = days[days.is_open]
+    count_alike(connection, question.name, [feature.name for feature in question.features])
+    connection.register("foretold", _foretold(at_risk, voice))
+    # The last expression is a count, so this tells how many were written.
+    written = connection.execute(
+        f"""
+        insert into {TABLE} by name
+        select
+            $question as question_name, $definition as definition, actor_id,
+            trials.start_event_id, trial_day, days.as_of, days.horizon_days,
+            foretold.* exclude (actor_id, trial_day), $version as model_version,
+            likenesses.* exclude (actor_id, trial_day), $scored_at as scored_at
+        from foretold
+        inner join likenesses using (actor_id, trial_day)
+        inner join marts.fct_trial_days as days
+            using (actor_id, trial_day)
+        inner join marts.fct_trials as trials
+            using (question_name, actor_id)
+        where days.question_name = $question and not exists (
+            select 1 from {TABLE} as said
+            where
+                said.definition = $definition
+                and said.question_name = $question
+                and said.actor_id = days.actor_id
+                and said.trial_day = days.trial_day
+        )
+        """,
+        {
+            "question": question.name,
+            "definition": question.fingerprint,
+            "version": voice.kept.version if voice.kept else None,
+            "scored_at": scored_at,
+        },
+    ).fetchone()
+    connection.unregister("foretold")
+    return int(written[0]) if written else 0
+
+
+#: The scores of trials whose start goes with an erasure; what was said of somebody goes with them.
+_ERASED: Final = f"""
+    from {TABLE} where start_event_id in (
+        select event_id from raw.events where rowid in (select row_id from erased_events)
+    )
+"""
+
+
+def count_scores(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many scores an erasure takes; needs the temporary tables of ``find_in_raw``."""
+    if not has_table(connection, "conversion_scores", "meta"):
+        return 0
+    return int(connection.execute(f"select count(*) {_ERASED}").fetchall()[0][0])
+
+
+def forget_scores(connection: duckdb.DuckDBPyConnection) -> None:
+    """Delete the scores that an erasure takes, while raw still tells which."""
+    if has_table(connection, "conversion_scores", "meta"):
+        connection.execute(f"delete {_ERASED}")
+
+
+def _foretold(days: TrialDays, voice: Voice) -> pa.Table:
+    count = len(days)
+    probabilities: list[float | None] = [None] * count
+    deciles: list[int | None] = [None] * count
+    reasons: list[str | None] = [None] * count
+    verdicts = [voice.silence] * count
+    if voice.kept and count:
+        model = voice.kept.model
+        foretold = model.probabilities(days)
+        tenths = deciles_of(foretold, voice.kept.decile_bounds)
+        drift = drift_claim(voice.kept.decile_shares, voice.kept.decile_bounds, foretold)
+        unseen = model.encoder.unseen(days)
+        told = _reasons(model.reasons(days))
+        for row in range(count):
+            if unseen[row]:
+                verdicts[row] = (
+                    "insufficient data: nobody of the training stood like this with "
+                    + ", ".join((*model.encoder.never_used, *model.encoder.always_used))
+                )
+            elif not drift.holds:
+                verdicts[row] = (
+                    f"no model: people at risk are unlike those of the past, {drift.seen}"
+                )
+            else:
+                probabilities[row] = float(foretold[row])
+                deciles[row] = int(tenths[row])
+                reasons[row] = told[row]
+                verdicts[row] = "ok"
+    return pa.table(
+        {
+            "actor_id": pa.array(days.actor_ids, pa.string()),
+            "trial_day": pa.array(days.trial_days, pa.int32()),
+            "probability": pa.array(probabilities, pa.float64()),
+            "decile": pa.array(deciles, pa.int32()),
+            "top_reasons": pa.array(reasons, pa.string()),
+            "verdict": pa.array(verdicts, pa.string()),
+        }
+    )
+
+
+def _reasons(parts: Mapping[str, Any]) -> list[str]:
+    """By row, the groups that say most, the strongest first, with their log-odds."""
+    names = list(parts)
+    matrix = np.column_stack([parts[name] for name in names])
+    order = np.argsort(-np.abs(matrix), axis=1, kind="stable")[:, :MAX_REASONS]
+    return [
+        "; ".join(
+            f"{names[place]} {matrix[row, place]:+.2f}"
+            for place in places
+            if abs(matrix[row, place]) >= MIN_REASON
+        )
+        for row, places in enumerate(order)
+    ]

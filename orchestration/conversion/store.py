@@ -1,0 +1,153 @@
+"""Models on disk: one folder a version, with a card that says all there is to know of it.
+
+    home/models/<question>/current            the version that speaks
+    home/models/<question>/<version>/card.json
+    home/models/<question>/<version>/model.joblib
+
+A version is named by what it is: the same days and the same libraries give the same name and the
+same bytes. Nothing in it is of one person: weights, bounds, and sources that many came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ingestion.collector.disk import fsync_folder
+from ingestion.settings import Settings
+from orchestration.conversion.evaluation import decile_bounds, deciles_of
+from orchestration.conversion.learning import SEED, Learnt, Model
+from orchestration.conversion.questions import Question
+from orchestration.conversion.trial_days import Floats, TrialDays
+
+CARD: Final = "card.json"
+MODEL: Final = "model.joblib"
+CURRENT: Final = "current"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A model with its card."""
+
+    model: Model
+    card: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        """The last day of its window and what it is made of."""
+        return str(self.card["version"])
+
+    @property
+    def decile_bounds(self) -> Floats:
+        """The nine probabilities that part the rows of its training into tenths."""
+        return np.array(self.card["decile_bounds"])
+
+    @property
+    def decile_shares(self) -> Floats:
+        """Of the rows of its training, how many lie in each of these tenths."""
+        return np.array(self.card["decile_shares"])
+
+
+def libraries() -> dict[str, str]:
+    """What a model depends on to be the same again."""
+    import sklearn
+
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
+
+
+def carded(question: Question, learnt: Learnt, days: TrialDays, claims: Mapping[str, Any]) -> Kept:
+    """The model with its card; ``days`` are those that it learnt from."""
+    probabilities = learnt.model.probabilities(days)
+    bounds = decile_bounds(probabilities)
+    counts = np.bincount(deciles_of(probabilities, bounds) - 1, minlength=len(bounds) + 1)
+    encoder = learnt.model.encoder
+    card = {
+        "question": question.model_dump(mode="json", by_alias=True),
+        "definition": question.fingerprint,
+        "window": {"from": str(days.as_of.min()), "to": str(days.as_of.max())},
+        "rows": len(days),
+        "persons": days.persons,
+        "converted_persons": days.converted_persons,
+        "base_rate": learnt.base_rate,
+        "features": [column.name for column in encoder.columns],
+        "recipe": asdict(learnt.model.recipe),
+        "chosen_by_log_loss": learnt.chosen_by,
+        "rows_of_parts": learnt.parts,
+        "evaluation": asdict(learnt.evaluation),
+        "claims": dict(claims),
+        "decile_bounds": bounds.tolist(),
+        "decile_shares": (counts / len(days)).tolist(),
+        "seed": SEED,
+        "libraries": libraries(),
+    }
+    written = json.dumps(card, sort_keys=True).encode() + _bytes(learnt.model)
+    digest = hashlib.sha256(written).hexdigest()[:12]
+    return Kept(learnt.model, {"version": f"{card['window']['to'][:10]}-{digest}", **card})
+
+
+def keep(settings: Settings, kept: Kept) -> None:
+    """Store a model and let it speak from now on; the one before stays beside it."""
+    folder = _folder(settings, str(kept.card["question"]["name"]))
+    target = folder / kept.version
+    fresh = folder / f".{kept.version}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    _write(fresh / MODEL, _bytes(kept.model))
+    _write(fresh / CARD, (json.dumps(kept.card, indent=2) + "\n").encode())
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(fresh, target)
+    _write(folder / f".{CURRENT}", f"{kept.version}\n".encode())
+    os.replace(folder / f".{CURRENT}", folder / CURRENT)
+    fsync_folder(folder)
+
+
+def current(settings: Settings, question: Question) -> Kept | None:
+    """The model that speaks for a question; None where none does.
+
+    None too for one of another definition of the question, or of other libraries: what it was
+    pickled with is the only thing that surely reads it.
+    """
+    import joblib
+
+    folder = _folder(settings, question.name)
+    try:
+        version = (folder / CURRENT).read_text().strip()
+        card = json.loads((folder / version / CARD).read_bytes())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    if card["definition"] != question.fingerprint or card["libraries"] != libraries():
+        return None
+    return Kept(joblib.load(folder / version / MODEL), card)
+
+
+def _folder(settings: Settings, question: str) -> Path:
+    return settings.home / "models" / question
+
+
+def _bytes(model: Model) -> bytes:
+    import joblib
+
+    written = io.BytesIO()
+    joblib.dump(model, written)
+    return written.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())

@@ -1,0 +1,198 @@
+"""The marts of what was foretold: fct_conversion_scores, and fct_conversion_calibration.
+
+Both are made whole of the scores that are kept and of the trials as they are known by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Final
+
+import duckdb
+
+from orchestration.changes import comment_on
+from orchestration.conversion.evaluation import CONFIDENCE
+from orchestration.conversion.likeness import MIN_PERSONS
+from orchestration.conversion.questions import Question
+from orchestration.conversion.scoring import TABLE, prepare_scores
+
+SCORES: Final = "fct_conversion_scores"
+CALIBRATION: Final = "fct_conversion_calibration"
+#: Marts that no dbt model makes: a rebuild from raw has no say in them.
+MARTS: Final = (SCORES, CALIBRATION)
+
+#: Table → what it is about; column → its type and what it means.
+COMMENTS: Final = {
+    SCORES: "One row per conversion question, actor and age of the trial at which the actor was "
+    "at risk: what was said then, how likely they convert within the horizon. Written once.",
+    CALIBRATION: "One row per conversion question, month of the scores and tenth of their "
+    "probabilities: what was foretold, and what came true of it.",
+}
+COLUMNS: Final = {
+    SCORES: {
+        "question_name": ("varchar", "The conversion question."),
+        "actor_id": ("varchar", "The user or device whom the trial's start named."),
+        "person_id": ("varchar", "The person that this is by now."),
+        "trial_day": ("integer", "The age of the trial, in days of 24 hours."),
+        "as_of": ("timestamp", "The moment at which the trial had this age; UTC."),
+        "as_of_date": ("date", "Its day in the reporting time zone."),
+        "horizon_days": ("integer", "Days from as_of within which the conversion counts."),
+        "probability": ("double", "The model's, from 0 to 1; none where verdict says why."),
+        "decile": ("integer", "The tenth, from 1, of the model's training in which it lies."),
+        "top_reasons": (
+            "varchar",
+            "What moves the probability most, with the log-odds that it adds or takes; a "
+            "description of the model, not of causes.",
+        ),
+        "model_version": ("varchar", "The model that spoke: a folder of home/models."),
+        "verdict": ("varchar", "ok, or why there is no probability."),
+        "like_state": ("varchar", "How those stood who are counted as alike."),
+        "like_n": ("bigint", "Persons of the past who stood alike and whose horizon is over."),
+        "like_rate": ("double", "How many of them converted within the horizon, from 0 to 1."),
+        "like_low": ("double", "Where Wilson's 95 % interval of like_rate begins."),
+        "like_high": ("double", "Where it ends."),
+        "base_n": ("bigint", "Persons of the past of the same age whose horizon is over."),
+        "base_rate": ("double", "How many of them converted within the horizon, from 0 to 1."),
+        "scored_at": ("timestamp", "When it was said; UTC."),
+        "outcome": (
+            "varchar",
+            "converted, not_converted or open, as known by now; withdrawn where it turned out "
+            "that the actor was not at risk then.",
+        ),
+    },
+    CALIBRATION: {
+        "question_name": ("varchar", "The conversion question."),
+        "as_of_month": ("date", "First day of the month of as_of_date."),
+        "decile": ("integer", "The tenth of the training in which the probabilities lie."),
+        "mature_count": ("bigint", "Scores whose horizon is over."),
+        "mature_persons": ("bigint", "Actors with such a score."),
+        "predicted_rate": ("double", "Mean probability of these scores."),
+        "observed_rate": ("double", "How many of them converted within the horizon."),
+        "observed_low": (
+            "double",
+            "Where Wilson's 95 % interval of observed_rate begins, for as many draws as there "
+            "are actors.",
+        ),
+        "observed_high": ("double", "Where it ends."),
+        "open_count": ("bigint", "Scores whose horizon is not over: in none of the rates."),
+        "withdrawn_count": ("bigint", "Scores of actors who were not at risk, as it turned out."),
+    },
+}
+
+#: Wilson's interval (Wilson 1927) of {rate} and {n}, as columns {low} and {high}.
+WILSON: Final = """
+    case when {n} > 0 then if({rate} = 0, 0, ({rate} + $z * $z / (2 * {n})) / (1 + $z * $z / {n})
+        - $z * sqrt({rate} * (1 - {rate}) / {n} + $z * $z / (4 * {n} * {n})) / (1 + $z * $z / {n}))
+    end as {low},
+    case when {n} > 0 then if({rate} = 1, 1, ({rate} + $z * $z / (2 * {n})) / (1 + $z * $z / {n})
+        + $z * sqrt({rate} * (1 - {rate}) / {n} + $z * $z / (4 * {n} * {n})) / (1 + $z * $z / {n}))
+    end as {high}
+"""
+
+
+def tell(
+    connection: duckdb.DuckDBPyConnection, questions: Sequence[Question], time_zone: str
+) -> dict[str, int]:
+    """Make both marts anew; their rows by name.
+
+    Scores of a question that asks something else by now are kept, but are no answers to it.
+    """
+    prepare_scores(connection)
+    for mart, columns in COLUMNS.items():
+        fields = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
+        connection.execute(f"create or replace table marts.{mart} ({fields})")
+        comment_on(connection, f"table marts.{mart}", COMMENTS[mart])
+        for name, (_, meaning) in columns.items():
+            comment_on(connection, f"column marts.{mart}.{name}", meaning)
+    connection.execute(
+        f"""
+        insert into marts.{SCORES} by name
+        with scores as (
+            select
+                *,
+                like_converted / nullif(like_n, 0) as rate,
+                base_converted / nullif(base_n, 0) as rate_of_all
+            from {TABLE}
+            where list_contains($definitions, question_name || ' ' || definition)
+        ),
+
+        intervals as (
+            select *, {WILSON.format(rate="rate", n="like_n", low="low", high="high")} from scores
+        )
+
+        select
+            intervals.* exclude (
+                definition, start_event_id, like_converted, base_converted, rate, low, high,
+                rate_of_all
+            ),
+            trials.person_id,
+            cast((intervals.as_of at time zone 'UTC') at time zone $time_zone as date)
+                as as_of_date,
+            case when intervals.like_n >= $least then intervals.rate end as like_rate,
+            case when intervals.like_n >= $least then intervals.low end as like_low,
+            case when intervals.like_n >= $least then intervals.high end as like_high,
+            case when intervals.base_n >= $least then intervals.rate_of_all end as base_rate,
+            coalesce(days.outcome, 'withdrawn') as outcome
+        from intervals
+        left join marts.fct_trials as trials using (question_name, actor_id)
+        left join marts.fct_trial_days as days using (question_name, actor_id, trial_day)
+        order by question_name, as_of, actor_id, trial_day
+        """,
+        {
+            "definitions": [f"{each.name} {each.fingerprint}" for each in questions],
+            "z": _Z,
+            "time_zone": time_zone,
+            "least": MIN_PERSONS,
+        },
+    )
+    connection.execute(
+        f"""
+        insert into marts.{CALIBRATION} by name
+        with scores as (
+            select
+                scores.*,
+                scores.outcome <> 'withdrawn' and days.is_mature as is_counted
+            from marts.{SCORES} as scores
+            left join marts.fct_trial_days as days using (question_name, actor_id, trial_day)
+            where scores.probability is not null
+        ),
+
+        tenths as (
+            select
+                question_name,
+                cast(date_trunc('month', as_of_date) as date) as as_of_month,
+                decile,
+                count(*) filter (where is_counted) as mature_count,
+                count(distinct actor_id) filter (where is_counted) as mature_persons,
+                avg(probability) filter (where is_counted) as predicted_rate,
+                avg(cast(outcome = 'converted' as integer)) filter (where is_counted)
+                    as observed_rate,
+                count(*) filter (where outcome <> 'withdrawn' and not is_counted) as open_count,
+                count(*) filter (where outcome = 'withdrawn') as withdrawn_count
+            from scores
+            group by all
+        )
+
+        select
+            *,
+            {
+            WILSON.format(
+                rate="observed_rate",
+                n="mature_persons",
+                low="observed_low",
+                high="observed_high",
+            )
+        }
+        from tenths
+        order by all
+        """,
+        {"z": _Z},
+    )
+    return {
+        mart: connection.execute(f"select count(*) from marts.{mart}").fetchall()[0][0]
+        for mart in MARTS
+    }
+
+
+_Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)

@@ -1,0 +1,75 @@
+"""Whether a model may speak: claims on it, each tried before it takes the place of the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from orchestration.conversion.evaluation import Evaluation, deciles_of
+from orchestration.conversion.trial_days import Floats
+
+#: Of either, the mean probability or the deciles' distance, in shares of the base rate: of a
+#: rate of 4 % nobody decides otherwise at 3.2 or 4.8 %.
+TOLERANCE: Final = 0.2
+#: Beyond chance is what happens to a true model in three of a thousand cases.
+STANDARD_ERRORS: Final = 3.0
+#: A population stability index from here on is called a changed population (Siddiqi 2006).
+MAX_DRIFT: Final = 0.25
+#: Of fewer rows a histogram says nothing: its index is beyond the bound by chance.
+MIN_DRIFT_ROWS: Final = 100
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is claimed of a model, whether it holds, and what was seen."""
+
+    name: str
+    holds: bool
+    seen: str
+
+
+def claims_on(evaluation: Evaluation) -> Iterator[Claim]:
+    """What must hold of a model on a future it had not seen."""
+    yield Claim(
+        "models_beat_the_base_rate",
+        evaluation.gain > evaluation.gain_error,
+        f"log loss {evaluation.log_loss:.4f} against {evaluation.base_log_loss:.4f} of the base "
+        f"rate: {evaluation.gain:.4f} better, standard error {evaluation.gain_error:.4f}",
+    )
+    observed = evaluation.conversions / evaluation.rows
+    is_off = abs(evaluation.excess) > max(
+        TOLERANCE * observed, STANDARD_ERRORS * evaluation.excess_error
+    )
+    is_uneven = evaluation.calibration_error > TOLERANCE * observed + 2 * evaluation.chance_error
+    yield Claim(
+        "models_are_calibrated",
+        not is_off and not is_uneven,
+        f"{observed + evaluation.excess:.4f} foretold, {observed:.4f} observed, standard error "
+        f"{evaluation.excess_error:.4f}; mean distance over the deciles "
+        f"{evaluation.calibration_error:.4f}, by chance alone {evaluation.chance_error:.4f}",
+    )
+
+
+def drift_claim(shares: Floats, bounds: Floats, probabilities: Floats) -> Claim:
+    """Whether those at risk now are like those of the training, by their probabilities.
+
+    ``shares`` are the training's by the deciles that ``bounds`` part. The index is that of
+    population stability: the sum of (now - then) * ln(now / then).
+    """
+    name = "models_have_not_drifted"
+    if len(probabilities) < MIN_DRIFT_ROWS:
+        return Claim(name, True, f"{len(probabilities)} rows at risk are too few to tell")
+    counts = np.bincount(deciles_of(probabilities, bounds) - 1, minlength=len(shares))
+    # Half a row more in each: an empty decile has no logarithm.
+    now = (counts + 0.5) / (len(probabilities) + 0.5 * len(shares))
+    then = np.maximum(shares, 0.5 / len(probabilities))
+    index = float(((now - then) * np.log(now / then)).sum())
+    return Claim(name, index <= MAX_DRIFT, f"population stability index {index:.3f}")
+
+
+def told(claims: list[Claim]) -> dict[str, Any]:
+    """Claims as they are kept beside a model."""
+    return {claim.name: {"holds": claim.holds, "seen": claim.seen} for claim in claims}
