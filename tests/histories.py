@@ -45,6 +45,12 @@ __all__ = ["FUNNELS", "QUESTIONS", "History", "histories", "random_histories"]
 T = TypeVar("T")
 Line = dict[str, Any]
 
+#: By place, what is told as history; the other places are told as it happens.
+HISTORIES: dict[int, Line] = {
+    6: {"batch": {"historical_migration": True}},
+    7: {"path": "/v1/import"},
+}
+
 
 class Pick(Protocol):
     """Takes one of the options, the first when there is nothing to choose for."""
@@ -345,7 +351,7 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
             **({} if act.user_agent is None else {"userAgent": act.user_agent}),
             **({"campaign": {"source": act.tie}} if act.place == 0 else {}),
         },
-        "request": {},
+        "request": HISTORIES.get(act.place, {}),
     }
 
 

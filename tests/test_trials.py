@@ -38,6 +38,26 @@ def line(
     }
 
 
+def test_what_is_told_as_history_was_known_when_it_happened(compiled: CompiledModels) -> None:
+    told = {"path": "/v1/import"}
+    migrated = {"batch": {"historical_migration": True}}
+    lines = [
+        line(1, "ana", "sign_up", 0 * DAY, 9 * DAY, request=told),
+        line(2, "ana", "invite_sent", HOUR, 9 * DAY, request=migrated),
+        # Late, and not told as history: nobody knew until the end.
+        line(3, "ana", "invite_sent", 2 * HOUR, 9 * DAY),
+        line(4, "ben", "sign_up", 0 * DAY, 9 * DAY),
+    ]
+    warehouse = loaded(compiled, [[File("hand.ndjson", lines)]])
+    used = warehouse.connection.execute(
+        """
+        select distinct actor_id, use_count from marts.fct_trial_day_features
+        where question_name = 'buys' and feature_name = 'invites' and trial_day = 1
+        """
+    ).fetchall()
+    assert used == [("ana", 1)]
+
+
 def test_the_edges_of_a_trial_are_as_worked_out_by_hand(compiled: CompiledModels) -> None:
     campaign = {"page": {"referrer": "https://search.example:443/q?x=1"}}
     lines = [
@@ -182,6 +202,7 @@ def test_what_is_received_later_moves_no_feature(compiled: CompiledModels) -> No
                 "original_timestamp": original["original_timestamp"] if number % 3 else None,
                 "sent_at": None,
                 "received_at": iso(moment + INSTANT),
+                "request": {},
             }
             for number, original in enumerate(lines)
         ]

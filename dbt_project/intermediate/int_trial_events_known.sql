@@ -12,8 +12,8 @@ trials as (
 
 ),
 
--- Nothing occurs after it was received, so an event is known from the first age on that is not
--- before its receipt, and stays known. All that is told of an age is a sum over ages until then.
+-- Nothing occurs after it is known, so an event is known from the first age on that is not before
+-- that, and stays known. All that is told of an age is a sum over ages until then.
 events_known as (
 
     select
@@ -24,7 +24,7 @@ events_known as (
         events.visitor_id,
         events.anonymous_id,
         events.occurred_at,
-        {{ first_known_day('trials.first_day', 'trials.started_at', 'events.received_at') }}
+        {{ first_known_day('trials.first_day', 'trials.started_at', 'events.known_at') }}
             as known_day,
         floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,
         events.occurred_at >= trials.started_at as is_in_trial,

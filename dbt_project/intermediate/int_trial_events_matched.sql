@@ -19,7 +19,7 @@ with events as (
         events.user_id,
         events.anonymous_id,
         events.occurred_at,
-        events.received_at,
+        events.known_at,
         events.properties
 
     from {{ ref('stg_footfall__events') }} as events
@@ -54,7 +54,7 @@ events_matched as (
         events.user_id is not null as is_user_name,
         coalesce(events.user_id, events.anonymous_id) as actor_name,
         events.occurred_at,
-        events.received_at
+        events.known_at
 
     from events
 

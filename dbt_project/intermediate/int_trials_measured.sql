@@ -25,13 +25,13 @@ trials_measured as (
         trials.start_event_id,
         trials.source_id,
         trials.started_at,
-        trials.start_received_at,
+        trials.start_known_at,
         trials.first_day,
         trials.closes_at,
         min(case when events.event_role = 'conversion' then events.occurred_at end)
             as converted_at,
         min(case when events.event_role = 'end' then events.occurred_at end) as ended_early_at,
-        min(events.received_at) as over_received_at
+        min(events.known_at) as over_known_at
 
     from trials
 
@@ -48,7 +48,7 @@ trials_measured as (
         trials.start_event_id,
         trials.source_id,
         trials.started_at,
-        trials.start_received_at,
+        trials.start_known_at,
         trials.first_day,
         trials.closes_at
 
@@ -62,12 +62,12 @@ trials_ended as (
         start_event_id,
         source_id,
         started_at,
-        start_received_at,
+        start_known_at,
         first_day,
         converted_at,
         least(closes_at, coalesce(ended_early_at, closes_at)) as ended_at,
         -- When it was known, which may be days after it was so.
-        least(closes_at, coalesce(over_received_at, closes_at)) as known_over_at
+        least(closes_at, coalesce(over_known_at, closes_at)) as known_over_at
 
     from trials_measured
 

@@ -25,21 +25,21 @@ ages as (
 
 ),
 
--- What was received first stays first, whatever comes later.
+-- What was known first stays first, whatever comes later.
 starts_numbered as (
 
     select
         *,
         row_number() over (
             partition by question_name, actor_name
-            order by received_at, occurred_at, event_id
+            order by known_at, occurred_at, event_id
         ) as start_number
 
     from starts
 
 ),
 
--- At the age of d days we know what was received by then. The first age at which a trial could
+-- At the age of d days we know what had come by then. The first age at which a trial could
 -- be looked at is the first at which its start was known.
 trials as (
 
@@ -50,11 +50,11 @@ trials as (
         starts_numbered.event_id as start_event_id,
         starts_numbered.source_id,
         starts_numbered.occurred_at as started_at,
-        starts_numbered.received_at as start_received_at,
+        starts_numbered.known_at as start_known_at,
         {{ hours_after('starts_numbered.occurred_at', 'questions.trial_days * 24') }} as closes_at,
         {{
             first_known_day(
-                'ages.first_trial_day', 'starts_numbered.occurred_at', 'starts_numbered.received_at'
+                'ages.first_trial_day', 'starts_numbered.occurred_at', 'starts_numbered.known_at'
             )
         }} as first_day
 

@@ -26,7 +26,7 @@ trials_attributed as (
         trials.start_event_id,
         trials.source_id,
         trials.started_at,
-        trials.start_received_at,
+        trials.start_known_at,
         trials.converted_at,
         trials.ended_at
 

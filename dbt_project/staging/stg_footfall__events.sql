@@ -101,6 +101,11 @@ events_typed as (
         cast(properties as varchar) as properties,
         cast(traits as varchar) as traits,
         cast(context as varchar) as context,
+        coalesce(
+            {{ json_text('request', 'path') }} = '/v1/import'
+            or {{ json_text('request', 'batch.historical_migration') }} = 'true',
+            false
+        ) as is_history,
         _file,
         _line,
         load_number
@@ -181,6 +186,8 @@ events_described as (
         sent_at,
         received_at,
         occurred_at,
+        -- Of what somebody tells as history nobody can say when it would have come.
+        case when is_history then occurred_at else received_at end as known_at,
         time_quality,
         clock_skew_ms,
         page_path,

@@ -60,6 +60,7 @@ class Event:
     previous_id: str | None
     occurred_at: datetime
     received_at: datetime
+    known_at: datetime
     time_quality: str
     clock_skew_ms: int | None
     properties: Mapping[str, Any]
@@ -190,6 +191,13 @@ def skew_in_ms(sent_at: datetime | None, received_at: datetime) -> int | None:
     return milliseconds if received_at >= sent_at else -milliseconds
 
 
+def is_history(line: Line) -> bool:
+    """Whether somebody told it as history, with an endpoint or a flag for that."""
+    request = line.get("request") or {}
+    beside = request.get("batch") or {}
+    return request.get("path") == "/v1/import" or beside.get("historical_migration") is True
+
+
 def names_a_bot(line: Line) -> bool:
     """Whether the browser's user agent calls itself a bot, crawler or spider."""
     user_agent = (line.get("context") or {}).get("userAgent")
@@ -212,6 +220,7 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         previous_id=identifier(line, "previous_id"),
         occurred_at=occurred_at,
         received_at=arrival.received_at,
+        known_at=occurred_at if is_history(line) else arrival.received_at,
         time_quality=time_quality,
         clock_skew_ms=skew_in_ms(sent_at, arrival.received_at),
         properties=line.get("properties") or {},

@@ -1,4 +1,4 @@
-"""Trials: each looked at once per age, with nothing but what had been received by then."""
+"""Trials: each looked at once per age, with nothing but what was known by then."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIN_PEERS = 2
 
 @dataclass(frozen=True)
 class Trial:
-    """The first start received of one actor, and all that happened to the actor ever."""
+    """The first start known of one actor, and all that happened to the actor ever."""
 
     question: Mapping[str, Any]
     actor_id: str
@@ -60,7 +60,7 @@ class Trial:
             "start_event_id": self.start.event_id,
             "source_id": self.start.source_id,
             "started_at": self.start.occurred_at,
-            "start_received_at": self.start.received_at,
+            "start_known_at": self.start.known_at,
             "converted_at": self.converted_at,
             "ended_at": self.ended_at,
         }
@@ -70,7 +70,7 @@ class Trial:
         ages = self.question["ages"]
         for trial_day in range(ages["from"], ages["to"] + 1):
             as_of = self.start.occurred_at + trial_day * DAY
-            known = [event for event in self.events if event.received_at <= as_of]
+            known = [event for event in self.events if event.known_at <= as_of]
             over = [e for e in self._ends("conversion") + self._ends("end") if e in known]
             if self.start in known and not over and as_of < min(self.closes_at, data_edge):
                 yield Look(self, trial_day, as_of, known)
@@ -176,7 +176,7 @@ def trials_of(events: list[Event], question: Mapping[str, Any]) -> list[Trial]:
     humans = [event for event in events if not event.is_bot and named(event)]
     starts = [event for event in humans if matches(event, question["start"])]
     firsts: dict[str, Event] = {}
-    for start in sorted(starts, key=lambda e: (e.received_at, e.occurred_at, e.event_id)):
+    for start in sorted(starts, key=lambda e: (e.known_at, e.occurred_at, e.event_id)):
         firsts.setdefault(named(start) or "", start)
     return [
         Trial(question, actor_id, start, [e for e in humans if counts_for(e, actor_id, start)])
