@@ -37,6 +37,8 @@ from ingestion.settings import Settings, get_settings
 
 #: A delivery that took longer was late; before that it is what networks do.
 LATE: Final = timedelta(hours=24)
+#: What is older is told as history, the rest as it happens.
+LIVE: Final = timedelta(days=1)
 #: Below the words of a numbered step.
 MARGIN: Final = " " * 14
 
@@ -103,7 +105,7 @@ def _run(settings: Settings, wishes: Wishes, port: int, now: datetime) -> None:
         ) from error
     _introduce(settings, story, is_known)
     facts = _live(story, now)
-    _deliver(settings, folder, story, facts, port)
+    _deliver(settings, folder, story, facts, port, now)
     _build(settings, folder)
     with duckdb.connect(str(settings.published), read_only=True) as connection:
         for title, text in answers(connection):
@@ -141,14 +143,19 @@ def _live(story: Story, now: datetime) -> list[Fact]:
 
 
 def _deliver(
-    settings: Settings, folder: Path, story: Story, facts: Sequence[Fact], port: int
+    settings: Settings,
+    folder: Path,
+    story: Story,
+    facts: Sequence[Fact],
+    port: int,
+    now: datetime,
 ) -> None:
     keys = {source: secrets.token_urlsafe(16) for source in SOURCES}
     endpoint = Endpoint(port or free_port(), keys)
     with collector(settings, endpoint.port, keys, folder / "collector.log") as process:
         print(f"{MARGIN}the collector listens on {endpoint.url}, process {process.pid}")
         progress = Progress("2  Deliver")
-        with contextlib.closing(Courier(endpoint)) as courier:
+        with contextlib.closing(Courier(endpoint, now - LIVE)) as courier:
             for number, week in enumerate(by_week(facts, story.starts_at), 1):
                 progress.show(f"week {number}", courier.accepted, len(facts))
                 courier.deliver(week)

@@ -39,19 +39,26 @@ class Endpoint:
 
 
 class Courier:
-    """Delivers facts in their order, those of each source with a client of its own."""
+    """Delivers facts in their order, those of each source with a client of its own.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    What was delivered before ``live_from`` is told as history, as by whoever brings the past
+    along: otherwise all of it would count as known only now.
+    """
+
+    def __init__(self, endpoint: Endpoint, live_from: datetime) -> None:
         self._endpoint = endpoint
+        self._live_from = live_from
         self._clients = {
-            source: footfall.Client(
+            (source, is_history): footfall.Client(
                 key,
                 endpoint.url,
                 batch_size=BATCH_EVENTS,
                 block_when_full=True,
                 flush_on_sigterm=False,
+                historical=is_history,
             )
             for source, key in endpoint.keys.items()
+            for is_history in (True, False)
         }
         self.accepted = 0
         self.refused = 0
@@ -63,7 +70,8 @@ class Courier:
             if fact.clock_error:
                 by_hand.append(fact)
             else:
-                report(self._clients[fact.source], fact)
+                is_history = fact.delivered_at < self._live_from
+                report(self._clients[fact.source, is_history], fact)
         if not all(client.flush(FLUSH_SECONDS) for client in self._clients.values()):
             raise NotDelivered(f"events are still unsent after {FLUSH_SECONDS:.0f} seconds")
         dropped = sum(sum(client.stats().dropped.values()) for client in self._clients.values())

@@ -18,7 +18,7 @@ from footfall.overflow import run_overflow
 from footfall.queue import EventQueue
 from footfall.settings import DEFAULT_HOST, Settings
 from footfall.spool import Spool
-from footfall.transport import Transport
+from footfall.transport import BATCH_PATH, IMPORT_PATH, Transport
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -72,14 +72,21 @@ class Client(Calls):
         self._queue = EventQueue(
             max_events=settings.max_queue_events, max_bytes=settings.max_queue_bytes
         )
+        path = IMPORT_PATH if settings.historical else BATCH_PATH
         self._transport = Transport(
             host=self._host,
             write_key=self._write_key,
             timeout=settings.request_timeout,
             gzip=settings.gzip,
+            path=path,
         )
         self._spool = (
-            Spool(settings.spool_dir, host=self._host, write_key=self._write_key)
+            Spool(
+                settings.spool_dir,
+                # History waits apart: what another client sends on, it sends as it happens.
+                host=self._host + (path if settings.historical else ""),
+                write_key=self._write_key,
+            )
             if settings.spool_dir is not None
             else None
         )

@@ -36,6 +36,8 @@ class Settings:
     flush_on_sigterm: bool = True
     #: Folder for events that cannot be delivered in time; None keeps nothing on disk.
     spool_dir: str | os.PathLike[str] | None = None
+    #: What is told happened long ago, and counts as known when it happened: for importers.
+    historical: bool = False
     #: Compress requests larger than a network packet.
     gzip: bool = True
     #: Called with a reason and a number of events when they are dropped, on whichever thread
@@ -72,6 +74,7 @@ class Options(TypedDict, total=False):
     exit_timeout: float
     flush_on_sigterm: bool
     spool_dir: str | os.PathLike[str] | None
+    historical: bool
     gzip: bool
     on_drop: Callable[[str, int], object] | None
     enabled: bool

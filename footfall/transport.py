@@ -32,16 +32,23 @@ GZIP_LEVEL: Final = 1
 _GZIP_FORMAT: Final = 31  # zlib's window bits for a gzip header and trailer
 
 
+#: Where the endpoint takes what happens, and what happened long ago.
+BATCH_PATH: Final = "/v1/batch"
+IMPORT_PATH: Final = "/v1/import"
+
+
 class Transport:
     """Posts batches. Used by one thread at a time."""
 
-    def __init__(self, *, host: str, write_key: str, timeout: float, gzip: bool) -> None:
+    def __init__(
+        self, *, host: str, write_key: str, timeout: float, gzip: bool, path: str = BATCH_PATH
+    ) -> None:
         parts = urlsplit(host)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("host is not an http:// or https:// address")
         self._secure = parts.scheme == "https"
         self._address = parts.hostname, parts.port
-        self._path = parts.path.rstrip("/") + "/v1/batch"
+        self._path = parts.path.rstrip("/") + path
         self._timeout = timeout
         self._gzip = gzip
         self._headers = {

@@ -101,6 +101,28 @@ class TestModule:
         assert footfall.stats() == footfall.Stats(1, 1, 0, {}, 0, 0)
 
 
+def test_history_goes_where_the_endpoint_takes_history(
+    endpoint: Endpoint, make_client: ClientMaker, tmp_path: Path
+) -> None:
+    client = make_client(historical=True)
+    client.track("u1", "report_created")
+    assert client.flush(PATIENCE_SECONDS)
+    assert [request.path for request in endpoint.requests] == ["/v1/import"]
+
+
+def test_history_on_disk_is_not_sent_on_as_news(
+    endpoint: Endpoint, make_client: ClientMaker, free_port: int, tmp_path: Path
+) -> None:
+    down = f"http://127.0.0.1:{free_port}"
+    past = make_client(host=down, historical=True, spool_dir=tmp_path, exit_timeout=0.0)
+    past.track("u1", "report_created")
+    past.shutdown(timeout=0.0)
+    news = make_client(host=down, spool_dir=tmp_path, exit_timeout=0.0)
+    news.track("u1", "report_created")
+    news.shutdown(timeout=0.0)
+    assert len([each for each in tmp_path.iterdir() if each.is_dir()]) == 2
+
+
 def test_before_it_is_configured_the_module_records_nothing_and_says_so_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
