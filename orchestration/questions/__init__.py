@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 #: What the macros read besides meta.published.
 TABLES = (
     *("dim_events", "fct_daily_actives", "fct_events", "fct_sessions"),
-    *("fct_trials", "fct_trial_days", "fct_trial_day_features"),
+    *("fct_trials", "fct_trial_days", "fct_trial_day_features", "fct_conversion_scores"),
 )
 
 

@@ -4,7 +4,8 @@
 --         top_user_of := 'query_saved', horizon := interval 3 day)
 --
 -- Counted are persons of the past at that age who were at risk, had used no feature of without, and
--- used top_user_of more than nine tenths of those before them at that age had.
+-- used top_user_of more than nine tenths of those before them at that age had. Beside them stands
+-- what the model foretells of those who stand there now: the mean of marts.fct_conversion_scores.
 create or replace macro conversion_odds(
     trial_day,
     without := [],
@@ -40,7 +41,8 @@ chosen as (
 
     select
         questions.question_name,
-        coalesce(horizon, to_days(questions.horizon_days)) as within
+        coalesce(horizon, to_days(questions.horizon_days)) as within,
+        to_days(questions.horizon_days) as foretold_within
 
     from questions
 
@@ -160,6 +162,8 @@ persons as (
     select
         days.actor_id,
         days.as_of + chosen.within < edge.data_through as is_mature,
+        scores.probability,
+        scores.actor_id is not null as is_scored,
         coalesce(trials.converted_at <= days.as_of + chosen.within, false) as is_converted,
         not exists (
             select 1
@@ -195,6 +199,15 @@ persons as (
             days.question_name = trials.question_name
             and days.actor_id = trials.actor_id
 
+    -- A model foretells the question's own horizon, and no other.
+    left join marts.fct_conversion_scores as scores
+        on
+            days.question_name = scores.question_name
+            and days.actor_id = scores.actor_id
+            and days.trial_day = scores.trial_day
+            and scores.outcome = 'open'
+            and chosen.within = chosen.foretold_within
+
     cross join (select max(data_through) as data_through from meta.published) as edge
 
     where days.trial_day = trial_day
@@ -209,7 +222,10 @@ persons_counted as (
         count(*) filter (where is_alike and is_mature and is_converted) as converted,
         count(*) filter (where is_mature) as base_n,
         count(*) filter (where is_mature and is_converted) as base_converted,
-        count(*) filter (where is_alike and not is_mature) as open_persons
+        count(*) filter (where is_alike and not is_mature) as open_persons,
+        count(probability) filter (where is_alike) as model_persons,
+        avg(probability) filter (where is_alike) as model_probability,
+        count(*) filter (where is_alike and is_scored) as scored_persons
 
     from persons
 
@@ -262,7 +278,18 @@ select
         else
             'insufficient data: ' || intervals.n || ' persons of the past stood like this, and a rate takes '
             || intervals.min_persons
-    end as verdict
+    end as verdict,
+    intervals.model_probability,
+    intervals.model_persons,
+    case
+        when intervals.model_persons > 0 then 'ok'
+        when chosen.within <> chosen.foretold_within
+            then 'no model foretells this horizon; write horizon := interval '
+                || date_part('day', chosen.foretold_within) || ' day'
+        when intervals.scored_persons > 0
+            then 'no model speaks of them: marts.fct_conversion_scores says why'
+        else 'nobody stands like this now'
+    end as model_verdict
 
 from intervals
 

@@ -42,6 +42,8 @@ class Published:
                 trial_day integer, as_of timestamp, horizon_days integer);
             create table marts.fct_trial_day_features (question_name varchar, actor_id varchar,
                 trial_day integer, feature_name varchar, is_used boolean, peer_share double);
+            create table marts.fct_conversion_scores (question_name varchar, actor_id varchar,
+                trial_day integer, probability double, outcome varchar);
             """
         )
         install(self.connection, "published", "UTC")

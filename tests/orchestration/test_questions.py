@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from ingestion.warehouse import writer_lock
+from ingestion.warehouse import connect, writer_lock
+from orchestration.conversion.telling import tell
 from orchestration.publish import publish
 from orchestration.questions import install
 from tests import golden
@@ -26,6 +27,7 @@ def asked(warehouse: MemoryWarehouse) -> MemoryWarehouse:
         "create or replace table meta.published as"
         " select data_through from intermediate.int_data_edge"
     )
+    tell(warehouse.connection, (), "UTC")
     install(warehouse.connection, "footfall", "UTC")
     return warehouse
 
@@ -87,6 +89,8 @@ def published(compiled: CompiledModels) -> Path:
     """A published file of the golden days, written by publish itself."""
     settings = compiled.settings
     with writer_lock(settings):
+        with connect(settings) as connection:
+            tell(connection, compiled.questions, settings.reporting_time_zone)
         publish(settings)
     return settings.published
 
