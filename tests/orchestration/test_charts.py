@@ -6,7 +6,16 @@ import base64
 import re
 from xml.etree import ElementTree
 
-from orchestration.charts import BAR, HEIGHT, LATE, MARGIN, MAX_BARS, bar_chart
+from orchestration.charts import (
+    BAR,
+    HEIGHT,
+    LATE,
+    MARGIN,
+    MAX_BARS,
+    WIDTH,
+    bar_chart,
+    calibration_chart,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -45,3 +54,19 @@ def test_only_the_last_bars_are_shown_and_no_bar_is_no_chart() -> None:
 def test_zeros_alone_and_names_with_markup_can_be_drawn() -> None:
     chart = bar_chart("<b>&", [("<script>", 0)])
     assert bars(chart) == [("<script>: 0", 0, BAR)]
+
+
+def test_what_came_true_stands_on_the_line() -> None:
+    points = [(0.1, 0.1, 0.05, 0.2), (0.2, 0.3, 0.2, 0.4)]
+    image = drawn(calibration_chart("plan", points))
+    line, *intervals = image.iter(f"{SVG}line")
+    ends = [float(line.attrib[name]) for name in ("x1", "y1", "x2", "y2")]
+    assert ends == [MARGIN, HEIGHT - MARGIN, WIDTH - MARGIN, MARGIN]
+    true, off = image.iter(f"{SVG}circle")
+    slope = (HEIGHT - 2 * MARGIN) / (WIDTH - 2 * MARGIN)
+    for dot, is_true in ((true, True), (off, False)):
+        across = float(dot.attrib["cx"]) - MARGIN
+        up = HEIGHT - MARGIN - float(dot.attrib["cy"])
+        assert (abs(up - across * slope) < 0.2) is is_true
+    assert float(intervals[1].attrib["y2"]) == MARGIN
+    assert calibration_chart("plan", []) == ""
