@@ -26,7 +26,7 @@ from orchestration.jobs import (
     sweep_job,
     verify_exactness_job,
 )
-from orchestration.sensors import landing_sensor
+from orchestration.sensors import fail_dead_runs, landing_sensor
 from orchestration.serving import CHECKOUT
 from orchestration.watch import watch, watch_schedule
 
@@ -89,7 +89,7 @@ defs = dg.Definitions(
         watch,
     ],
     schedules=[nightly_schedule, watch_schedule],
-    sensors=[landing_sensor, *ALERT_SENSORS],
+    sensors=[landing_sensor, fail_dead_runs, *ALERT_SENSORS],
     resources={
         "dlt": DagsterDltResource(),
         "dbt": DbtCliResource(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 def run_job(
     settings: Settings, name: str, config: Mapping[str, Any] | None = None, day: str | None = None
 ) -> dg.ExecuteInProcessResult:
-    """Run a job of the definitions; the run shows in the UI like any other.
+    """Run a job of the definitions when its turn has come; it shows in the UI like any other.
 
     ``config`` is that of the job's one op; ``day`` the received day of a job of days. Raises
     nothing for a failed step: ask the result. Raises MistakenSeeds and NotPrepared at once, and
@@ -30,6 +31,7 @@ def run_job(
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     # Definitions read dbt's manifest, which `prepare` has just made.
     from orchestration.definitions import defs
+    from orchestration.turns import turn_of_a_terminal
 
     job = defs.resolve_job_def(name)
     run_config: dict[str, Any] = dict(QUIET)
@@ -37,7 +39,10 @@ def run_job(
         # A repairing job has one op; one of assets takes the config of its build.
         ops = [node.name for node in job.nodes]
         run_config["ops"] = {ops[0] if len(ops) == 1 else "build": {"config": dict(config)}}
-    with dg.DagsterInstance.get() as instance:
+    with (
+        dg.DagsterInstance.get() as instance,
+        turn_of_a_terminal(settings, instance, lambda said: print(said, file=sys.stderr)),
+    ):
         return job.execute_in_process(
             instance=instance, raise_on_error=False, run_config=run_config, partition_key=day
         )

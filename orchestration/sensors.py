@@ -1,4 +1,4 @@
-"""The load when files arrive, for those who do not want to wait for the night."""
+"""The load when files arrive, for those who do not want to wait; and the end of runs that died."""
 
 import hashlib
 import json
@@ -9,11 +9,14 @@ import dagster as dg
 
 from ingestion.loading.landing import Landing
 from ingestion.settings import get_settings
+from orchestration import turns
 from orchestration.debounce import MAX_QUIET_PERIODS, Look
 from orchestration.jobs import nightly
 
 #: Seconds between two looks at the landing, a listing of its folders.
 LOOK_SECONDS = 60
+#: Seconds between two looks at the runs that are going, mostly none.
+RUNS_LOOK_SECONDS = 30
 
 _settings = get_settings()
 
@@ -51,3 +54,18 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=look.asked_for)], cursor=json.dumps(asdict(look))
     )
+
+
+@dg.sensor(
+    name="fail_dead_runs",
+    minimum_interval_seconds=RUNS_LOOK_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Reports runs as failed that died together with the process that had the definitions, or "
+        "in a terminal. Turned off, such a run keeps every other waiting until somebody ends it."
+    ),
+)
+def fail_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Let no dead run keep the warehouse."""
+    dead = turns.fail_dead_runs(_settings, context.instance)
+    return dg.SkipReason(f"runs that had died: {dead}")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -13,9 +16,12 @@ import pytest
 
 from ingestion.settings import Settings
 from tests import golden
+from tests.deploy.files import CHECKOUT
 from tests.deploy.roles import Server, server
 
 ROLES = ("code", "daemon", "webserver")
+#: Where people are sent, by the default of FOOTFALL_UI_URL.
+LINK = "http://127.0.0.1:3000/runs/"
 EVENTS = """
 query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events {
     __typename ... on MessageEvent { message stepKey } } } } }
@@ -32,13 +38,29 @@ def site() -> Iterator[Server]:
         yield each
 
 
-def test_two_nights_launched_at_once_run_one_after_the_other(site: Server) -> None:
+def test_runs_of_the_daemon_and_of_a_terminal_are_one_after_the_other(site: Server) -> None:
     launched = [site.launch("nightly"), site.launch("nightly")]
+    site.until(lambda: all(is_building(site, run) for run in launched))
+    with subprocess.Popen(
+        [sys.executable, "-m", "orchestration", "nightly"],
+        cwd=CHECKOUT,
+        env=site.environment,
+        text=True,
+        stderr=subprocess.PIPE,
+    ) as terminal:
+        site.until(lambda: len(site.runs()) == 3 and bool(site.runs()[0]["startTime"]))
+        launched.append(site.launch("sweep"))
+        said = terminal.communicate()[1]
 
-    assert [site.over(run) for run in launched] == ["SUCCESS", "SUCCESS"], site.logs()
-
-    first, second = sorted(site.runs(), key=lambda run: run["startTime"])
-    assert first["endTime"] <= second["startTime"]
+    assert terminal.returncode == 0, said
+    assert [site.over(run) for run in launched] == ["SUCCESS"] * 3, site.logs()
+    runs = sorted(site.runs(), key=lambda run: run["startTime"])
+    for run, following in pairwise(runs):
+        assert run["endTime"] <= following["startTime"]
+    assert (
+        f"the job nightly comes first: waiting until it is over ({LINK}{runs[1]['runId']})" in said
+    )
+    assert [run["jobName"] for run in runs] == ["nightly", "nightly", "nightly", "sweep"]
     assert published_events(site) > 0
 
 
@@ -50,10 +72,22 @@ def test_a_night_whose_worker_is_killed_is_tried_again_and_frees_its_place(site:
     os.kill(worker(site, run), signal.SIGKILL)
 
     assert site.over(run) == "FAILURE"
-    site.until(lambda: len(site.runs()) == 2)
-    (again,) = (each for each in site.runs() if each["runId"] != run)
-    assert again["rootRunId"] == run
-    assert site.over(again["runId"]) == "SUCCESS", site.logs()
+    assert tried_again(site, run) == "SUCCESS", site.logs()
+    assert site.over(site.launch("nightly")) == "SUCCESS", site.logs()
+    assert published_events(site) > 0
+
+
+@pytest.mark.crashes
+def test_a_night_that_dies_with_the_definitions_is_tried_again(site: Server) -> None:
+    """Dagster learns of a run's end from the run, or from its parent: here both are gone."""
+    run = site.launch("nightly")
+    site.until(lambda: is_building(site, run))
+
+    site.kill("code")
+    site.start(["code"])
+
+    assert site.over(run) == "FAILURE", site.logs()
+    assert tried_again(site, run) == "SUCCESS", site.logs()
     assert site.over(site.launch("nightly")) == "SUCCESS", site.logs()
     assert published_events(site) > 0
 
@@ -69,6 +103,14 @@ def test_a_night_goes_on_while_the_daemon_is_down(site: Server) -> None:
     waiting = site.launch("nightly")
     site.start(["daemon"])
     assert site.over(waiting) == "SUCCESS", site.logs()
+
+
+def tried_again(site: Server, run: str) -> str:
+    """How the one run ended that Dagster made of one that failed."""
+    site.until(lambda: len(site.runs()) == 2)
+    (again,) = (each for each in site.runs() if each["runId"] != run)
+    assert again["rootRunId"] == run
+    return site.over(again["runId"])
 
 
 def events(site: Server, run: str) -> list[dict[str, str]]:

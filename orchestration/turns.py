@@ -1,0 +1,135 @@
+"""Which runs are going, and whose turn it is to write.
+
+Dagster counts every run that is going, those of a terminal too, so that no two write. That one has
+died it hears from the run's parent, the process that has the definitions: run monitoring asks the
+launcher, and Dagster's default one cannot tell. A run that died with its parent, or in a terminal,
+would be going on for ever by the record, and every other would wait for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+import dagster as dg
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._daemon.controller import all_daemons_live
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import GetCurrentRunsResult
+from dagster._serdes import deserialize_value
+
+from ingestion.settings import Settings
+from orchestration.builds import POOL
+
+#: Seconds between two looks at the run that has the warehouse.
+LOOK_SECONDS = 1.0
+GOING = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+DEAD = "The process of this run has died, and so has the one that would have said so."
+
+
+@contextmanager
+def turn_of_a_terminal(
+    settings: Settings, instance: dg.DagsterInstance, tell: Callable[[str], object]
+) -> Iterator[None]:
+    """Wait until no run has the warehouse; other terminals wait until this turn is over.
+
+    ``tell`` is given each that is waited for. A run that Dagster launches in the seconds between
+    the last look and our start meets `writer_lock`, which refuses the later of the two.
+    """
+    with _terminal(settings) as lock:
+        if not _is_free(lock):
+            tell("another terminal runs a job: waiting until it is over")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        told = None
+        while before := _before_us(instance):
+            if told != before[0].run_id:
+                told = before[0].run_id
+                tell(
+                    f"the job {before[0].job_name} comes first: waiting until it is over "
+                    f"({settings.ui_url}/runs/{told})"
+                )
+            time.sleep(LOOK_SECONDS)
+        yield
+
+
+def fail_dead_runs(settings: Settings, instance: dg.DagsterInstance) -> int:
+    """Report runs that died unseen as failed, and give their number.
+
+    They free their place, are told like any failed run, and those of the daemon are tried again.
+    """
+
+    def is_terminal_idle() -> bool:
+        with _terminal(settings) as lock:
+            return _is_free(lock)
+
+    return _fail_dead(instance, is_terminal_idle)
+
+
+def _terminal(settings: Settings) -> IO[str]:
+    """The lock that a run of a terminal holds while it lives, however it ends."""
+    return (settings.dagster_home / ".terminal.lock").open("a")
+
+
+def _is_free(lock: IO[str]) -> bool:
+    """Take the lock if nobody has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _before_us(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The runs that have the pool's one place, or wait for it with a daemon to launch them.
+
+    Without the latter both would begin as the place becomes free.
+    """
+    _fail_dead(instance, is_terminal_idle=lambda: True)
+    queued = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
+    waiting = queued if queued and all_daemons_live(instance) else []
+    return [
+        run
+        for run in (*_going(instance), *waiting)
+        if run.run_op_concurrency and POOL in (run.run_op_concurrency.all_pools or ())
+    ]
+
+
+def _going(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    return instance.get_runs(dg.RunsFilter(statuses=GOING))
+
+
+def _fail_dead(instance: dg.DagsterInstance, is_terminal_idle: Callable[[], bool]) -> int:
+    """Report the dead. Of runs that start or stop, run monitoring takes care."""
+    count = 0
+    for run in _going(instance):
+        if run.status != dg.DagsterRunStatus.STARTED or _lives(run, is_terminal_idle):
+            continue
+        # It may have ended by itself after it was listed.
+        now = instance.get_run_by_id(run.run_id)
+        if now and now.status == dg.DagsterRunStatus.STARTED:
+            instance.report_run_failed(now, DEAD)
+            count += 1
+    return count
+
+
+def _lives(run: dg.DagsterRun, is_terminal_idle: Callable[[], bool]) -> bool:
+    """Ask whoever launched the run."""
+    launched_by = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+    if not launched_by:
+        return not is_terminal_idle()
+    if path := launched_by.get("socket"):
+        with socket.socket(socket.AF_UNIX) as client:
+            if client.connect_ex(path):
+                return False
+    parent = DagsterGrpcClient(host=launched_by["host"], port=launched_by.get("port"), socket=path)
+    children = deserialize_value(parent.get_current_runs(), GetCurrentRunsResult)
+    return run.run_id in children.current_runs

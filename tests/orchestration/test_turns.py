@@ -1,0 +1,101 @@
+"""Which runs are taken for dead: tests/faults/test_daemon.py has the processes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+from ingestion.settings import Settings
+from orchestration.builds import POOL
+from orchestration.turns import fail_dead_runs, turn_of_a_terminal
+
+
+@dg.op(pool=POOL)
+def write() -> None: ...
+
+
+@dg.job
+def writing() -> None:
+    write()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(home=tmp_path)
+    settings.dagster_home.mkdir()
+    return settings
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def going(instance: dg.DagsterInstance, **tags: str) -> str:
+    """A run that is going by the record."""
+    return instance.create_run_for_job(
+        writing, status=dg.DagsterRunStatus.STARTED, tags=tags
+    ).run_id
+
+
+def status(instance: dg.DagsterInstance, run: str) -> dg.DagsterRunStatus:
+    found = instance.get_run_by_id(run)
+    assert found
+    return found.status
+
+
+def test_a_run_of_a_terminal_that_was_killed_is_failed(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    run = going(instance)
+    assert fail_dead_runs(settings, instance) == 1
+    assert status(instance, run) == dg.DagsterRunStatus.FAILURE
+    assert fail_dead_runs(settings, instance) == 0
+
+
+def test_a_run_of_a_terminal_that_lives_is_left_alone(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    with turn_of_a_terminal(settings, instance, print):
+        run = going(instance)
+        assert fail_dead_runs(settings, instance) == 0
+    assert status(instance, run) == dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_whose_launcher_is_gone_is_failed_and_keeps_no_terminal_waiting(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    path = str(settings.home / "code.sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+    run = going(instance, **{GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": path})})
+
+    told: list[str] = []
+    with turn_of_a_terminal(settings, instance, told.append):
+        assert status(instance, run) == dg.DagsterRunStatus.FAILURE
+    assert told == []
+
+
+def test_two_terminals_take_turns(settings: Settings, instance: dg.DagsterInstance) -> None:
+    told: list[str] = []
+    begun = threading.Event()
+
+    def second() -> None:
+        with turn_of_a_terminal(settings, instance, told.append):
+            begun.set()
+
+    with turn_of_a_terminal(settings, instance, print):
+        other = threading.Thread(target=second)
+        other.start()
+        assert not begun.wait(0.5)
+    other.join()
+    assert begun.is_set()
+    assert told == ["another terminal runs a job: waiting until it is over"]
