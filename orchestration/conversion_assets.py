@@ -1,4 +1,4 @@
-"""Who is about to convert, as assets: what is learnt from, the model, its judge, what it says."""
+"""Who is about to convert, as assets: what is learnt from, the judge, the model, what it says."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -94,15 +94,15 @@ def _spec(key: dg.AssetKey, deps: Sequence[dg.AssetKey], description: str) -> dg
             "the marts and stored nowhere else.",
         ),
         _spec(
-            MODEL,
+            EVALUATION,
             [TRAINING_SET],
-            "The model that speaks for each conversion question, in home/models; learnt anew "
-            "after a week.",
+            "How the recipe of a new model did on the last days, which it had not seen.",
         ),
         _spec(
-            EVALUATION,
-            [TRAINING_SET, MODEL],
-            "How the recipe of a new model did on the last days, which it had not seen.",
+            MODEL,
+            [TRAINING_SET, EVALUATION],
+            "The model that speaks for each conversion question, in home/models; learnt anew "
+            "after a week.",
         ),
         _mart_spec(SCORES, [MODEL, *TRIALS]),
         _mart_spec(CALIBRATION, [MARTS[SCORES], *TRIALS]),
@@ -120,8 +120,8 @@ def conversion_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
         foreseen = foresee(_settings, connection, questions, datetime.now(UTC).replace(tzinfo=None))
         rows = tell(connection, questions, _settings.reporting_time_zone)
     yield dg.MaterializeResult(asset_key=TRAINING_SET, metadata=_of_training(foreseen))
-    yield dg.MaterializeResult(asset_key=MODEL, metadata=_of_models(foreseen, _settings))
     yield dg.MaterializeResult(asset_key=EVALUATION, metadata=_of_evaluations(foreseen))
+    yield dg.MaterializeResult(asset_key=MODEL, metadata=_of_models(foreseen, _settings))
     for name, key in MARTS.items():
         scored = {"scored_now": sum(each.scored for each in foreseen)} if name == SCORES else {}
         yield dg.MaterializeResult(
