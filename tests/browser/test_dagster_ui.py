@@ -88,7 +88,7 @@ def test_the_graph_is_one_lineage_from_the_landing_to_the_published_file(
         reached |= new
     # What nothing that people read depends on: rows kept for whoever looks into a fault.
     assert {key for key in assets if key not in reached} <= {"raw/refused", "raw/bad_lines"}
-    assert {node["groupName"] for node in assets.values()} == {*GROUPS, "seeds"}
+    assert {node["groupName"] for node in assets.values()} == {*GROUPS, "seeds", "conversion"}
 
     page.visit(f"{site.ui}/asset-groups")
     for group in GROUPS:
