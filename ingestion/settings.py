@@ -160,6 +160,14 @@ class Settings(BaseSettings):
         default="45 * * * *",
         description="When the job that only looks (`watch`) runs, in FOOTFALL_NIGHTLY_TIME_ZONE.",
     )
+    sweep_cron: str = Field(
+        default="30 5 * * 0",
+        description="When the job `sweep` takes leftovers and old runs, in "
+        "FOOTFALL_NIGHTLY_TIME_ZONE.",
+    )
+    run_days: int = Field(
+        default=90, ge=1, description="Days that what Dagster's runs said is kept."
+    )
     alert_urls: SecretStr = Field(
         default=SecretStr(""),
         description="Where alerts go: Apprise URLs, separated by spaces, such as "

@@ -63,6 +63,16 @@ nightly_schedule = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
+# What `watch` says each hour adds up. Landed files stay: only a person may decide that they go.
+sweep_schedule = dg.ScheduleDefinition(
+    name="sweep_schedule",
+    job=sweep_job,
+    run_config={"ops": {"sweep": {"config": {"run_days": settings.run_days, "dry_run": False}}}},
+    cron_schedule=settings.sweep_cron,
+    execution_timezone=settings.nightly_time_zone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
 defs = dg.Definitions(
     assets=dg.map_asset_specs(
         signed,
@@ -88,7 +98,7 @@ defs = dg.Definitions(
         sweep_job,
         watch,
     ],
-    schedules=[nightly_schedule, watch_schedule],
+    schedules=[nightly_schedule, watch_schedule, sweep_schedule],
     sensors=[landing_sensor, fail_dead_runs, *ALERT_SENSORS],
     resources={
         "dlt": DagsterDltResource(),

@@ -18,10 +18,18 @@ CHECKOUT = Path(__file__).parents[2]
 # and with it the UI and the daemon, while `python -m orchestration run` went on working.
 PROGRAM = """
 import json
+import dagster as dg
 from orchestration.definitions import CHECKS, defs
 repository = defs.get_repository_def()
 repository.load_all_definitions()
+def asked(schedule):
+    with dg.DagsterInstance.ephemeral() as instance:
+        tick = schedule.evaluate_tick(dg.build_schedule_context(instance))
+    (request,) = tick.run_requests
+    dg.validate_run_config(repository.get_job(schedule.job_name), request.run_config)
+    return schedule.job_name
 print(json.dumps({
+    "scheduled": [asked(schedule) for schedule in repository.schedule_defs],
     "jobs": [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")],
     "checks": [key.name for checks in CHECKS for key in checks.check_keys],
     "owners": [
@@ -53,6 +61,10 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 
 def test_the_definitions_load_as_one_repository(loaded: dict[str, list[str]]) -> None:
     assert {"nightly", "full_refresh", "reload_files", "sweep"} <= set(loaded["jobs"])
+
+
+def test_schedules_ask_for_what_their_jobs_take(loaded: dict[str, list[str]]) -> None:
+    assert sorted(loaded["scheduled"]) == ["nightly", "sweep", "watch"]
 
 
 def test_whoever_is_called_finds_every_job_and_check_in_the_runbook(

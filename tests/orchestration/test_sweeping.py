@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -112,11 +113,51 @@ def test_leftovers_of_killed_runs_go_and_what_people_read_stays(settings: Settin
     assert settings.warehouse.exists()
 
 
-def test_old_runs_go_and_one_that_still_works_stays(settings: Settings) -> None:
-    with dg.DagsterInstance.ephemeral() as instance:
-        for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED):
-            instance.add_run(dg.DagsterRun(job_name="nightly", status=status))
-        later = datetime.now(UTC) + timedelta(days=2)
-        sweep(settings, Retention(run_days=1), later, dry_run=False, instance=instance)
-        left = [run.status for run in instance.get_runs()]
-    assert left == [dg.DagsterRunStatus.STARTED]
+def runs(instance: dg.DagsterInstance) -> dict[str, bool]:
+    """By job, whether Dagster still has the run, its log and its output."""
+    home = Path(instance.root_directory)
+    left = {}
+    for run in instance.get_runs():
+        log = home / "history" / "runs" / f"{run.run_id}.db"
+        output = home / "storage" / run.run_id / "compute_logs"
+        assert log.exists() == output.exists()
+        left[f"{run.job_name} {run.status.value}"] = log.exists()
+    return left
+
+
+@pytest.fixture
+def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's records as a site has them: runs that are over, and one that works."""
+    settings.dagster_home.mkdir()
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        for job, status in (
+            ("watch", dg.DagsterRunStatus.SUCCESS),
+            ("nightly", dg.DagsterRunStatus.SUCCESS),
+            ("nightly", dg.DagsterRunStatus.STARTED),
+        ):
+            run = instance.add_run(dg.DagsterRun(job_name=job, status=status))
+            instance.report_engine_event("said", run)
+            (settings.dagster_home / "storage" / run.run_id / "compute_logs").mkdir(parents=True)
+        yield instance
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_old_runs_go_with_their_files_and_one_that_still_works_stays(
+    settings: Settings, instance: dg.DagsterInstance, dry_run: bool
+) -> None:
+    """Of a night the record stays: which days are loaded, is known by it."""
+    later = datetime.now(UTC) + timedelta(days=2)
+    swept = sweep(settings, Retention(run_days=1), later, dry_run=dry_run, instance=instance)
+
+    assert swept.counts["runs of Dagster"] == 2
+    assert swept.sizes["runs of Dagster"] > 0
+    everything = {"watch SUCCESS": True, "nightly SUCCESS": True, "nightly STARTED": True}
+    left = {"nightly SUCCESS": False, "nightly STARTED": True}
+    assert runs(instance) == (everything if dry_run else left)
+    swept = sweep(settings, Retention(run_days=1), later, dry_run=dry_run, instance=instance)
+    assert swept.counts["runs of Dagster"] == (2 if dry_run else 0)
+
+
+def test_young_runs_stay(settings: Settings, instance: dg.DagsterInstance) -> None:
+    sweep(settings, Retention(run_days=1), datetime.now(UTC), dry_run=False, instance=instance)
+    assert all(runs(instance).values())
