@@ -28,15 +28,13 @@ from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.highlights import highlights
 from orchestration.prepare import manifest_path
 from orchestration.publish import publish
-from orchestration.raw_columns import COLUMN_SCHEMA, raw_tables
+from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT, raw_tables
 from orchestration.seeds_checked import names_seen, questions_asked, refuse_mistakes
 
 #: Where a segment lies before anything has read it.
 LANDING = dg.AssetKey(["landing", "segments"])
 LOADS_PENDING = dg.AssetKey(["staging", "stg_footfall__loads_pending"])
 PUBLISHED = dg.AssetKey(["published", "footfall"])
-#: Under which the UI looks for the rows of a table.
-ROW_COUNT = "dagster/row_count"
 
 _settings = get_settings()
 #: Two megabytes of JSON, parsed once for raw and the models.

@@ -8,6 +8,7 @@ copying it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -67,6 +68,20 @@ def forget_changes(connection: duckdb.DuckDBPyConnection) -> None:
     """Begin a new list of changed rows: those of the old one are published."""
     if _notes_changes(connection):
         connection.execute(f"delete from {CHANGED_ROWS}")
+
+
+def create_described(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Mapping[str, tuple[str, str]],
+    comment: str,
+) -> None:
+    """Make a table anew, empty and described: column → its type, and what it means."""
+    fields = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
+    connection.execute(f"create or replace table {table} ({fields})")
+    comment_on(connection, f"table {table}", comment)
+    for name, (_, meaning) in columns.items():
+        comment_on(connection, f"column {table}.{name}", meaning)
 
 
 def comment_on(connection: duckdb.DuckDBPyConnection, subject: str, comment: str | None) -> None:

@@ -14,7 +14,7 @@ from orchestration.conversion.evaluation import Evaluation
 from orchestration.conversion.foreseeing import Foreseen, foresee
 from orchestration.conversion.telling import CALIBRATION, COLUMNS, COMMENTS, SCORES, tell
 from orchestration.findings import table
-from orchestration.raw_columns import COLUMN_SCHEMA
+from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT
 from orchestration.seeds_checked import questions_asked
 
 TRAINING_SET: Final = dg.AssetKey(["conversion", "training_set"])
@@ -124,9 +124,7 @@ def conversion_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
     yield dg.MaterializeResult(asset_key=MODEL, metadata=_of_models(foreseen, _settings))
     for name, key in MARTS.items():
         scored = {"scored_now": sum(each.scored for each in foreseen)} if name == SCORES else {}
-        yield dg.MaterializeResult(
-            asset_key=key, metadata={"dagster/row_count": rows[name], **scored}
-        )
+        yield dg.MaterializeResult(asset_key=key, metadata={ROW_COUNT: rows[name], **scored})
     for claim in CLAIMS:
         yield _check(claim, foreseen)
 
@@ -151,7 +149,7 @@ def _check(name: str, foreseen: Sequence[Foreseen]) -> dg.AssetCheckResult:
 
 def _of_training(foreseen: Sequence[Foreseen]) -> dict[str, Any]:
     return {
-        "dagster/row_count": sum(each.mature_rows for each in foreseen),
+        ROW_COUNT: sum(each.mature_rows for each in foreseen),
         "questions": table(
             ("question", "days of trials", "with known outcome", "persons who converted"),
             [

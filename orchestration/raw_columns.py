@@ -10,6 +10,8 @@ import dagster as dg
 
 #: Under which dagster-dlt, dagster-dbt and the UI keep the columns of an asset.
 COLUMN_SCHEMA = "dagster/column_schema"
+#: Under which the UI looks for the rows of a table.
+ROW_COUNT = "dagster/row_count"
 
 
 @dataclass(frozen=True)

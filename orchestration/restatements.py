@@ -15,7 +15,7 @@ from datetime import datetime
 
 import duckdb
 
-from orchestration.changes import Brought, comment_on
+from orchestration.changes import Brought, create_described
 
 TABLE = "restatements"
 COMMENT = "One row per publish, figure, slice and day whose settled value was changed by it."
@@ -81,12 +81,7 @@ def record(
     Returns the table's rows, and how many of them are new. Without a previous file there is
     nothing to restate. ``is_noted``: the events that changed are those that the models noted.
     """
-    connection.execute(f"drop table if exists published.marts.{TABLE}")
-    fields = ", ".join(f"{name} {type_}" for name, (type_, _) in COLUMNS.items())
-    connection.execute(f"create table published.marts.{TABLE} ({fields})")
-    comment_on(connection, f"table published.marts.{TABLE}", COMMENT)
-    for name, (_, meaning) in COLUMNS.items():
-        comment_on(connection, f"column published.marts.{TABLE}.{name}", meaning)
+    create_described(connection, f"published.marts.{TABLE}", COLUMNS, COMMENT)
     if not has_previous:
         return Brought(0, 0, is_noted=False)
     if _has(connection, "previous", "marts", TABLE):

@@ -1,1 +1,1 @@
-"""Who is about to convert: the questions a site asks, judged and kept for the models."""
+"""Who is about to convert: a site's questions, and what is learnt, judged and said of them."""

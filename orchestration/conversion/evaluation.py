@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -86,15 +86,27 @@ def wilson(rate: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, 
     return max(0.0, float(centre - reach)), min(1.0, float(centre + reach))
 
 
-def decile_bounds(probabilities: Floats) -> Floats:
-    """The nine probabilities that part the rows into tenths."""
-    shares = np.arange(1, DECILES) / DECILES
-    return np.asarray(np.quantile(probabilities, shares))
+@dataclass(frozen=True)
+class Tenths:
+    """The nine probabilities that part some rows into tenths, and the ten shares of the rows."""
 
+    bounds: Floats
+    shares: Floats
 
-def deciles_of(probabilities: Floats, bounds: Floats) -> NDArray[np.int64]:
-    """From 1 to 10, the tenth in which each probability lies."""
-    return np.asarray(np.searchsorted(bounds, probabilities, side="left") + 1)
+    @classmethod
+    def of(cls, probabilities: Floats) -> Tenths:
+        """Those of these rows."""
+        bounds = np.asarray(np.quantile(probabilities, np.arange(1, DECILES) / DECILES))
+        tenths = cls(bounds, np.empty(0))
+        return replace(tenths, shares=tenths.counts(probabilities) / len(probabilities))
+
+    def deciles(self, probabilities: Floats) -> NDArray[np.int64]:
+        """From 1 to 10, the tenth in which each probability lies."""
+        return np.asarray(np.searchsorted(self.bounds, probabilities, side="left") + 1)
+
+    def counts(self, probabilities: Floats) -> NDArray[np.int64]:
+        """How many probabilities lie in each tenth."""
+        return np.bincount(self.deciles(probabilities) - 1, minlength=len(self.bounds) + 1)
 
 
 def evaluate(
@@ -131,7 +143,7 @@ def evaluate(
 
 
 def _deciles(probabilities: Floats, outcomes: Floats, actor_ids: Texts) -> Any:
-    tenths = deciles_of(probabilities, decile_bounds(probabilities))
+    tenths = Tenths.of(probabilities).deciles(probabilities)
     for decile in range(1, DECILES + 1):
         rows = tenths == decile
         if rows.any():

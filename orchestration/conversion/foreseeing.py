@@ -13,7 +13,7 @@ import numpy as np
 from ingestion.settings import Settings
 from orchestration.conversion.learning import InsufficientData, Learnt, learn
 from orchestration.conversion.questions import Question
-from orchestration.conversion.scoring import Voice, prepare_scores, score
+from orchestration.conversion.scoring import prepare_scores, score
 from orchestration.conversion.store import Kept, carded, current, keep
 from orchestration.conversion.trial_days import TrialDays, read_trial_days
 from orchestration.conversion.trust import Claim, claims_on, drift_claim, told
@@ -78,11 +78,10 @@ def _foresee(
         except InsufficientData as error:
             silence = str(error)
         else:
-            candidate = carded(question, learnt, mature, {})
             foretold = learnt.model.probabilities(days[days.is_open])
             claims = [
                 *claims_on(learnt.evaluation),
-                drift_claim(candidate.decile_shares, candidate.decile_bounds, foretold),
+                drift_claim(learnt.tenths, foretold),
             ]
             is_taken = all(claim.holds for claim in claims)
             if is_taken:
@@ -91,7 +90,6 @@ def _foresee(
             else:
                 broken = (f"{each.name} ({each.seen})" for each in claims if not each.holds)
                 silence = f"no model: not true of the last one learnt: {', '.join(broken)}"
-    voice = Voice(kept, silence)
     return Foreseen(
         question=question,
         rows=len(days),
@@ -102,7 +100,7 @@ def _foresee(
         is_taken=is_taken,
         version=kept.version if kept else None,
         silence=silence,
-        scored=score(connection, question, days, voice, scored_at),
+        scored=score(connection, question, days, kept, silence, scored_at),
     )
 
 

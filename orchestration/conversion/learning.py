@@ -9,7 +9,13 @@ from typing import Any, Final
 import numpy as np
 
 from orchestration.conversion.encoding import Encoder
-from orchestration.conversion.evaluation import Evaluation, evaluate, losses, standard_error
+from orchestration.conversion.evaluation import (
+    Evaluation,
+    Tenths,
+    evaluate,
+    losses,
+    standard_error,
+)
 from orchestration.conversion.splitting import Split, split
 from orchestration.conversion.trial_days import Floats, TrialDays
 
@@ -67,21 +73,22 @@ class Model:
 
     def probabilities(self, days: TrialDays) -> Floats:
         """The probability that each row converts within the horizon."""
-        return self._foretold(self.encoder.matrix(days))
+        return self.foretold(self.encoder.matrix(days))
 
     def reasons(self, days: TrialDays) -> dict[str, Floats]:
         """By group of columns, how far each row's log-odds lie from those it would have if the
         group were as on average; for a logistic regression, the group's part of the sum."""
         matrix = self.encoder.matrix(days)
-        odds = _log_odds(self._foretold(matrix))
+        odds = _log_odds(self.foretold(matrix))
         reasons = {}
         for group, places in self.encoder.groups.items():
             average = matrix.copy()
             average[:, places] = 0.0
-            reasons[group] = odds - _log_odds(self._foretold(average))
+            reasons[group] = odds - _log_odds(self.foretold(average))
         return reasons
 
-    def _foretold(self, matrix: Floats) -> Floats:
+    def foretold(self, matrix: Floats) -> Floats:
+        """The same, of rows that the encoder has made numbers of."""
         with _one_thread():
             return np.asarray(self.learner.predict_proba(matrix)[:, 1])
 
@@ -90,10 +97,12 @@ class Model:
 class Learnt:
     """A model of all that is known, and how the same recipe did on a future it had not seen.
 
-    ``chosen_by`` is the loss of every recipe on the days that chose.
+    ``tenths`` are those of the probabilities of all that is known. ``chosen_by`` is the loss of
+    every recipe on the days that chose.
     """
 
     model: Model
+    tenths: Tenths
     base_rate: float
     evaluation: Evaluation
     parts: dict[str, int]
@@ -112,7 +121,7 @@ def learn(days: TrialDays, features: Sequence[str]) -> Learnt:
     for name in ("train", "validate", "test"):
         _check(days[getattr(parts, name)], f"in the part to {name}", MIN_PERSONS_OF_PART)
     recipe, chosen_by = _choose(days, parts, features)
-    rehearsed = _fit(recipe, days[parts.learnt], features)
+    (rehearsed,) = _fit(days[parts.learnt], features, [recipe])
     test = days[parts.test]
     evaluation = evaluate(
         rehearsed.probabilities(test),
@@ -120,8 +129,10 @@ def learn(days: TrialDays, features: Sequence[str]) -> Learnt:
         test.is_converted,
         test.actor_ids,
     )
+    (model,) = _fit(days, features, [recipe])
     return Learnt(
-        model=_fit(recipe, days, features),
+        model=model,
+        tenths=Tenths.of(model.probabilities(days)),
         base_rate=float(days.is_converted.mean()),
         evaluation=evaluation,
         parts={name: int(getattr(parts, name).sum()) for name in ("train", "validate", "test")},
@@ -143,12 +154,17 @@ def _choose(
     days: TrialDays, parts: Split, features: Sequence[str]
 ) -> tuple[Recipe, dict[str, float]]:
     train, validate = days[parts.train], days[parts.validate]
-    costs = {
-        recipe: losses(_fit(recipe, train, features).probabilities(validate), validate.is_converted)
-        for recipe in (
+    models = _fit(
+        train,
+        features,
+        [
             *(Recipe("logistic_regression", strength) for strength in STRENGTHS),
             *(Recipe("boosting", float(rounds)) for rounds in ROUNDS),
-        )
+        ],
+    )
+    matrix = models[0].encoder.matrix(validate)
+    costs = {
+        model.recipe: losses(model.foretold(matrix), validate.is_converted) for model in models
     }
 
     def best(kind: str) -> Recipe:
@@ -165,16 +181,18 @@ def _choose(
     }
 
 
-def _fit(recipe: Recipe, days: TrialDays, features: Sequence[str]) -> Model:
+def _fit(days: TrialDays, features: Sequence[str], recipes: Sequence[Recipe]) -> list[Model]:
     encoder = Encoder.learn(days, features)
     if not encoder.columns:
         raise InsufficientData(
             "insufficient data: all persons of the past stood alike, so nothing tells them apart"
         )
-    learner = recipe.learner()
+    matrix = encoder.matrix(days)
+    models = [Model(recipe, encoder, recipe.learner()) for recipe in recipes]
     with _one_thread():
-        learner.fit(encoder.matrix(days), days.is_converted)
-    return Model(recipe, encoder, learner)
+        for model in models:
+            model.learner.fit(matrix, days.is_converted)
+    return models
 
 
 def _one_thread() -> Any:

@@ -7,7 +7,6 @@ and no rebuild of the models makes it again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.loading.ledger import has_table
-from orchestration.conversion.evaluation import deciles_of
 from orchestration.conversion.likeness import count_alike
 from orchestration.conversion.questions import Question
 from orchestration.conversion.store import Kept
@@ -50,14 +48,6 @@ MAX_REASONS: Final = 3
 MIN_REASON: Final = 0.025
 
 
-@dataclass(frozen=True)
-class Voice:
-    """Who foretells: a model, or nobody, and why."""
-
-    kept: Kept | None
-    silence: str = ""
-
-
 def prepare_scores(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table of scores where there is none yet."""
     fields = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
@@ -69,17 +59,18 @@ def score(
     connection: duckdb.DuckDBPyConnection,
     question: Question,
     days: TrialDays,
-    voice: Voice,
+    kept: Kept | None,
+    silence: str,
     scored_at: datetime,
 ) -> int:
     """Score every day of trial whose horizon is open, and that has no score yet; returns how many.
 
-    Both answers are kept side by side: the model's, or why there is none, and the counts of
-    those who once stood alike. ``scored_at`` is naive UTC.
+    Both answers are kept side by side: the model's, or ``silence``, which says why there is none,
+    and the counts of those who once stood alike. ``scored_at`` is naive UTC.
     """
     at_risk = days[days.is_open]
     count_alike(connection, question.name, [feature.name for feature in question.features])
-    connection.register("foretold", _foretold(at_risk, voice))
+    connection.register("foretold", _foretold(at_risk, kept, silence))
     # The last expression is a count, so this tells how many were written.
     written = connection.execute(
         f"""
@@ -107,7 +98,7 @@ def score(
         {
             "question": question.name,
             "definition": question.fingerprint,
-            "version": voice.kept.version if voice.kept else None,
+            "version": kept.version if kept else None,
             "scored_at": scored_at,
         },
     ).fetchone()
@@ -136,17 +127,17 @@ def forget_scores(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"delete {_ERASED}")
 
 
-def _foretold(days: TrialDays, voice: Voice) -> pa.Table:
+def _foretold(days: TrialDays, kept: Kept | None, silence: str) -> pa.Table:
     count = len(days)
     probabilities: list[float | None] = [None] * count
     deciles: list[int | None] = [None] * count
     reasons: list[str | None] = [None] * count
-    verdicts = [voice.silence] * count
-    if voice.kept and count:
-        model = voice.kept.model
+    verdicts = [silence] * count
+    if kept and count:
+        model = kept.model
         foretold = model.probabilities(days)
-        tenths = deciles_of(foretold, voice.kept.decile_bounds)
-        drift = drift_claim(voice.kept.decile_shares, voice.kept.decile_bounds, foretold)
+        tenths = kept.tenths.deciles(foretold)
+        drift = drift_claim(kept.tenths, foretold)
         unseen = model.encoder.unseen(days)
         told = _reasons(model.reasons(days))
         for row in range(count):

@@ -24,11 +24,12 @@ from typing import Any, Final
 import numpy as np
 
 from ingestion.collector.disk import fsync_folder
+from ingestion.erasure.tombstones import replace_file
 from ingestion.settings import Settings
-from orchestration.conversion.evaluation import decile_bounds, deciles_of
+from orchestration.conversion.evaluation import Tenths
 from orchestration.conversion.learning import SEED, Learnt, Model
 from orchestration.conversion.questions import Question
-from orchestration.conversion.trial_days import Floats, TrialDays
+from orchestration.conversion.trial_days import TrialDays
 
 CARD: Final = "card.json"
 MODEL: Final = "model.joblib"
@@ -48,14 +49,9 @@ class Kept:
         return str(self.card["version"])
 
     @property
-    def decile_bounds(self) -> Floats:
-        """The nine probabilities that part the rows of its training into tenths."""
-        return np.array(self.card["decile_bounds"])
-
-    @property
-    def decile_shares(self) -> Floats:
-        """Of the rows of its training, how many lie in each of these tenths."""
-        return np.array(self.card["decile_shares"])
+    def tenths(self) -> Tenths:
+        """Those of the rows of its training."""
+        return Tenths(*(np.array(self.card[f"decile_{name}"]) for name in ("bounds", "shares")))
 
 
 def libraries() -> dict[str, str]:
@@ -71,10 +67,6 @@ def libraries() -> dict[str, str]:
 
 def carded(question: Question, learnt: Learnt, days: TrialDays, claims: Mapping[str, Any]) -> Kept:
     """The model with its card; ``days`` are those that it learnt from."""
-    probabilities = learnt.model.probabilities(days)
-    bounds = decile_bounds(probabilities)
-    counts = np.bincount(deciles_of(probabilities, bounds) - 1, minlength=len(bounds) + 1)
-    encoder = learnt.model.encoder
     card = {
         "question": question.model_dump(mode="json", by_alias=True),
         "definition": question.fingerprint,
@@ -83,14 +75,14 @@ def carded(question: Question, learnt: Learnt, days: TrialDays, claims: Mapping[
         "persons": days.persons,
         "converted_persons": days.converted_persons,
         "base_rate": learnt.base_rate,
-        "features": [column.name for column in encoder.columns],
+        "features": [column.name for column in learnt.model.encoder.columns],
         "recipe": asdict(learnt.model.recipe),
         "chosen_by_log_loss": learnt.chosen_by,
         "rows_of_parts": learnt.parts,
         "evaluation": asdict(learnt.evaluation),
         "claims": dict(claims),
-        "decile_bounds": bounds.tolist(),
-        "decile_shares": (counts / len(days)).tolist(),
+        "decile_bounds": learnt.tenths.bounds.tolist(),
+        "decile_shares": learnt.tenths.shares.tolist(),
         "seed": SEED,
         "libraries": libraries(),
     }
@@ -106,13 +98,12 @@ def keep(settings: Settings, kept: Kept) -> None:
     fresh = folder / f".{kept.version}"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    _write(fresh / MODEL, _bytes(kept.model))
-    _write(fresh / CARD, (json.dumps(kept.card, indent=2) + "\n").encode())
+    replace_file(fresh / MODEL, _bytes(kept.model))
+    replace_file(fresh / CARD, (json.dumps(kept.card, indent=2) + "\n").encode())
     shutil.rmtree(target, ignore_errors=True)
     os.replace(fresh, target)
-    _write(folder / f".{CURRENT}", f"{kept.version}\n".encode())
-    os.replace(folder / f".{CURRENT}", folder / CURRENT)
     fsync_folder(folder)
+    replace_file(folder / CURRENT, f"{kept.version}\n".encode())
 
 
 def current(settings: Settings, question: Question) -> Kept | None:
@@ -144,10 +135,3 @@ def _bytes(model: Model) -> bytes:
     written = io.BytesIO()
     joblib.dump(model, written)
     return written.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())

@@ -11,11 +11,12 @@ from typing import Final
 
 import duckdb
 
-from orchestration.changes import comment_on
+from orchestration.changes import create_described
 from orchestration.conversion.evaluation import CONFIDENCE
 from orchestration.conversion.likeness import MIN_PERSONS
 from orchestration.conversion.questions import Question
 from orchestration.conversion.scoring import TABLE, prepare_scores
+from orchestration.questions import WILSON
 
 SCORES: Final = "fct_conversion_scores"
 CALIBRATION: Final = "fct_conversion_calibration"
@@ -80,15 +81,7 @@ COLUMNS: Final = {
     },
 }
 
-#: Wilson's interval (Wilson 1927) of {rate} and {n}, as columns {low} and {high}.
-WILSON: Final = """
-    case when {n} > 0 then if({rate} = 0, 0, ({rate} + $z * $z / (2 * {n})) / (1 + $z * $z / {n})
-        - $z * sqrt({rate} * (1 - {rate}) / {n} + $z * $z / (4 * {n} * {n})) / (1 + $z * $z / {n}))
-    end as {low},
-    case when {n} > 0 then if({rate} = 1, 1, ({rate} + $z * $z / (2 * {n})) / (1 + $z * $z / {n})
-        + $z * sqrt({rate} * (1 - {rate}) / {n} + $z * $z / (4 * {n} * {n})) / (1 + $z * $z / {n}))
-    end as {high}
-"""
+_Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
 def tell(
@@ -99,12 +92,9 @@ def tell(
     Scores of a question that asks something else by now are kept, but are no answers to it.
     """
     prepare_scores(connection)
+    connection.execute(f"create or replace temp {WILSON}")
     for mart, columns in COLUMNS.items():
-        fields = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
-        connection.execute(f"create or replace table marts.{mart} ({fields})")
-        comment_on(connection, f"table marts.{mart}", COMMENTS[mart])
-        for name, (_, meaning) in columns.items():
-            comment_on(connection, f"column marts.{mart}.{name}", meaning)
+        create_described(connection, f"marts.{mart}", columns, COMMENTS[mart])
     connection.execute(
         f"""
         insert into marts.{SCORES} by name
@@ -118,20 +108,20 @@ def tell(
         ),
 
         intervals as (
-            select *, {WILSON.format(rate="rate", n="like_n", low="low", high="high")} from scores
+            select *, wilson_interval(rate, like_n, $z) as interval_of_rate from scores
         )
 
         select
             intervals.* exclude (
-                definition, start_event_id, like_converted, base_converted, rate, low, high,
+                definition, start_event_id, like_converted, base_converted, rate, interval_of_rate,
                 rate_of_all
             ),
             trials.person_id,
             cast((intervals.as_of at time zone 'UTC') at time zone $time_zone as date)
                 as as_of_date,
             case when intervals.like_n >= $least then intervals.rate end as like_rate,
-            case when intervals.like_n >= $least then intervals.low end as like_low,
-            case when intervals.like_n >= $least then intervals.high end as like_high,
+            case when intervals.like_n >= $least then interval_of_rate.low end as like_low,
+            case when intervals.like_n >= $least then interval_of_rate.high end as like_high,
             case when intervals.base_n >= $least then intervals.rate_of_all end as base_rate,
             coalesce(days.outcome, 'withdrawn') as outcome
         from intervals
@@ -176,14 +166,8 @@ def tell(
 
         select
             *,
-            {
-            WILSON.format(
-                rate="observed_rate",
-                n="mature_persons",
-                low="observed_low",
-                high="observed_high",
-            )
-        }
+            wilson_interval(observed_rate, mature_persons, $z).low as observed_low,
+            wilson_interval(observed_rate, mature_persons, $z).high as observed_high
         from tenths
         order by all
         """,
@@ -193,6 +177,3 @@ def tell(
         mart: connection.execute(f"select count(*) from marts.{mart}").fetchall()[0][0]
         for mart in MARTS
     }
-
-
-_Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)

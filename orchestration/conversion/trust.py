@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from orchestration.conversion.evaluation import Evaluation, deciles_of
+from orchestration.conversion.evaluation import Evaluation, Tenths
 from orchestration.conversion.trial_days import Floats
 
 #: Of either, the mean probability or the deciles' distance, in shares of the base rate: of a
@@ -53,19 +53,18 @@ def claims_on(evaluation: Evaluation) -> Iterator[Claim]:
     )
 
 
-def drift_claim(shares: Floats, bounds: Floats, probabilities: Floats) -> Claim:
+def drift_claim(training: Tenths, probabilities: Floats) -> Claim:
     """Whether those at risk now are like those of the training, by their probabilities.
 
-    ``shares`` are the training's by the deciles that ``bounds`` part. The index is that of
-    population stability: the sum of (now - then) * ln(now / then).
+    The index is that of population stability: the sum of (now - then) * ln(now / then).
     """
     name = "models_have_not_drifted"
     if len(probabilities) < MIN_DRIFT_ROWS:
         return Claim(name, True, f"{len(probabilities)} rows at risk are too few to tell")
-    counts = np.bincount(deciles_of(probabilities, bounds) - 1, minlength=len(shares))
     # Half a row more in each: an empty decile has no logarithm.
-    now = (counts + 0.5) / (len(probabilities) + 0.5 * len(shares))
-    then = np.maximum(shares, 0.5 / len(probabilities))
+    counts = training.counts(probabilities)
+    now = (counts + 0.5) / (len(probabilities) + 0.5 * len(counts))
+    then = np.maximum(training.shares, 0.5 / len(probabilities))
     index = float(((now - then) * np.log(now / then)).sum())
     return Claim(name, index <= MAX_DRIFT, f"population stability index {index:.3f}")
 

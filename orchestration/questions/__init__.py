@@ -17,6 +17,18 @@ TABLES = (
     *("dim_events", "fct_daily_actives", "fct_events", "fct_sessions"),
     *("fct_trials", "fct_trial_days", "fct_trial_day_features", "fct_conversion_scores"),
 )
+#: Wilson's score interval (Wilson 1927) of a rate of n draws, z deviations to either side: it holds
+#: for small n and for rates near 0.
+WILSON = """
+    macro wilson_interval(rate, n, z) as {
+        'low': case when n > 0 then if(rate = 0, 0.0, greatest(0.0,
+            (rate + z * z / (2 * n)) / (1 + z * z / n)
+            - z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n))) end,
+        'high': case when n > 0 then if(rate = 1, 1.0, least(1.0,
+            (rate + z * z / (2 * n)) / (1 + z * z / n)
+            + z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n))) end
+    }
+"""
 
 
 def install(connection: duckdb.DuckDBPyConnection, database: str, time_zone: str) -> None:
@@ -39,6 +51,7 @@ def install(connection: duckdb.DuckDBPyConnection, database: str, time_zone: str
     connection.execute(f'use "{database}"')
     try:
         connection.execute(_reporting_date(time_zone))
+        connection.execute(f"create or replace {WILSON}")
         for path in sorted(FOLDER.glob("*.sql")):
             connection.execute(path.read_text())
     finally:

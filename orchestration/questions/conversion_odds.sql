@@ -249,13 +249,11 @@ rates as (
 
 ),
 
--- The interval is Wilson's score interval (Wilson 1927): it holds for small n and for rates near 0.
 intervals as (
 
     select
         *,
-        (rate + z * z / (2 * n)) / (1 + z * z / n) as centre,
-        z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n) as reach
+        wilson_interval(rate, n, z) as interval_of_rate
 
     from rates
 
@@ -268,8 +266,8 @@ select
     intervals.n,
     intervals.converted,
     case when intervals.is_enough then intervals.rate end as rate,
-    case when intervals.is_enough then greatest(0, intervals.centre - intervals.reach) end as low,
-    case when intervals.is_enough then least(1, intervals.centre + intervals.reach) end as high,
+    case when intervals.is_enough then intervals.interval_of_rate.low end as low,
+    case when intervals.is_enough then intervals.interval_of_rate.high end as high,
     case when intervals.is_base_enough then intervals.base_converted / intervals.base_n end as base_rate,
     intervals.base_n,
     intervals.open_persons,

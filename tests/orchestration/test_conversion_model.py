@@ -14,7 +14,13 @@ import pytest
 
 from ingestion.settings import Settings
 from orchestration.conversion import store
-from orchestration.conversion.evaluation import Evaluation, evaluate, standard_error, wilson
+from orchestration.conversion.evaluation import (
+    Evaluation,
+    Tenths,
+    evaluate,
+    standard_error,
+    wilson,
+)
 from orchestration.conversion.foreseeing import Foreseen, foresee
 from orchestration.conversion.learning import InsufficientData, Learnt, learn
 from orchestration.conversion.likeness import MIN_PERSONS
@@ -485,13 +491,13 @@ def test_the_days_of_one_person_are_one_draw() -> None:
 
 
 def test_drift_is_the_population_stability_index() -> None:
-    bounds, shares = np.array([0.5]), np.array([0.5, 0.5])
-    same = drift_claim(shares, bounds, np.array([0.2, 0.8] * 100))
+    halves = Tenths(bounds=np.array([0.5]), shares=np.array([0.5, 0.5]))
+    same = drift_claim(halves, np.array([0.2, 0.8] * 100))
     assert (same.holds, same.seen) == (True, "population stability index 0.000")
     # (0.8 - 0.5) ln(0.8 / 0.5) + (0.2 - 0.5) ln(0.2 / 0.5) = 0.416
-    moved = drift_claim(shares, bounds, np.array([0.2] * 8000 + [0.8] * 2000))
+    moved = drift_claim(halves, np.array([0.2] * 8000 + [0.8] * 2000))
     assert (moved.holds, moved.seen) == (False, "population stability index 0.416")
-    assert drift_claim(shares, bounds, np.array([0.2] * 20)).holds
+    assert drift_claim(halves, np.array([0.2] * 20)).holds
 
 
 def test_boosting_is_taken_where_a_sum_of_parts_cannot_tell() -> None:
