@@ -1,4 +1,4 @@
-"""What must stand before Dagster starts: the folders, dagster.yaml and dbt's manifest."""
+"""What must stand before Dagster starts: the folders, its instance and dbt's manifest."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ingestion.settings import Settings
+from orchestration.builds import POOL
 from orchestration.dbt_command import DBT, dbt_environment
 
 INSTANCE = Path(__file__).with_name("dagster.yaml")
@@ -45,6 +46,7 @@ def prepare(settings: Settings) -> None:
     with turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         _copy_instance(settings.dagster_home / INSTANCE.name)
+        _limit_pool(settings.dagster_home)
         _parse_project(settings)
 
 
@@ -54,6 +56,21 @@ def _copy_instance(target: Path) -> None:
         fresh = target.with_name(f".{target.name}.new")
         shutil.copyfile(INSTANCE, fresh)
         fresh.replace(target)
+
+
+def _limit_pool(dagster_home: Path) -> None:
+    """Give a new home the limit of the pool.
+
+    The daemon would only note it while it looks at the first runs that want the pool, and let all
+    of these through.
+    """
+    if (dagster_home / "history").exists():
+        return
+    # Takes a second, which every later start and run does without.
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
+        instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)
 
 
 def _parse_project(settings: Settings) -> None:

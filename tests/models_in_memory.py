@@ -148,6 +148,14 @@ class CompiledModels:
         return found[1]
 
 
+def warehouse_copy(compiled: CompiledModels, home: Path) -> Settings:
+    """A home whose warehouse a test may write to: the compiled models' own is everybody's."""
+    settings = Settings(home=home, dbt_project=compiled.settings.dbt_project)
+    settings.warehouse.parent.mkdir(parents=True)
+    shutil.copyfile(compiled.settings.warehouse, settings.warehouse)
+    return settings
+
+
 class MemoryWarehouse:
     """A warehouse in memory: `load` what a dlt load would bring, then `build`."""
 

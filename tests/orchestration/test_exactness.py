@@ -11,15 +11,13 @@ import pytest
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
 from orchestration.exactness import CannotVerify, verify
-from tests.models_in_memory import CompiledModels
+from tests.models_in_memory import CompiledModels, warehouse_copy
 
 
 def test_a_row_that_differs_is_found_and_kept_and_equal_marts_are_called_equal(
     compiled: CompiledModels, tmp_path: Path
 ) -> None:
-    settings = Settings(home=tmp_path, dbt_project=compiled.settings.dbt_project)
-    settings.warehouse.parent.mkdir(parents=True)
-    shutil.copyfile(compiled.settings.warehouse, settings.warehouse)
+    settings = warehouse_copy(compiled, tmp_path)
     with connect(settings) as connection:
         connection.execute(
             "update marts.fct_person_days set events = events + 1 where rowid = 0;"

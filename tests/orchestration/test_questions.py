@@ -17,7 +17,7 @@ from orchestration.publish import publish
 from orchestration.questions import install
 from tests import golden
 from tests.histories import FUNNELS, random_histories
-from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
+from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded, warehouse_copy
 
 HISTORIES = 15
 
@@ -85,9 +85,9 @@ def test_a_funnel_per_day_is_the_mart_of_its_definition(
 
 
 @pytest.fixture(scope="module")
-def published(compiled: CompiledModels) -> Path:
+def published(compiled: CompiledModels, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published file of the golden days, written by publish itself."""
-    settings = compiled.settings
+    settings = warehouse_copy(compiled, tmp_path_factory.mktemp("published"))
     with writer_lock(settings):
         with connect(settings) as connection:
             tell(connection, compiled.questions, settings.reporting_time_zone)

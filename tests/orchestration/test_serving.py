@@ -8,10 +8,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from ingestion.settings import Settings
 from orchestration import prepare as preparing
+from orchestration.builds import POOL
 from orchestration.prepare import NotPrepared, manifest_path, prepare
 from orchestration.serving import CODE, DAEMON, WEBSERVER, become, command, dagster_environment
 
@@ -109,3 +111,11 @@ def test_an_older_instance_file_is_replaced_and_the_same_one_left_alone(parses: 
     instance.write_text("telemetry: {enabled: true}")
     prepare(parses.settings)
     assert instance.read_bytes() == preparing.INSTANCE.read_bytes()
+
+
+def test_a_new_home_has_one_place_for_writers_before_a_daemon_looks(parses: Parses) -> None:
+    prepare(parses.settings)
+
+    with dg.DagsterInstance.from_config(str(parses.settings.dagster_home)) as instance:
+        limits = instance.event_log_storage.get_pool_limits()
+    assert [(pool.name, pool.limit) for pool in limits] == [(POOL, 1)]

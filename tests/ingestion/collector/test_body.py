@@ -40,11 +40,11 @@ def test_gzip_of_several_members_is_read_whole() -> None:
 @pytest.mark.parametrize(
     "damaged",
     [
-        gzip.compress(b'{"a":1}')[:-3],
-        gzip.compress(b'{"a":1}')[:8],
+        gzip.compress(b'{"a":1}', mtime=0)[:-3],
+        gzip.compress(b'{"a":1}', mtime=0)[:8],
         b"\x1f\x8b",
         b"\x1f\x8bnonsense",
-        gzip.compress(b"x" * 100)[:-8] + b"\0" * 8,
+        gzip.compress(b"x" * 100, mtime=0)[:-8] + b"\0" * 8,
     ],
 )
 def test_damaged_gzip_is_unreadable(damaged: bytes) -> None:
