@@ -122,7 +122,14 @@ QUESTIONS: Final = (
         "horizon_days": 1,
         "features": [
             {"name": "invites", "event": "invite_sent"},
-            {"name": "views", "event": "page_view"},
+            # The second is one of the first: an event that both mean is one use.
+            {
+                "name": "views",
+                "event": [
+                    "page_view",
+                    {"event": "page_view", "property": "plan", "value": "annual"},
+                ],
+            },
             {
                 "name": "annual",
                 "event": {"event": "invite_sent", "property": "plan", "value": "annual"},
@@ -134,7 +141,7 @@ QUESTIONS: Final = (
         "description": "Who looks around and invites?",
         "start": "page_view",
         "conversion": {"event": "invite_sent", "property": "plan", "value": True},
-        "end": "purchase",
+        "end": ["purchase", {"event": "sign_up", "property": "plan", "value": "annual"}],
         "trial_days": 3,
         "ages": {"from": 1, "to": 2},
         "horizon_days": 7,

@@ -39,9 +39,10 @@ definitions as (
 
 ),
 
+-- An event that two of a feature's definitions mean is one use.
 events_matched as (
 
-    select
+    select distinct
         events.load_number,
         definitions.question_name,
         definitions.event_role,

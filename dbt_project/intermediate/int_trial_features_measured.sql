@@ -41,7 +41,7 @@ trials as (
 
 features as (
 
-    select
+    select distinct
         question_name,
         feature_name
     from {{ conversion_relation('events') }}

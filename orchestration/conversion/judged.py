@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from orchestration.conversion.questions import Question
+from orchestration.conversion.questions import Event, Question
 from orchestration.seeds_judged import BUILT_IN, what_to_send
 
 Place = tuple[str | int, ...]
@@ -23,19 +23,18 @@ def judge(question: Question) -> Iterator[tuple[Place, str]]:
     for place, event in question.events():
         if (event.property_name is None) != (event.property_value is None):
             yield place, "half a condition is none; write both property and value, or neither"
-    if question.conversion.may_be(question.start):
-        yield ("conversion",), _is_also(question.conversion.event, "the start")
-    if question.end and question.end.may_be(question.start):
-        yield ("end",), _is_also(question.end.event, "the start")
-    if question.end and question.end.may_be(question.conversion):
-        yield ("end",), _is_also(question.end.event, "the conversion")
+    end = question.end or []
+    yield from _shared(("conversion",), question.conversion, question.start, "the start")
+    yield from _shared(("end",), end, question.start, "the start")
+    yield from _shared(("end",), end, question.conversion, "the conversion")
     names: set[str] = set()
     for number, feature in enumerate(question.features):
-        if feature.event.may_be(question.conversion):
-            yield (
-                ("features", number, "event"),
-                _is_also(feature.event.event, "the conversion, which it would foretell"),
-            )
+        yield from _shared(
+            ("features", number, "event"),
+            feature.event,
+            question.conversion,
+            "the conversion, which it would foretell",
+        )
         if feature.name in names:
             yield (
                 ("features", number, "name"),
@@ -63,5 +62,14 @@ def judge_events(question: Question, known: Collection[str]) -> Iterator[tuple[P
             yield place, what_to_send(event.event, known)
 
 
-def _is_also(event: str, what: str) -> str:
-    return f"{event} may be {what}; write another event, or a property and value that part them"
+def _shared(
+    place: Place, events: Sequence[Event], others: Sequence[Event], what: str
+) -> Iterator[tuple[Place, str]]:
+    """Those of the events that may be one of the others as well."""
+    for number, event in enumerate(events):
+        if any(map(event.may_be, others)):
+            yield (
+                (*place, number),
+                f"{event.event} may be {what}; "
+                "write another event, or a property and value that part them",
+            )

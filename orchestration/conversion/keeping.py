@@ -65,8 +65,12 @@ def _rows(questions: Sequence[Question]) -> dict[str, list[tuple[Any, ...]]]:
 
 def _roles(question: Question) -> list[tuple[str, str | None, Event]]:
     return [
-        ("start", None, question.start),
-        ("conversion", None, question.conversion),
-        *([("end", None, question.end)] if question.end else []),
-        *(("feature", feature.name, feature.event) for feature in question.features),
+        *(("start", None, event) for event in question.start),
+        *(("conversion", None, event) for event in question.conversion),
+        *(("end", None, event) for event in question.end or ()),
+        *(
+            ("feature", feature.name, event)
+            for feature in question.features
+            for event in feature.event
+        ),
     ]

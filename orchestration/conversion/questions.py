@@ -72,11 +72,20 @@ class Event(_Strict):
         )
 
 
+def _listed(written: object) -> object:
+    return written if isinstance(written, list) else [written]
+
+
+_Several = Annotated[list[Event], Field(min_length=1)]
+#: Any of these is meant; one alone needs no list.
+Events = Annotated[_Several, BeforeValidator(_listed, json_schema_input_type=Event | _Several)]
+
+
 class Feature(_Strict):
-    """Something people use, told by an event."""
+    """Something people use, told by its events."""
 
     name: Name = Field(description="What answers call it.")
-    event: Event = Field(description="The event that is a use of it.")
+    event: Events = Field(description="The event, or a list of events, that is a use of it.")
 
 
 class Ages(_Strict):
@@ -91,9 +100,11 @@ class Question(_Strict):
 
     name: Name = Field(description="What answers call it.")
     description: SentText = Field(description="What is asked, in a sentence.")
-    start: Event = Field(description="The event that starts a trial.")
-    conversion: Event = Field(description="The event that is the conversion.")
-    end: Event | None = Field(None, description="An event that ends a trial before its time.")
+    start: Events = Field(description="The event, or a list of events, that starts a trial.")
+    conversion: Events = Field(description="The event, or a list, that is the conversion.")
+    end: Events | None = Field(
+        None, description="The event, or a list, that ends a trial before its time."
+    )
     trial_days: Days = Field(description="Days of 24 hours that a trial lasts.")
     ages: Ages = Field(description="The ages of the trial at which a person is looked at.")
     horizon_days: Days = Field(description="Days of 24 hours within which the conversion counts.")
@@ -109,13 +120,19 @@ class Question(_Strict):
 
     def events(self) -> list[tuple[tuple[str | int, ...], Event]]:
         """Every event it names, with where it stands in the question."""
-        named = {"start": self.start, "conversion": self.conversion, "end": self.end}
-        return [
-            *(((key,), event) for key, event in named.items() if event),
-            *(
-                (("features", place, "event"), feature.event)
+        places: dict[tuple[str | int, ...], list[Event]] = {
+            ("start",): self.start,
+            ("conversion",): self.conversion,
+            ("end",): self.end or [],
+            **{
+                ("features", place, "event"): feature.event
                 for place, feature in enumerate(self.features)
-            ),
+            },
+        }
+        return [
+            ((*place, number), event)
+            for place, events in places.items()
+            for number, event in enumerate(events)
         ]
 
 

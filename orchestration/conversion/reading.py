@@ -29,7 +29,9 @@ _KEYS: Final = sorted(
 )
 _A_NAME: Final = "write a name of small letters, digits and _, a letter first"
 _DAYS: Final = f"write a whole number of days from 1 to {MAX_DAYS}"
-_AN_EVENT: Final = "write the name of an event, or {event: …, property: …, value: …}"
+_AN_EVENT: Final = (
+    "write the name of an event, {event: …, property: …, value: …}, or a list of these"
+)
 #: Key → what to write there.
 _WANTED: Final = {
     "questions": "write questions: and below it one entry a question, each with a - before it",
@@ -130,6 +132,8 @@ def _line(node: yaml.Node | None, place: Place) -> int:
     """The line of what stands at a place, or else of what it would have to stand in."""
     line = node.start_mark.line if node else 0
     for part in place:
+        if isinstance(node, yaml.MappingNode) and isinstance(part, int):
+            continue  # one event, which needs no list
         if isinstance(node, yaml.MappingNode):
             found = [pair for pair in node.value if pair[0].value == part]
             if not found:

@@ -219,8 +219,10 @@ def counts_for(event: Event, actor_id: str, start: Event) -> bool:
     return event.anonymous_id == start.anonymous_id
 
 
-def matches(event: Event, wanted: str | Mapping[str, Any] | None) -> bool:
+def matches(event: Event, wanted: str | Mapping[str, Any] | list[Any] | None) -> bool:
     """Whether the event is one that the question means."""
+    if isinstance(wanted, list):
+        return any(matches(event, each) for each in wanted)
     if wanted is None or isinstance(wanted, str):
         return event.event_name == wanted
     if event.event_name != wanted["event"]:

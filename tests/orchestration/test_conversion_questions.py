@@ -99,8 +99,25 @@ def test_a_file_without_questions_asks_none(text: str) -> None:
 
 def test_values_are_the_texts_that_the_models_compare() -> None:
     (question,) = questions()
-    assert question.conversion.property_value == "true"
-    assert question.features[1].event.property_value == "2.5"
+    assert [each.property_value for each in question.conversion] == ["true"]
+    assert [each.property_value for each in question.features[1].event] == ["2.5"]
+
+
+def test_any_of_several_events_may_be_meant() -> None:
+    several = WELL.replace(
+        "event: used_a", "event: [used_a, {event: used_c, property: x, value: 1}]"
+    )
+    assert mistakes(several) == []
+    (question,) = questions(several)
+    assert [each.event for each in question.features[0].event] == ["used_a", "used_c"]
+
+
+def test_one_event_of_several_that_makes_no_sense_is_told_with_its_line() -> None:
+    several = "start:\n      - trial_started\n      - bought"
+    (told,) = mistakes(WELL.replace("start: trial_started", several))
+    assert told.startswith("7: bought may be the start; write another event")
+    (told,) = mistakes(WELL.replace("start: trial_started", "start: []"))
+    assert told.startswith("4: start cannot be this; write the name of an event")
 
 
 def test_a_property_that_parts_two_events_lets_both_be_meant() -> None:
