@@ -22,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=DEFAULT_FOLDER,
         help="folder of the reference run's data sets (default: %(default)s)",
     )
+    parser.addoption(
+        "--populations",
+        type=int,
+        default=20,
+        help="how many populations the intervals are tried on (default: %(default)s)",
+    )
 
 
 @pytest.fixture(scope="session")
