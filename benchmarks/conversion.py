@@ -1,0 +1,210 @@
+"""What the conversion question costs: features in full and of a day more, learning, scores, odds.
+
+Run ``python -m benchmarks.conversion``. People start trials at an even pace over twelve weeks,
+use three features and buy by chance; with the shipped question each of them is looked at on up to
+13 days. Printed are seconds of each step, of the trial models by themselves too, and the peak
+memory of its process. ``--home`` names a folder to keep the warehouse in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any, Final
+
+import duckdb
+
+from benchmarks.build import timed_build
+from ingestion.loading.pipeline import load
+from ingestion.settings import Settings
+from ingestion.warehouse import connect, writer_lock
+from orchestration.conversion.foreseeing import foresee
+from orchestration.conversion.keeping import keep
+from orchestration.conversion.telling import tell
+from orchestration.publish import publish
+from orchestration.seeds_checked import questions_asked
+
+START: Final = datetime(2026, 1, 5, tzinfo=UTC)
+DAYS: Final = 84
+TRIAL_DAYS: Final = 14
+#: Person-days of a trial: ages 1 to 13, less those after a purchase.
+DAYS_OF_A_PERSON: Final = 12.5
+#: Feature → how much of it somebody uses on a day, and what it adds to the chance to buy.
+FEATURES: Final = {
+    "report_created": (0.25, 0.12),
+    "dashboard_shared": (0.12, 0.08),
+    "query_saved": (0.2, 0.0),
+}
+BOUGHT_ANYWAY: Final = 0.05
+#: Lines of one landed file.
+FILE_LINES: Final = 500_000
+ODDS: Final = """
+    from conversion_odds(trial_day := 8, without := ['report_created', 'dashboard_shared'],
+        top_user_of := 'query_saved', horizon := interval 3 day)
+"""
+ODDS_RUNS: Final = 5
+
+
+def people(count: int) -> Iterator[dict[str, Any]]:
+    """The events of all their trials, in the order of time."""
+    lines = [line for number in range(count) for line in _person(number, count)]
+    return iter(sorted(lines, key=lambda line: str(line["received_at"])))
+
+
+def _person(number: int, count: int) -> Iterator[dict[str, Any]]:
+    random = Random(number)
+    at = START + timedelta(days=DAYS * number / count)
+    yield _line(number, "trial_started", at, random)
+    used = set()
+    for day in range(TRIAL_DAYS):
+        for feature, (share, _) in FEATURES.items():
+            if random.random() < share:
+                used.add(feature)
+                yield _line(number, feature, at + timedelta(days=day + random.random()), random)
+    if random.random() < BOUGHT_ANYWAY + sum(FEATURES[feature][1] for feature in used):
+        bought_at = at + timedelta(days=random.uniform(0.5, TRIAL_DAYS))
+        yield _line(number, "plan_purchased", bought_at, random)
+
+
+def _line(number: int, event: str, at: datetime, random: Random) -> dict[str, Any]:
+    stamp = at.isoformat(timespec="microseconds")
+    return {
+        "event_id": f"{random.getrandbits(128):032x}",
+        "source_id": "web",
+        "type": "track",
+        "event_name": event,
+        "user_id": f"user-{number}",
+        "anonymous_id": f"device-{number}",
+        "original_timestamp": stamp,
+        "received_at": stamp,
+        "properties": {"value": "annual"},
+        "context": {},
+    }
+
+
+def land(settings: Settings, count: int) -> int:
+    """All but the last day into the landing; the last day beside it. The events of both."""
+    folder = Path(settings.landing) / "events"
+    folder.mkdir(parents=True, exist_ok=True)
+    last_day = (START + timedelta(days=DAYS - 1)).isoformat()
+    end = (START + timedelta(days=DAYS)).isoformat()
+    history: list[str] = []
+    night: list[str] = []
+    for line in people(count):
+        if line["received_at"] < end:
+            lines = history if line["received_at"] < last_day else night
+            lines.append(json.dumps(line) + "\n")
+    for place in range(0, len(history), FILE_LINES):
+        part = history[place : place + FILE_LINES]
+        (folder / f"{place:09}.ndjson").write_text("".join(part))
+    (settings.home / "night.ndjson").write_text("".join(night))
+    return len(history) + len(night)
+
+
+def build(settings: Settings, name: str) -> None:
+    """One build of everything; how much of it the trial models are."""
+    seconds, memory = timed_build(settings)
+    told = json.loads((settings.home / "dbt" / "target" / "run_results.json").read_text())
+    taken = {
+        result["unique_id"].rpartition(".")[2]: result["execution_time"]
+        for result in told["results"]
+        if "trial" in result["unique_id"] and result["unique_id"].startswith("model")
+    }
+    say(name, seconds, f"peak {memory:,.0f} MiB; trial models {sum(taken.values()):.1f} s:")
+    for model, of_it in sorted(taken.items(), key=lambda each: -each[1])[:4]:
+        print(f"    {model:40} {of_it:8.1f}")
+
+
+def foretell(home: Path) -> None:
+    """In a process of its own: a night that learns, and the night after, which only scores."""
+    settings = Settings(home=home)
+    questions = questions_asked(settings)
+    for night, name in enumerate(("learn and score", "score the same again")):
+        with writer_lock(settings), connect(settings) as connection:
+            started = time.monotonic()
+            at = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=night)
+            (told,) = foresee(settings, connection, questions, at)
+            foreseen = time.monotonic()
+            tell(connection, questions, "UTC")
+        say(
+            name,
+            foreseen - started,
+            f"{told.rows:,} person-days, {told.scored:,} scored, "
+            f"{told.version or told.silence}; both marts {time.monotonic() - foreseen:.1f} s; "
+            f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB",
+        )
+
+
+def ask(settings: Settings) -> None:
+    """The median of some questions to the published file."""
+    with duckdb.connect(
+        str(settings.published), read_only=True, config={"threads": 2}
+    ) as connection:
+        taken = []
+        for _ in range(ODDS_RUNS):
+            started = time.monotonic()
+            answer = connection.execute(ODDS).fetchall()
+            taken.append(time.monotonic() - started)
+    say("conversion_odds", median(taken), str(answer))
+
+
+def say(name: str, seconds: float, more: str) -> None:
+    """One line of the figures."""
+    print(f"{name:28} {seconds:8.2f} s  {more}", flush=True)
+
+
+def measure(settings: Settings, count: int) -> None:
+    """All steps in order."""
+    events = land(settings, count)
+    print(f"{count:,} people, {events:,} events")
+    with writer_lock(settings):
+        load(settings)
+        with connect(settings) as connection:
+            keep(connection, questions_asked(settings))
+        build(settings, "full build")
+        night = settings.home / "night.ndjson"
+        night.rename(Path(settings.landing) / "events" / night.name)
+        load(settings)
+        build(settings, "build of a day more")
+        build(settings, "build of nothing")
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.conversion", "--foretell", str(settings.home)],
+        env=dict(os.environ),
+        check=True,
+    )
+    with writer_lock(settings):
+        publish(settings)
+    ask(settings)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.conversion", description=__doc__)
+    parser.add_argument("--person-days", type=int, default=1_000_000)
+    parser.add_argument("--home", type=Path, help="folder to keep the warehouse in")
+    parser.add_argument("--foretell", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.foretell:
+        foretell(options.foretell)
+        return
+    count = int(options.person_days / DAYS_OF_A_PERSON)
+    if options.home:
+        measure(Settings(home=options.home), count)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        measure(Settings(home=Path(folder)), count)
+
+
+if __name__ == "__main__":
+    main()
