@@ -27,8 +27,8 @@ MESSAGE_CHARACTERS = 400
 _HEAD = re.compile(r"^-- ((?:Flags|Matters|Do): .*(?:\n-- (?!Flags|Matters|Do).*)*)", re.MULTILINE)
 #: Generic test → what a row of it is, and why that matters.
 _GENERIC = {
-    "not_null": (
-        "a row of {table} without {columns}",
+    "never_null": (
+        "a row of {table} without one of {columns}",
         "whoever joins or groups by it loses the row without a word",
     ),
     "unique": (
@@ -138,12 +138,11 @@ def audited(
     if written.exists():
         manifest = json.loads((target / "manifest.json").read_text())
         failed = failed_nodes(json.loads(written.read_text()), manifest)
-    raise failure(failed, code, settings)
+    raise failure(failed, code, target / "dbt.log", settings)
 
 
-def failure(failed: list[FailedNode], code: int, settings: Settings) -> dg.Failure:
+def failure(failed: list[FailedNode], code: int, log: Path, settings: Settings) -> dg.Failure:
     """The failure of the step: its description for the terminal, its metadata for the UI."""
-    log = settings.home / "dbt" / "logs" / "dbt.log"
     if not failed:
         return dg.Failure(
             f"dbt ended with {code} before it had run anything; {log} says why. "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 from dagster_dlt import DagsterDltResource
 
 from ingestion.settings import get_settings
@@ -15,6 +14,7 @@ from orchestration.checks import CHECKS
 from orchestration.conversion_assets import conversion_assets
 from orchestration.days import received_days
 from orchestration.dbt_command import DBT, dbt_environment
+from orchestration.dbt_resource import InstalledDbt
 from orchestration.erase_job import erase_person
 from orchestration.jobs import (
     full_refresh,
@@ -102,7 +102,7 @@ defs = dg.Definitions(
     sensors=[landing_sensor, fail_dead_runs, *ALERT_SENSORS],
     resources={
         "dlt": DagsterDltResource(),
-        "dbt": DbtCliResource(
+        "dbt": InstalledDbt(
             project_dir=str(settings.dbt_project),
             profiles_dir=str(settings.dbt_project),
             dbt_executable=DBT,

@@ -18,6 +18,7 @@ from dagster_dbt import DbtCliResource
 
 from ingestion.settings import Settings
 from orchestration.audit import SHOWN, FailedNode, advice, audited, failed_nodes, failure
+from tests.models_in_memory import CompiledModels, run_dbt, warehouse_copy
 from tests.test_end_to_end import Site, golden_lines
 
 TESTS = sorted((Settings().dbt_project / "tests").glob("*.sql"))
@@ -112,6 +113,31 @@ def test_every_test_says_what_it_flags_why_it_matters_and_what_to_do(path: Path)
     assert all(line.endswith(".") for line in lines)
 
 
+def test_failing_rows_stand_in_a_table_until_the_test_holds_again(
+    compiled: CompiledModels, tmp_path: Path
+) -> None:
+    settings = warehouse_copy(compiled, tmp_path / "home")
+    name = "stg_footfall__events_never_null"
+
+    def sql(statement: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(settings.warehouse)) as connection:
+            return connection.execute(statement).fetchall()
+
+    def test() -> None:
+        run_dbt(settings, "test", "--select", name)
+
+    (kept,) = sql("select event_name from staging.stg_footfall__events where rowid = 0")
+    sql("update staging.stg_footfall__events set event_name = null where rowid = 0")
+    with pytest.raises(AssertionError, match=name):
+        test()
+    tables = "select table_name from duckdb_tables() where schema_name = 'test_failures'"
+    assert sql(tables) == [(name,)]
+    assert sql(f"select event_name from test_failures.{name}") == [(None,)]
+    sql(f"update staging.stg_footfall__events set event_name = '{kept[0]}' where rowid = 0")
+    test()
+    assert sql(tables) == []
+
+
 def test_a_generic_test_says_what_its_kind_means() -> None:
     node = {
         "raw_code": "{{ test_unique_together(**_dbt_generic_test_kwargs) }}",
@@ -164,9 +190,9 @@ def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
         FailedNode(f"test_{number}", 1, "test_failures.x", "Do: look.") for number in range(30)
     ]
 
-    told = failure(nodes, 1, Settings(home=tmp_path))
+    told = failure(nodes, 1, tmp_path / "dbt.log", Settings(home=tmp_path))
 
-    assert f"and {30 - SHOWN} more: see {tmp_path}" in str(told.description)
+    assert f"and {30 - SHOWN} more: see {tmp_path}/dbt.log" in str(told.description)
     assert len(told.metadata) == SHOWN + 1
 
 
