@@ -16,7 +16,8 @@ events as (
 ),
 
 -- Who bought before the trial began has converted, and is at no age at risk. An end before the
--- start ended something else.
+-- start ended something else: that is asked here, because a left join by more than equalities
+-- compares every trial with every event.
 trials_measured as (
 
     select
@@ -30,8 +31,18 @@ trials_measured as (
         trials.closes_at,
         min(case when events.event_role = 'conversion' then events.occurred_at end)
             as converted_at,
-        min(case when events.event_role = 'end' then events.occurred_at end) as ended_early_at,
-        min(events.known_at) as over_known_at
+        min(
+            case
+                when events.event_role = 'end' and events.occurred_at >= trials.started_at
+                    then events.occurred_at
+            end
+        ) as ended_early_at,
+        min(
+            case
+                when events.event_role = 'conversion' or events.occurred_at >= trials.started_at
+                    then events.known_at
+            end
+        ) as over_known_at
 
     from trials
 
@@ -40,7 +51,6 @@ trials_measured as (
             trials.question_name = events.question_name
             and trials.is_user_name = events.is_user_name
             and trials.actor_name = events.actor_name
-            and (events.event_role = 'conversion' or trials.started_at <= events.occurred_at)
 
     group by
         trials.question_name,

@@ -157,6 +157,46 @@ normal as (
 
 ),
 
+features_at_age as (
+
+    select
+        features.actor_id,
+        bool_or(features.is_used and list_contains(cast(without as varchar[]), features.feature_name))
+            as has_used_one_of_without,
+        bool_or(features.feature_name = top_user_of and features.peer_share >= bounds.top_share)
+            as is_top_user
+
+    from marts.fct_trial_day_features as features
+
+    inner join chosen
+        on features.question_name = chosen.question_name
+
+    cross join bounds
+
+    where features.trial_day = trial_day
+
+    group by features.actor_id
+
+),
+
+-- A model foretells the question's own horizon, and no other.
+scores_open as (
+
+    select
+        scores.actor_id,
+        scores.probability
+
+    from marts.fct_conversion_scores as scores
+
+    inner join chosen
+        on
+            scores.question_name = chosen.question_name
+            and chosen.within = chosen.foretold_within
+
+    where scores.trial_day = trial_day and scores.outcome = 'open'
+
+),
+
 persons as (
 
     select
@@ -165,29 +205,8 @@ persons as (
         scores.probability,
         scores.actor_id is not null as is_scored,
         coalesce(trials.converted_at <= days.as_of + chosen.within, false) as is_converted,
-        not exists (
-            select 1
-            from marts.fct_trial_day_features as features
-            where
-                features.question_name = days.question_name
-                and features.actor_id = days.actor_id
-                and features.trial_day = days.trial_day
-                and features.is_used
-                and list_contains(cast(without as varchar[]), features.feature_name)
-        )
-        and (
-            top_user_of is null
-            or exists (
-                select 1
-                from marts.fct_trial_day_features as features
-                where
-                    features.question_name = days.question_name
-                    and features.actor_id = days.actor_id
-                    and features.trial_day = days.trial_day
-                    and features.feature_name = top_user_of
-                    and features.peer_share >= (select top_share from bounds)
-            )
-        ) as is_alike
+        not coalesce(features.has_used_one_of_without, false)
+        and (top_user_of is null or coalesce(features.is_top_user, false)) as is_alike
 
     from marts.fct_trial_days as days
 
@@ -199,14 +218,11 @@ persons as (
             days.question_name = trials.question_name
             and days.actor_id = trials.actor_id
 
-    -- A model foretells the question's own horizon, and no other.
-    left join marts.fct_conversion_scores as scores
-        on
-            days.question_name = scores.question_name
-            and days.actor_id = scores.actor_id
-            and days.trial_day = scores.trial_day
-            and scores.outcome = 'open'
-            and chosen.within = chosen.foretold_within
+    left join features_at_age as features
+        on days.actor_id = features.actor_id
+
+    left join scores_open as scores
+        on days.actor_id = scores.actor_id
 
     cross join (select max(data_through) as data_through from meta.published) as edge
 
