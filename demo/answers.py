@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import duckdb
 
 from demo.facts import SOURCES
-from demo.law import DECISION_AFTER, FEATURES, purchase_probability
+from demo.law import DECISION_AFTER, FEATURES, purchase_probability, purchase_within
 from demo.tables import duration, percent, table
 
 #: The funnel of seeds/funnel_steps.csv that the demo's product fills.
 FUNNEL: Final = "trial"
 DAYS_SHOWN: Final = 8
+#: The ages of a trial at which it is asked who is about to buy, and within how many days.
+AGES: Final = (5, 8, 10)
+HORIZON_DAYS: Final = 3
 
 
 def answers(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
@@ -23,6 +26,7 @@ def answers(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
         sessions(connection),
         trial_funnel(connection),
         features(connection),
+        odds(connection),
         oddities(connection),
         ledger(connection),
     ]
@@ -191,6 +195,40 @@ def features(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
         "\n  sells nothing by itself. The difference to the share is chance, large in small groups."
     )
     return "What do buyers do that others do not?", text
+
+
+def odds(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """Who is about to buy, of those who used nothing that sells: counted, foretold and true."""
+    question = """conversion_odds(trial_day := {}, horizon := interval {} day,
+      without := ['report_created', 'dashboard_shared'])"""
+    rows = []
+    for age in AGES:
+        ((n, rate, low, high, of_all, foretold),) = _rows(
+            connection,
+            "select n, rate, low, high, base_rate, model_probability from "
+            + question.format(age, HORIZON_DAYS),
+        )
+        truth = purchase_within((), timedelta(days=age), timedelta(days=HORIZON_DAYS))
+        rows.append(
+            (
+                f"day {age}",
+                n,
+                "too few" if rate is None else f"{rate:.1%}",
+                "" if rate is None else f"{low:.1%} to {high:.1%}",
+                "none" if foretold is None else f"{foretold:.1%}",
+                f"{truth:.1%}",
+                "too few" if of_all is None else f"{of_all:.1%}",
+            )
+        )
+    text = table(
+        ("trial is at", "people", "bought", "interval, 95 %", "model", "truth", "everybody"), rows
+    )
+    text += (
+        "\n\n  Of people who had neither created a report nor shared a dashboard by then. Those of"
+        "\n  the past are counted; the model speaks of those who stand there now."
+        f"\n    from {question.format(8, HORIZON_DAYS)}"
+    )
+    return f"How likely do they buy in the next {HORIZON_DAYS} days?", text
 
 
 def oddities(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:

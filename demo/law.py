@@ -34,3 +34,18 @@ def purchase_probability(features: Iterable[str]) -> float:
     """
     log_odds = BASE_LOG_ODDS + sum(FEATURE_LOG_ODDS[feature] for feature in set(features))
     return 1 / (1 + math.exp(-log_odds))
+
+
+def purchase_within(features: Iterable[str], age: timedelta, horizon: timedelta) -> float:
+    """Give the chance that a trial of this age, which has not bought, buys within the horizon.
+
+    Those who buy do so at an even pace between ``DECISION_AFTER`` and ``PURCHASE_BEFORE``. The
+    features are those used before ``DECISION_AFTER``. Raises KeyError as purchase_probability.
+    """
+    span = PURCHASE_BEFORE - DECISION_AFTER
+    before, until = (
+        (min(max(at, DECISION_AFTER), PURCHASE_BEFORE) - DECISION_AFTER) / span
+        for at in (age, age + horizon)
+    )
+    ever = purchase_probability(features)
+    return ever * (until - before) / (1 - ever * before)

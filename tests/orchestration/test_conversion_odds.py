@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.questions import TABLES, install
+from orchestration.conversion.likeness import MIN_PERSONS, TOP_SHARE
+from orchestration.questions import FOLDER, TABLES, install
 
 EDGE = datetime(2026, 3, 1)
 DAY = timedelta(days=1)
@@ -197,3 +198,9 @@ def test_without_trials_it_says_where_questions_are_defined(published: Published
     with pytest.raises(duckdb.Error, match=r"defined in dbt_project/conversion_questions\.yml"):
         published.odds()
     assert "fct_trials" in TABLES
+
+
+def test_scores_and_odds_mean_the_same_by_enough_and_by_a_top_user() -> None:
+    asked = (FOLDER / "conversion_odds.sql").read_text()
+    assert f"\n        {TOP_SHARE} as top_share," in asked
+    assert f"\n        {MIN_PERSONS} as min_persons\n" in asked

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from demo.facts import Fact, Story
-from demo.law import DECISION_AFTER, PURCHASE_BEFORE, purchase_probability
+from demo.law import purchase_within
 from demo.population import live
 from ingestion.settings import Settings
 from orchestration.questions import TABLES, install
@@ -32,20 +32,6 @@ WEEKS: Final = 12
 AFTERWARDS: Final = timedelta(days=21)
 CONFIDENCE: Final = 0.95
 DAY: Final = timedelta(days=1)
-
-#: Whoever has used neither report nor dashboard buys by the same chance, queries or not.
-NOTHING_THAT_SELLS = purchase_probability(())
-
-
-def bought_within(age: timedelta, horizon: timedelta) -> float:
-    """The truth for those who have used nothing that sells and not bought at an age.
-
-    Who buys at all does so at an even pace between DECISION_AFTER and PURCHASE_BEFORE.
-    """
-    span = PURCHASE_BEFORE - DECISION_AFTER
-    before = NOTHING_THAT_SELLS * ((age - DECISION_AFTER) / span)
-    within = NOTHING_THAT_SELLS * ((min(age + horizon, PURCHASE_BEFORE) - age) / span)
-    return within / (1 - before)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +93,8 @@ def population(settings: Settings, number: int, count: int) -> duckdb.DuckDBPyCo
 def test_the_interval_covers_the_truth_as_often_as_it_says(
     populations: list[duckdb.DuckDBPyConnection], trial_day: int, horizon_days: int
 ) -> None:
-    truth = bought_within(trial_day * DAY, horizon_days * DAY)
+    # Whoever has used neither report nor dashboard buys by the same chance, queries or not.
+    truth = purchase_within((), trial_day * DAY, horizon_days * DAY)
     answers = [odds(connection, trial_day, horizon_days) for connection in populations]
     covered = sum(low <= truth <= high for _, low, high in answers)
     chances = [chance_to_cover(n, truth) for n, *_ in answers]
