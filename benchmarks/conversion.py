@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -56,10 +55,10 @@ ODDS: Final = """
 ODDS_RUNS: Final = 5
 
 
-def people(count: int) -> Iterator[dict[str, Any]]:
+def people(count: int) -> list[dict[str, Any]]:
     """The events of all their trials, in the order of time."""
     lines = [line for number in range(count) for line in _person(number, count)]
-    return iter(sorted(lines, key=lambda line: str(line["received_at"])))
+    return sorted(lines, key=lambda line: str(line["received_at"]))
 
 
 def _person(number: int, count: int) -> Iterator[dict[str, Any]]:
@@ -180,7 +179,6 @@ def measure(settings: Settings, count: int) -> None:
         build(settings, "build of nothing")
     subprocess.run(
         [sys.executable, "-m", "benchmarks.conversion", "--foretell", str(settings.home)],
-        env=dict(os.environ),
         check=True,
     )
     with writer_lock(settings):

@@ -1,7 +1,7 @@
 {#
     A test, as dbt runs one that stores its failures; but a table is only made where there are any.
-    Hundreds of tests hold on all nights but a few, and dropping, making, filling and reading an empty
-    table takes four times what asking does.
+    The tests hold on all nights but a few, and dropping, making, filling and reading an empty table
+    took two thirds more of dbt's time a test than asking does.
 #}
 {% materialization test, default %}
 

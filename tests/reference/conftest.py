@@ -13,6 +13,8 @@ from tests.reference.data import DEFAULT_FOLDER, DataMissing, ReferenceData
 from tests.reference.run import ReferenceRun, run
 
 OPTION = "--reference-data"
+POPULATIONS_OPTION = "--populations"
+POPULATIONS = 20
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,9 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="folder of the reference run's data sets (default: %(default)s)",
     )
     parser.addoption(
-        "--populations",
+        POPULATIONS_OPTION,
         type=int,
-        default=20,
+        default=POPULATIONS,
         help="how many populations the intervals are tried on (default: %(default)s)",
     )
 
@@ -39,6 +41,11 @@ def data(pytestconfig: pytest.Config) -> ReferenceData:
     except DataMissing as missing:
         pytest.fail(str(missing), pytrace=False)
     return data
+
+
+@pytest.fixture(scope="session")
+def population_count(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption(POPULATIONS_OPTION, POPULATIONS))
 
 
 @pytest.fixture(scope="session")

@@ -36,21 +36,24 @@ DAY: Final = timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def populations(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+    population_count: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[duckdb.DuckDBPyConnection]]:
     """The published marts of each population, with the macros: one night built them all.
 
     Households draw their lives apart from each other, so every n-th is a population of its own.
     """
-    count = pytestconfig.getoption("--populations", 20)
     settings = Settings(
         home=tmp_path_factory.mktemp("populations"), dbt_project=CHECKOUT / "dbt_project"
     )
-    story = Story(seed=1, persons=PERSONS * count, weeks=WEEKS, starts_on=date(2026, 1, 5))
+    story = Story(
+        seed=1, persons=PERSONS * population_count, weeks=WEEKS, starts_on=date(2026, 1, 5)
+    )
     facts = live(story, story.starts_at + timedelta(days=story.days) + AFTERWARDS)
     land(Path(settings.landing), "trials", (line(fact) for fact in facts if fact.kind == "track"))
     nightly(settings, "night of the populations")
-    connections = [population(settings, number, count) for number in range(count)]
+    connections = [
+        population(settings, number, population_count) for number in range(population_count)
+    ]
     yield connections
     for connection in connections:
         connection.close()

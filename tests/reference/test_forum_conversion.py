@@ -123,9 +123,7 @@ def test_of_so_few_first_posts_no_model_is_made(published: duckdb.DuckDBPyConnec
         learn(days, FORUM_FEATURES)
 
 
-def test_the_learner_foretells_posts_as_well_as_is_published(
-    accounts: Accounts,
-) -> None:
+def test_the_learner_foretells_posts_as_well_as_is_published(accounts: Accounts) -> None:
     # An AUC of about 0.74 at a base rate of about 4 % is that of all accounts, also of those who
     # post on their first day and then again: a question about the first post leaves them out.
     days = first_days(accounts)
