@@ -174,17 +174,22 @@ def _compare_facts(
             )
         """
     columns = "event_id, source_id, event_name, occurred_at, user_id, anonymous_id, person_id"
-    columns += ", session_id, session_id is not null as is_of_activity, properties"
+    columns += ", session_id, properties"
+    # A file that an older version published has no is_activity: there all activity had a session.
+    has_activity = _has(connection, "previous", "marts", "fct_events", "is_activity")
+    was_activity = "is_activity" if has_activity else "session_id is not null"
     day = f"cast((occurred_at at time zone 'UTC') at time zone '{time_zone}' as date)"
     connection.execute(
         f"""
         create or replace temp table facts_changed as
         with was as (
-            select {columns}, {day} as fact_date from previous.marts.fct_events {noted}
+            select {columns}, {was_activity} as is_of_activity, {day} as fact_date
+            from previous.marts.fct_events {noted}
         ),
 
         now as (
-            select {columns}, {day} as fact_date from marts.fct_events {noted}
+            select {columns}, is_activity as is_of_activity, {day} as fact_date
+            from marts.fct_events {noted}
         ),
 
         compared as (

@@ -14,7 +14,7 @@ bot_days_counted as (
 
     from events
 
-    where session_id is not null and is_bot
+    where is_activity and is_bot
 
     group by {{ reporting_date('occurred_at') }}
 

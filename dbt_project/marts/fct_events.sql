@@ -47,7 +47,8 @@ events_attributed as (
         events.referrer,
         events.properties,
         events.context,
-        events.is_bot
+        events.is_bot,
+        events.is_activity
 
     from events
 

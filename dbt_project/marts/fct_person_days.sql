@@ -24,7 +24,7 @@ with events as (
             on events.person_id = touched.person_id
     {% endif %}
 
-    where events.session_id is not null and not events.is_bot
+    where events.is_activity and not events.is_bot
 
 ),
 

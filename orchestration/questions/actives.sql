@@ -46,7 +46,7 @@ person_dates as (
             reporting_date(events.occurred_at) as activity_date
         from marts.fct_events as events
         where
-            events.session_id is not null
+            events.is_activity
             and not events.is_bot
             and (action is null or events.event_name = action)
             and (source is null or events.source_id = source)

@@ -51,7 +51,7 @@ activity as (
         reporting_date(events.occurred_at) as activity_date
     from marts.fct_events as events
     where
-        events.session_id is not null
+        events.is_activity
         and not events.is_bot
         and (source is null or events.source_id = source)
 

@@ -34,7 +34,7 @@ class Published:
             create table marts.fct_daily_actives (activity_date date);
             create table marts.fct_events (event_id varchar, event_name varchar, source_id varchar,
                 person_id varchar, session_id varchar, occurred_at timestamp, properties varchar,
-                is_bot boolean);
+                is_bot boolean, is_activity boolean);
             create table marts.fct_sessions (session_id varchar, source_id varchar, session_date
                 date, is_bot boolean);
             create table marts.fct_trials (question_name varchar, actor_id varchar,

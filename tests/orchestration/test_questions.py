@@ -229,7 +229,7 @@ def test_retention_between_two_actions_counts_who_did_the_second_after_the_first
     events = answer(
         warehouses[0],
         "select person_id, event_name, occurred_at::date from marts.fct_events"
-        " where session_id is not null and not is_bot",
+        " where is_activity and not is_bot",
     )
     started: dict[str, Any] = {}
     for person, name, day in sorted(events, key=lambda event: event[2]):

@@ -186,6 +186,15 @@ def test_a_change_without_any_cause_is_called_unexplained(site: Site) -> None:
     assert {row[2] for row in site.restated("events").values()} == {"unexplained"}
 
 
+def test_a_file_of_a_version_before_events_said_what_is_activity_is_compared(site: Site) -> None:
+    with duckdb.connect(str(site.settings.published)) as connection:
+        connection.execute("alter table marts.fct_events drop column is_activity")
+
+    site.night(line("late", "02T12:00", "watch"))
+
+    assert site.restated("events") == {("events", MONDAY): (2, 3, "late_events")}
+
+
 def test_the_record_is_carried_from_file_to_file(site: Site) -> None:
     first = site.night(line("late", "02T12:00", "watch"), run_id="one")
     site.night(line("later", "02T13:00", "clock"), run_id="two", whole=True)
