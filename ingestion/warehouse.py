@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO, Final, TypeVar
 
 import duckdb
 
 from ingestion.settings import Settings
 
+logger = logging.getLogger(__name__)
+
+#: A writer waits this long for the one before it: a full refresh, or an erasure, of a large
+#: warehouse takes an hour or two, and the next nightly run comes after a day.
+WRITER_PATIENCE_SECONDS: Final = 6 * 3600.0
+#: A process that has the file open without the lock is a person's query or script, which ends in
+#: minutes; one that stays open for longer than this is told to close it.
+READER_PATIENCE_SECONDS: Final = 300.0
+_LOOK_SECONDS: Final = 0.2
+_T = TypeVar("_T")
+
 
 class WarehouseBusy(RuntimeError):
-    """Another process is writing to the warehouse, or reading it."""
+    """Another process is writing to the warehouse, or reading it.
+
+    ``holder`` says which; the message also says what to do.
+    """
+
+    def __init__(self, holder: str, advice: str = "") -> None:
+        super().__init__(f"{holder}: {advice}" if advice else holder)
+        self.holder = holder
 
 
 class HomeUnusable(RuntimeError):
@@ -34,26 +55,20 @@ def usable_home(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def writer_lock(settings: Settings) -> Iterator[None]:
-    """Hold the one right to write to the warehouse, or raise WarehouseBusy at once.
+def writer_lock(
+    settings: Settings, *, wait_seconds: float = WRITER_PATIENCE_SECONDS
+) -> Iterator[None]:
+    """Hold the one right to write to the warehouse; raises WarehouseBusy after ``wait_seconds``.
 
     The lock is the operating system's: it ends with the process, however that ends. It guards
-    what Dagster's pool cannot see: a second daemon, a dbt in a terminal, a script.
+    what Dagster's pool cannot see: a second daemon, a dbt in a terminal, an erasure.
     """
     path = settings.warehouse.with_suffix(".lock")
     with usable_home(settings):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("a+")
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise WarehouseBusy(
-                f"{settings.warehouse} is being written by process {holder}: "
-                "wait until it is done, or end that process, then run again"
-            ) from None
+        _patiently(lambda: _take(lock, settings), wait_seconds)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -63,15 +78,36 @@ def writer_lock(settings: Settings) -> Iterator[None]:
             lock.truncate(0)
 
 
-def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+def _take(lock: IO[str], settings: Settings) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        raise WarehouseBusy(
+            f"{settings.warehouse} is being written by process {holder}",
+            "wait until it is done, or end that process, then run again",
+        ) from None
+
+
+def connect(
+    settings: Settings, *, read_only: bool = False, wait_seconds: float = READER_PATIENCE_SECONDS
+) -> duckdb.DuckDBPyConnection:
     """Open the warehouse in UTC, within the site's threads and memory.
 
-    Writers must hold `writer_lock`. DuckDB lets one process in at a time, readers included.
+    Writers must hold `writer_lock`. DuckDB lets one process in at a time, readers included;
+    raises WarehouseBusy when another still has the file open after ``wait_seconds``.
     """
     with usable_home(settings):
         settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    connection = _patiently(lambda: _open(settings, read_only), wait_seconds)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def _open(settings: Settings, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
-        connection = duckdb.connect(
+        return duckdb.connect(
             str(settings.warehouse), read_only=read_only, config=engine_config(settings)
         )
     except duckdb.IOException as error:
@@ -79,11 +115,25 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
         if holder is None:
             raise
         raise WarehouseBusy(
-            f"{settings.warehouse} is open in process {holder[1]}: close it there, and let "
-            f"people read {settings.published} instead"
+            f"{settings.warehouse} is open in process {holder[1]}",
+            f"close it there, and let people read {settings.published} instead",
         ) from None
-    connection.execute("set TimeZone = 'UTC'")
-    return connection
+
+
+def _patiently(attempt: Callable[[], _T], seconds: float) -> _T:
+    """Try until it succeeds; raises WarehouseBusy once the time is over."""
+    give_up_at = time.monotonic() + seconds
+    waited_for = None
+    while True:
+        try:
+            return attempt()
+        except WarehouseBusy as busy:
+            if time.monotonic() >= give_up_at:
+                raise
+            if busy.holder != waited_for:
+                waited_for = busy.holder
+                logger.warning("%s: waiting for it, at most %d minutes", waited_for, seconds // 60)
+        time.sleep(_LOOK_SECONDS)
 
 
 def engine_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:

@@ -63,10 +63,14 @@ def check_data(
     settings: Settings, specs: list[tuple[dg.AssetCheckSpec, Claim]], now: datetime
 ) -> Iterator[dg.AssetCheckResult]:
     """Try the claims on the warehouse as it is; raises WarehouseBusy while somebody writes."""
-    with writer_lock(settings):
+    with writer_lock(settings, wait_seconds=0):
         # Before the first load there is no file, and an empty warehouse says the same.
         exists = settings.warehouse.exists()
-        with connect(settings, read_only=True) if exists else duckdb.connect() as connection:
+        with (
+            connect(settings, read_only=True, wait_seconds=0)
+            if exists
+            else duckdb.connect() as connection
+        ):
             for spec, claim in specs:
                 try:
                     finding = claim(connection, settings, now)
@@ -104,7 +108,7 @@ def check_source_freshness(
 ) -> Iterator[dg.AssetCheckResult]:
     """`dbt source freshness`, which costs the start of a dbt: not in the nightly job."""
     try:
-        with writer_lock(_settings):
+        with writer_lock(_settings, wait_seconds=0):
             finding = sources_are_fresh(dbt, manifest_path(_settings).parent)
     except WarehouseBusy as busy:
         context.log.warning("skipped: %s", busy)

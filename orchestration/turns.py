@@ -43,7 +43,7 @@ def turn_of_a_terminal(
     """Wait until no run has the warehouse; other terminals wait until this turn is over.
 
     ``tell`` is given each that is waited for. A run that Dagster launches in the seconds between
-    the last look and our start meets `writer_lock`, which refuses the later of the two.
+    the last look and our start meets `writer_lock`, where the later of the two waits.
     """
     with _terminal(settings) as lock:
         if not _is_free(lock):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import duckdb
@@ -44,8 +46,11 @@ def test_a_second_writer_is_told_who_is_first_and_may_follow_when_that_is_killed
     try:
         assert first.stdout
         assert first.stdout.readline() == "held\n"
-        with pytest.raises(WarehouseBusy, match=rf"process {first.pid}: "), writer_lock(settings):
-            connect(settings)
+        with (
+            pytest.raises(WarehouseBusy, match=rf"process {first.pid}: "),
+            writer_lock(settings, wait_seconds=0),
+        ):
+            connect(settings, wait_seconds=0)
     finally:
         first.send_signal(signal.SIGKILL)
         first.communicate()
@@ -53,11 +58,48 @@ def test_a_second_writer_is_told_who_is_first_and_may_follow_when_that_is_killed
         connection.execute("create table t as select 1 as one")
 
 
+class EndsWhenWaitedFor(logging.Handler):
+    """Ends a process as soon as somebody says that they wait for it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__()
+        self.process = process
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+        self.process.kill()
+
+
+@pytest.mark.parametrize("script", [HOLDS_THE_LOCK, HOLDS_THE_FILE])
+def test_a_second_writer_waits_for_the_first_and_says_so_once(
+    settings: Settings, script: str
+) -> None:
+    """A nightly run that met an erasure failed at once, and nobody tried it again."""
+    first = start_python(script, str(settings.home))
+    assert first.stdout
+    assert first.stdout.readline() == "held\n"
+    ends = EndsWhenWaitedFor(first)
+    logger = logging.getLogger("ingestion.warehouse")
+    logger.addHandler(ends)
+    try:
+        with writer_lock(settings), connect(settings) as connection:
+            connection.execute("create table t as select 1 as one")
+    finally:
+        logger.removeHandler(ends)
+        first.communicate()
+    (said,) = ends.said
+    assert f"in process {first.pid}: waiting" in said or f"by process {first.pid}: waiting" in said
+
+
 def test_the_lock_names_this_process_and_nobody_afterwards(settings: Settings) -> None:
     path = settings.warehouse.with_suffix(".lock")
     with writer_lock(settings):
         assert path.read_text() == str(os.getpid())
-        with pytest.raises(WarehouseBusy, match=f"process {os.getpid()}"), writer_lock(settings):
+        with (
+            pytest.raises(WarehouseBusy, match=f"process {os.getpid()}"),
+            writer_lock(settings, wait_seconds=0),
+        ):
             pass
     assert path.read_text() == ""
 
