@@ -70,10 +70,18 @@ def no_segment_waits_too_long(
     """Flags: a landed file that has waited longer than FOOTFALL_FRESHNESS_HOURS to be loaded.
 
     Matters: events that are stored but not loaded are missing from every answer.
-    Do: run the job `nightly`; if the file stays, its name or its content is the cause.
+    Do: run the job `nightly`; if the file stays, its name or its content is the cause. A file
+    whose name is not UTF-8 text is never loaded: rename it.
     """
     limit = now - timedelta(hours=settings.freshness_hours)
-    pending = read_ledger(connection).pending(Landing(settings.landing).files())
+    landing = Landing(settings.landing)
+    pending = read_ledger(connection).pending(landing.files())
+    if landing.unnamable:
+        return Finding(
+            False,
+            f"{len(landing.unnamable)} files have names that are not UTF-8 and are not loaded",
+            {"unnamable": ", ".join(landing.unnamable[:SHOWN])},
+        )
     waiting = sorted((file.modified_at, file.name) for file in pending if file.modified_at)
     late = [name for since, name in waiting if since < limit]
     if not waiting:

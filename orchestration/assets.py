@@ -25,6 +25,7 @@ from orchestration.builds import POOL, is_full_refresh_due
 from orchestration.conversion.keeping import keep
 from orchestration.conversion_assets import conversion_assets
 from orchestration.days import RECEIVED_DAYS, days_of_load
+from orchestration.findings import markdown_table
 from orchestration.highlights import highlights
 from orchestration.prepare import manifest_path
 from orchestration.publish import publish
@@ -209,14 +210,12 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
                 "restated_figures": report.restated,
                 "size_bytes": report.size_bytes,
                 ROW_COUNT: sum(report.rows.values()),
-                "rows": dg.MetadataValue.md(
-                    "\n".join(
-                        ["| table | rows | written this time |", "| --- | ---: | ---: |"]
-                        + [
-                            f"| {name} | {rows:,} | {report.written[name]:,} |"
-                            for name, rows in report.rows.items()
-                        ]
-                    )
+                "rows": markdown_table(
+                    ["table", "rows", "written this time"],
+                    [
+                        (name, f"{rows:,}", f"{report.written[name]:,}")
+                        for name, rows in report.rows.items()
+                    ],
                 ),
             }
         )

@@ -6,6 +6,8 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
+from orchestration.findings import as_markdown
+
 #: Pixels of a chart: wide enough for two months of days, low enough to stand among text.
 WIDTH, HEIGHT, MARGIN = 640, 160, 22
 #: Bars beyond this would be thinner than the gaps between them.
@@ -85,4 +87,4 @@ def _image(title: str, parts: Sequence[str]) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>{"".join(parts)}</svg>'
     )
     encoded = base64.b64encode(image.encode()).decode()
-    return f"![{title}](data:image/svg+xml;base64,{encoded})"
+    return f"![{as_markdown(title)}](data:image/svg+xml;base64,{encoded})"

@@ -13,7 +13,7 @@ from orchestration.charts import calibration_chart
 from orchestration.conversion.evaluation import Evaluation
 from orchestration.conversion.foreseeing import Foreseen, foresee
 from orchestration.conversion.telling import CALIBRATION, COLUMNS, COMMENTS, SCORES, tell
-from orchestration.findings import table
+from orchestration.findings import markdown_table
 from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT
 from orchestration.seeds_checked import questions_asked
 
@@ -150,7 +150,7 @@ def _check(name: str, foreseen: Sequence[Foreseen]) -> dg.AssetCheckResult:
 def _of_training(foreseen: Sequence[Foreseen]) -> dict[str, Any]:
     return {
         ROW_COUNT: sum(each.mature_rows for each in foreseen),
-        "questions": table(
+        "questions": markdown_table(
             ("question", "days of trials", "with known outcome", "persons who converted"),
             [
                 (each.question.name, each.rows, each.mature_rows, each.converted_persons)
@@ -163,7 +163,7 @@ def _of_training(foreseen: Sequence[Foreseen]) -> dict[str, Any]:
 def _of_models(foreseen: Sequence[Foreseen], settings: Settings) -> dict[str, Any]:
     return {
         "path": dg.MetadataValue.path(str(settings.home / "models")),
-        "models": table(
+        "models": markdown_table(
             ("question", "model", "this time", "scores"),
             [
                 (each.question.name, each.version or "none", _told(each), each.scored)
@@ -187,7 +187,7 @@ def _of_evaluations(foreseen: Sequence[Foreseen]) -> dict[str, Any]:
     for each in foreseen:
         if each.learnt:
             name, judged = each.question.name, each.learnt.evaluation
-            metadata[f"{name}: losses"] = table(
+            metadata[f"{name}: losses"] = markdown_table(
                 ("", "model", "base rate"),
                 [
                     ("log loss", f"{judged.log_loss:.4f}", f"{judged.base_log_loss:.4f}"),
@@ -197,7 +197,7 @@ def _of_evaluations(foreseen: Sequence[Foreseen]) -> dict[str, Any]:
                     ("converted", f"{judged.conversions:,}", f"{judged.base_rate:.2%} before"),
                 ],
             )
-            metadata[f"{name}: calibration"] = table(
+            metadata[f"{name}: calibration"] = markdown_table(
                 ("tenth", "rows", "persons", "foretold", "observed", "95 % interval"),
                 [
                     (

@@ -12,6 +12,7 @@ from ingestion.settings import get_settings
 from orchestration.assets import PUBLISHED
 from orchestration.builds import POOL
 from orchestration.erase import Asked, Incomplete, NobodyThere, erase
+from orchestration.findings import markdown_table
 from orchestration.traces import ERASURES, hide_config
 
 OP = "erase"
@@ -49,11 +50,8 @@ def erase_op(context: dg.OpExecutionContext, config: Erasure) -> dg.Output[None]
     metadata: dict[str, Any] = {
         "erasure": receipt.erasure_id,
         "subject": receipt.subject,
-        "receipt": dg.MetadataValue.md(
-            "\n".join(
-                ["| place | erased |", "| --- | ---: |"]
-                + [f"| {place} | {count:,} |" for place, count in receipt.counts.items()]
-            )
+        "receipt": markdown_table(
+            ["place", "erased"], [(place, f"{count:,}") for place, count in receipt.counts.items()]
         ),
         **{f"tombstones of {kind}": count for kind, count in receipt.tombstones.items()},
     }

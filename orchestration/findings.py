@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,8 @@ DELIVERIES = """
 #: An event that was older than this when it arrived says nothing of the day it arrived on: it
 #: comes from a backfill, or from a device that was away.
 LIVE_HOURS = 24
+# An underscore between letters is no markup, and most names have some.
+_MARKUP = re.compile(r"[\\`*\[\]<>&|~#!]|(?<!\w)_|_(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,20 @@ class Finding:
     metadata: Mapping[str, str | int | float | dg.MetadataValue] = field(default_factory=dict)
 
 
-def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
-    """A table for the UI."""
-    lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
-    return dg.MetadataValue.md(
-        "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
-    )
+def markdown_table(
+    header: Sequence[object], rows: Iterable[Sequence[object]]
+) -> dg.MarkdownMetadataValue:
+    """A table for the UI, whose cells show as the text that they are."""
+    lines = [[as_markdown(str(cell)) for cell in line] for line in (header, *rows)]
+    lines.insert(1, ["---"] * len(header))
+    return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def as_markdown(text: str) -> str:
+    """Markdown, in one line, that means only this text.
+
+    A name that a stranger sent may be Markdown: a link, or a picture that the reader's browser
+    would fetch.
+    """
+    plain = "".join(each if each.isprintable() else " " for each in text)
+    return _MARKUP.sub(r"\\\g<0>", plain)

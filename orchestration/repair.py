@@ -15,6 +15,7 @@ from ingestion.settings import get_settings
 from ingestion.warehouse import writer_lock
 from orchestration.builds import POOL
 from orchestration.exactness import KEPT_IN, CannotVerify, verify
+from orchestration.findings import markdown_table
 from orchestration.reloading import NothingToReload, forget_files
 from orchestration.sweeping import Retention, sweep
 
@@ -52,7 +53,7 @@ def replay_quarantine(context: dg.OpExecutionContext, config: ReplayConfig) -> N
             dry_run=config.dry_run,
         )
     rows = [
-        f"| {source} | {reason} | {verdict} | {count:,} |"
+        (source, reason, verdict, f"{count:,}")
         for (source, reason, verdict), count in sorted(report.counts.items())
     ]
     context.add_output_metadata(
@@ -61,11 +62,7 @@ def replay_quarantine(context: dg.OpExecutionContext, config: ReplayConfig) -> N
             "accepted": report.accepted(),
             "segments": report.segments,
             "unreadable_lines": report.unreadable_lines,
-            "verdicts": dg.MetadataValue.md(
-                "\n".join(
-                    ["| source | refused for | now | events |", "| --- | --- | --- | ---: |", *rows]
-                )
-            ),
+            "verdicts": markdown_table(["source", "refused for", "now", "events"], rows),
         }
     )
 
@@ -100,19 +97,15 @@ def verify_exactness(context: dg.OpExecutionContext) -> None:
     with writer_lock(settings), _said(CannotVerify):
         comparisons = verify(settings)
     differing = [each for each in comparisons if not each.is_equal]
-    table = "\n".join(
-        [
-            "| mart | rows | not in the rebuild | only in the rebuild |",
-            "| --- | ---: | ---: | ---: |",
-        ]
-        + [
-            f"| {each.mart} | {each.rows:,} | {each.unexpected:,} | {each.missing:,} |"
-            for each in comparisons
-        ]
-    )
     metadata: dict[str, dg.MetadataValue[Any]] = {
         "marts": dg.MetadataValue.int(len(comparisons)),
-        "comparison": dg.MetadataValue.md(table),
+        "comparison": markdown_table(
+            ["mart", "rows", "not in the rebuild", "only in the rebuild"],
+            [
+                (each.mart, f"{each.rows:,}", f"{each.unexpected:,}", f"{each.missing:,}")
+                for each in comparisons
+            ],
+        ),
     }
     if differing:
         names = ", ".join(each.mart for each in differing)
@@ -147,14 +140,12 @@ def sweep_op(context: dg.OpExecutionContext, config: SweepConfig) -> None:
             instance=context.instance,
         )
     rows = [
-        f"| {place} | {count:,} | {swept.sizes[place]:,} |" for place, count in swept.counts.items()
+        (place, f"{count:,}", f"{swept.sizes[place]:,}") for place, count in swept.counts.items()
     ]
     context.add_output_metadata(
         {
             "dry_run": config.dry_run,
             "bytes": sum(swept.sizes.values()),
-            "swept": dg.MetadataValue.md(
-                "\n".join(["| what | how many | bytes |", "| --- | ---: | ---: |", *rows])
-            ),
+            "swept": markdown_table(["what", "how many", "bytes"], rows),
         }
     )

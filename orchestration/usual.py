@@ -12,7 +12,7 @@ import duckdb
 
 from ingestion.settings import Settings
 from orchestration.arrivals import SEALING_GRACE, SHOWN, naive
-from orchestration.findings import DELIVERIES, LIVE_HOURS, Finding, table
+from orchestration.findings import DELIVERIES, LIVE_HOURS, Finding, markdown_table
 
 #: Weeks looked back: two months follow a product's growth, and one holiday does not move a median.
 WEEKS = 8
@@ -135,7 +135,7 @@ def as_many_events_as_usual(
         {
             "day": str(day),
             "weekday": f"{day:%A}",
-            "sources": table(
+            "sources": markdown_table(
                 ["source", "seen", "expected", "at least", "at most", "why", "weeks used"],
                 [
                     [
@@ -227,7 +227,7 @@ def quarantine_does_not_grow(
         not grown,
         "; ".join(grown[:SHOWN]) or "no more than usual is refused",
         {
-            "sources": table(
+            "sources": markdown_table(
                 ["source", "refused", "of", f"refused in {USUAL_DAYS} days before", "of"],
                 [list(row) for row in rows],
             )

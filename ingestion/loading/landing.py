@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,13 @@ logger = logging.getLogger(__name__)
 
 #: The folders of a landing and what a file in them is. ``open/`` is the collector's own.
 KINDS = {"events": "events", "quarantine": "quarantine", "manifest": "manifest"}
+#: Bytes of a remote file that are held at a time.
+COPIED_BYTES = 1 << 20
 SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
+
+
+class FileUnreadable(OSError):
+    """A landed file cannot be read now; the message says why. It waits for the next load."""
 
 
 class LandingUnusable(RuntimeError):
@@ -24,7 +30,10 @@ class LandingUnusable(RuntimeError):
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One sealed file: its name relative to the landing, and what the storage says of it."""
+    """One sealed file: its name relative to the landing, and what the storage says of it.
+
+    ``size_bytes`` is 0 where the storage does not say.
+    """
 
     name: str
     kind: str
@@ -38,6 +47,8 @@ class Landing:
     def __init__(self, url: str) -> None:
         """Open the landing at a path or URL; a missing local folder is made."""
         self._url = url
+        #: Files that the last listing left out because their names are no text.
+        self.unnamable: list[str] = []
         try:
             self._fs, root = url_to_fs(url)
         except (ImportError, ValueError) as error:
@@ -61,10 +72,11 @@ class Landing:
     def files(self) -> list[LandedFile]:
         """All sealed files in order of name, which is the order they were sealed in."""
         self._fs.invalidate_cache()
+        self.unnamable.clear()
         try:
             # Manifests last: a segment that is seen here has its manifest in the landing.
             found = [file for folder in KINDS for file in self._files_of(folder)]
-        except OSError as error:
+        except Exception as error:  # each driver raises its own kinds
             raise self._unusable(error, "make it readable for this user") from error
         return sorted(found, key=lambda file: file.name)
 
@@ -76,24 +88,56 @@ class Landing:
             if "/." in name:
                 continue
             expected = (".json",) if folder == "manifest" else SUFFIXES
+            if not _is_text(name):
+                logger.error("%a is passed over: its name is not UTF-8; rename it", name)
+                self.unnamable.append(ascii(name))
+                continue
             if not name.endswith(expected):
                 logger.warning("%s is passed over: its name does not end in %s", name, expected)
                 continue
             yield LandedFile(name, KINDS[folder], int(info["size"] or 0), _modified(info))
 
     def fetch(self, file: LandedFile, into: Path) -> Path:
-        """The file's path on the local disk; a remote one is copied into the folder first."""
+        """The file's path on the local disk; a remote one is copied into the folder first.
+
+        Raises FileUnreadable where a remote file does not arrive whole, and OSError where this
+        disk cannot hold it.
+        """
         path = f"{self._root}/{file.name}"
         if self.is_local:
             return Path(path)
-        local = into / file.name.replace("/", "~")
-        with self._fs.open(path, "rb") as remote, local.open("wb") as copy:
-            shutil.copyfileobj(remote, copy, 1 << 20)
+        # A key may be four times as long as the name of a file, and hold what a name may not.
+        local = into / hashlib.sha256(file.name.encode()).hexdigest()
+        with local.open("wb") as copy:
+            for piece in self._pieces(path):
+                copy.write(piece)
+            arrived = copy.tell()
+        # A broken connection can look like the end of the file, and a file that is loaded short is
+        # never loaded again.
+        if file.size_bytes and arrived != file.size_bytes:
+            raise FileUnreadable(f"{arrived} of its {file.size_bytes} bytes arrived")
         return local
+
+    def _pieces(self, path: str) -> Iterator[bytes]:
+        try:
+            with self._fs.open(path, "rb") as remote:
+                while piece := remote.read(COPIED_BYTES):
+                    yield piece
+        except Exception as error:  # each driver raises its own kinds; all mean "not now"
+            raise FileUnreadable(f"the landing gave {type(error).__name__}") from error
 
     def delete(self, file: LandedFile) -> None:
         """Delete a sealed file that is kept no longer."""
         self._fs.rm_file(f"{self._root}/{file.name}")
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is text: a local file's may hold any bytes, which no column of text takes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _modified(info: dict[str, object]) -> datetime | None:

@@ -142,7 +142,8 @@ class Stager:
                     return self._group(kind, files, parquet, counts)
                 cause = f"{unlike[0].landed.name} has not as many lines as its manifest says"
             except duckdb.Error as error:
-                cause = str(error).partition("\n")[0]
+                # Not the message: it quotes the line that DuckDB stumbled over.
+                cause = f"DuckDB says {type(error).__name__}"
             logger.warning("%d files are judged line by line: %s", len(files), cause)
         for file in files:
             self._judge(kind, file)

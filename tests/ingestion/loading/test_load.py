@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from dlt.normalize.items_normalizers import ArrowItemsNormalizer
 from ingestion.loading import staging
 from ingestion.loading.parquet import Lines, write_parquet
 from ingestion.loading.source import RAW_TABLES
-from tests.ingestion.loading.site import Site, event, refused
+from ingestion.warehouse import connect
+from orchestration.arrivals import no_segment_waits_too_long
+from tests.ingestion.loading.site import Site, event, ndjson, refused
 
 
 def test_plain_and_compressed_files_are_loaded_whatever_their_name_says(site: Site) -> None:
@@ -277,3 +281,75 @@ def test_dlt_takes_the_staged_files_as_they_are(
     site.land("events/a.ndjson", [event("a1"), event("")])
     site.land("quarantine/a.ndjson", [refused("r1")])
     assert site.load().files == 2
+
+
+def test_remote_names_that_differ_in_a_slash_or_are_long_are_files_of_their_own(
+    tmp_path: Path,
+) -> None:
+    memory = fsspec.filesystem("memory")
+    root = f"/{tmp_path.name}-names"
+    names = [f"events/{leaf}.ndjson" for leaf in ("a/b", "a~b", "x" * 300, "%2F", "a b", "ä?*[1]")]
+    for name in names:
+        memory.pipe(f"{root}/{name}", ndjson([event(name)]))
+    site = Site(tmp_path / "home", landing_url=f"memory://{root}")
+    assert site.load().events == len(names)
+    assert site.query("select count(*) from raw.events where event_id = _file") == [(len(names),)]
+
+
+def test_a_remote_file_that_arrives_short_waits_for_the_next_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = fsspec.filesystem("memory")
+    root = f"/{tmp_path.name}-short"
+    for name in ("a", "b"):
+        memory.pipe(f"{root}/events/{name}.ndjson", ndjson([event(f"{name}1"), event(f"{name}2")]))
+    site = Site(tmp_path / "home", landing_url=f"memory://{root}")
+    whole = type(memory).open
+
+    def short(self: Any, path: str, mode: str = "rb", **options: Any) -> Any:
+        if path.endswith("a.ndjson"):
+            # One line of two: nothing in what arrived tells that the rest is missing.
+            return io.BytesIO(ndjson([event("a1")]))
+        if path.endswith("b.ndjson"):
+            raise RuntimeError("a driver's own kind of error")
+        return whole(self, path, mode, **options)
+
+    monkeypatch.setattr(type(memory), "open", short)
+    assert site.load().files == 0
+    monkeypatch.undo()
+    assert site.load().files == 2
+    assert site.ids() == ["a1", "a2", "b1", "b2"]
+
+
+def test_a_file_whose_name_is_no_text_costs_itself(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.land("events/a.ndjson", [event("a1")])
+    folder = os.fsencode(site.landing) + b"/events/"
+    for name in (b"caf\xe9.ndjson", b"d\xff/b.ndjson"):
+        path = folder + name
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(ndjson([event("b1")]))
+    assert site.load().files == 1
+    assert "'events/caf\\udce9.ndjson' is passed over: its name is not UTF-8" in caplog.text
+    with connect(site.settings, read_only=True) as connection:
+        found = no_segment_waits_too_long(connection, site.settings, datetime.now(UTC))
+    assert (found.passed, found.metadata["unnamable"]) == (
+        False,
+        "'events/caf\\udce9.ndjson', 'events/d\\udcff/b.ndjson'",
+    )
+
+
+def test_the_log_of_a_load_repeats_nothing_of_a_line(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "someone@example.org"
+    lines = [event("a1"), event("a2", received_at=secret, properties={"mail": secret})]
+    site.land("events/a.ndjson", lines)
+    site.vouch("events/a.ndjson", 2)
+    site.land("events/b.ndjson", ndjson([event("b1")]) + b'{"event_id": "' + secret.encode())
+    site.vouch("events/b.ndjson", 2)
+    assert site.load().bad_lines == 2
+    assert "judged line by line" in caplog.text
+    assert secret not in caplog.text
