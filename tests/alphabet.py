@@ -55,6 +55,14 @@ USER_AGENTS: Final = (
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
 )
 
+#: Pages' addresses: a code that is no UTF-8 beside HTML's ampersand, a campaign behind a route, and
+#: one that is another address's.
+ADDRESSES: Final = (
+    "https://a.example/?utm_source=caf%E9&amp;utm_medium=e+mail",
+    "https://a.example/#/p?UTM_Campaign=spring%20sale%00&x=1",
+    "https://a.example/?to=https://b.example/?utm_source=no&utm_medium=",
+)
+
 #: (occurred, received) → (original_timestamp, sent_at), such that it did occur then, where it can.
 Clock = Callable[[datetime, datetime], tuple[datetime | None, datetime | None]]
 CLOCKS: Final[tuple[Clock, ...]] = (

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.alphabet import (
     ACTIONS,
+    ADDRESSES,
     BASE,
     CLOCKS,
     DAY,
@@ -349,7 +350,8 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
         "context": {
             **({} if act.place == 1 else {"footfall": numbered(visit, event_id)}),
             **({} if act.user_agent is None else {"userAgent": act.user_agent}),
-            **({"campaign": {"source": act.tie}} if act.place == 0 else {}),
+            **({"campaign": {"source": act.tie, "name": " \n"}} if act.place == 0 else {}),
+            **({"page": {"url": ADDRESSES["abc".index(act.tie)]}} if act.place < 3 else {}),
         },
         "request": HISTORIES.get(act.place, {}),
     }

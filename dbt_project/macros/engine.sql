@@ -52,6 +52,38 @@
 {% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
 {% macro duckdb__json_text(json, path) -%} json_extract_string({{ json }}, '$.{{ path }}') {%- endmacro %}
 
+{#
+    The parameters of an address as a browser reads them, those of its query and then those of its
+    fragment, each behind an &. HTML writes that as &amp; or &#038;, and so do addresses that were
+    copied out of it. A fragment may be a route with a query of its own (#/path?…). A ? inside
+    another parameter begins nothing.
+#}
+{% macro address_parameters(address) %}{{ return(adapter.dispatch('address_parameters')(address)) }}{% endmacro %}
+{% macro duckdb__address_parameters(address) -%}
+    {%- set mark = '^\\?|&|#(?:0*38|x0*26);|#(?:[^?=&#]*\\?)?' -%}
+    {%- set escaped_ampersands = '(?:(?:amp|#0*38|#x0*26)(?:;|%3b))*' -%}
+    regexp_replace(
+        regexp_replace({{ address }}, '^[^?#]*', ''), '(?i)(?:{{ mark }}){{ escaped_ampersands }}', '&', 'g'
+    )
+{%- endmacro %}
+
+{#
+    The decoded text of one of address_parameters, by its name in any case. Percent codes that are
+    no UTF-8 cannot be decoded: such a text stays as it was sent.
+#}
+{% macro parameter_text(parameters, name) %}{{ return(adapter.dispatch('parameter_text')(parameters, name)) }}{% endmacro %}
+{% macro duckdb__parameter_text(parameters, name) -%}
+    {%- set pattern = '(?i)&' ~ name | replace('_', '(?:_|%5f)') ~ '=([^&]*)' -%}
+    {%- set text -%} replace(regexp_extract({{ parameters }}, '{{ pattern }}', 1), '+', ' ') {%- endset -%}
+    coalesce(try(url_decode({{ text }})), {{ text }})
+{%- endmacro %}
+
+{# The text with control characters as blanks and without blanks around it; null where none is left. #}
+{% macro visible_text(text) %}{{ return(adapter.dispatch('visible_text')(text)) }}{% endmacro %}
+{% macro duckdb__visible_text(text) -%}
+    nullif(trim(regexp_replace({{ text }}, '\p{Cc}+', ' ', 'g')), '')
+{%- endmacro %}
+
 {# The text where it is JSON, else null: what a stranger sent need not be. #}
 {% macro valid_json(text) %}{{ return(adapter.dispatch('valid_json')(text)) }}{% endmacro %}
 {% macro duckdb__valid_json(text) -%} case when json_valid({{ text }}) then {{ text }} end {%- endmacro %}

@@ -163,6 +163,18 @@ clocks_corrected as (
 
 ),
 
+-- Most addresses name no campaign, and taking one apart costs more than looking for the letters.
+addresses_read as (
+
+    select
+        *,
+        case when page_url ilike '%utm%' then {{ address_parameters('page_url') }} end
+            as page_parameters
+
+    from clocks_corrected
+
+),
+
 events_described as (
 
     select
@@ -196,8 +208,8 @@ events_described as (
         nullif(nullif(referrer, ''), '$direct') as referrer,
         {% for name, field in [('source', 'source'), ('medium', 'medium'), ('campaign', 'name')] %}
             coalesce(
-                campaign_{{ field }},
-                nullif(url_decode(regexp_extract(page_url, '[?&]utm_{{ name }}=([^&#]*)', 1)), '')
+                {{ visible_text('campaign_' ~ field) }},
+                {{ visible_text(parameter_text('page_parameters', 'utm_' ~ name)) }}
             ) as utm_{{ name }},
         {% endfor %}
         user_agent,
@@ -212,7 +224,7 @@ events_described as (
         _line,
         load_number
 
-    from clocks_corrected
+    from addresses_read
 
 )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 Line = Mapping[str, Any]
 
@@ -29,6 +30,14 @@ class File(NamedTuple):
 
 
 Load = Sequence[tuple[str, Sequence[Line]]]
+
+
+class Campaign(NamedTuple):
+    """What a link says of the campaign it is part of."""
+
+    source: str | None = None
+    medium: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ class Event:
     clock_skew_ms: int | None
     properties: Mapping[str, Any]
     traits: Mapping[str, Any]
-    utm_source: str | None
+    campaign: Campaign
     is_bot: bool
 
     @property
@@ -198,6 +207,62 @@ def is_history(line: Line) -> bool:
     return request.get("path") == "/v1/import" or beside.get("historical_migration") is True
 
 
+def campaign(line: Line) -> Campaign:
+    """Each field from the context, else from the parameters of the page's address."""
+    context = line.get("context") or {}
+    told = context.get("campaign") or {}
+    page = dict(context.get("page") or {})
+    if line["type"] in ("page", "screen"):
+        page = {**(line.get("properties") or {}), **page}
+    linked = parameters(page.get("url") or "")
+    return Campaign(
+        *(
+            visible(told.get(field)) or visible(linked.get(f"utm_{name}"))
+            for name, field in (("source", "source"), ("medium", "medium"), ("campaign", "name"))
+        )
+    )
+
+
+def parameters(address: str) -> dict[str, str]:
+    """What the query and the fragment of an address name, by key in lower case; the first counts.
+
+    A fragment may be a route with a query of its own, and an ampersand written as HTML writes it.
+    """
+    query, *fragments = with_plain_ampersands(address).split("#")
+    pairs = query.partition("?")[2].split("&")
+    for fragment in fragments:
+        route, mark, rest = fragment.partition("?")
+        is_route = mark == "?" and not {"=", "&"} & set(route)
+        pairs += (rest if is_route else fragment).split("&")
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        found.setdefault(unquote(key).lower(), without_codes(value.replace("+", " ")))
+    return found
+
+
+def with_plain_ampersands(address: str) -> str:
+    """The address with &amp; and &#038; as plain ampersands, however often they were escaped."""
+    escaped = re.compile("(&|#|^[^?#]*[?])(?:amp|#0*38|#x0*26)(?:;|%3b)", re.IGNORECASE)
+    address = re.sub("(?<!&)#(0*38|x0*26);", "&", address, flags=re.IGNORECASE)
+    while (plainer := escaped.sub(r"\1", address)) != address:
+        address = plainer
+    return address
+
+
+def without_codes(text: str) -> str:
+    """The text that percent codes stand for, or as it was sent where they are no UTF-8."""
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text
+
+
+def visible(text: str | None) -> str | None:
+    """The text with control characters as blanks and none around it; null where none is left."""
+    return re.sub("[\0-\x1f\x7f-\x9f]+", " ", text or "").strip(" ") or None
+
+
 def names_a_bot(line: Line) -> bool:
     """Whether the browser's user agent calls itself a bot, crawler or spider."""
     user_agent = (line.get("context") or {}).get("userAgent")
@@ -225,6 +290,6 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         clock_skew_ms=skew_in_ms(sent_at, arrival.received_at),
         properties=line.get("properties") or {},
         traits=line.get("traits") or {},
-        utm_source=((line.get("context") or {}).get("campaign") or {}).get("source"),
+        campaign=campaign(line),
         is_bot=is_bot(line),
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import md5
 from typing import Any
 
-from tests.oracle.events import Event
+from tests.oracle.events import Campaign, Event
 from tests.oracle.sessions import Session
 
 
@@ -124,7 +124,8 @@ def person_rows(
                 traits.update(event.traits)
         own_sessions = [s for s in sessions if person_of[s.first.event_id] == person_id]
         visits = sorted((s for s in own_sessions if not s.is_bot), key=_visit_order)
-        sources = [visit.utm_source for visit in visits]
+        campaigns = [visit.campaign for visit in visits]
+        last = next((each for each in reversed(campaigns) if any(each)), Campaign())
         rows.append(
             {
                 "person_id": person_id,
@@ -134,8 +135,9 @@ def person_rows(
                 "device_count": len({e.anonymous_id for e in own if e.anonymous_id is not None}),
                 "session_count": len(own_sessions),
                 "event_count": len(own),
-                "first_touch_source": sources[0] if sources else None,
-                "last_touch_source": next((s for s in reversed(sources) if s is not None), None),
+                "first_touch_source": campaigns[0].source if campaigns else None,
+                "last_touch_source": last.source,
+                "last_touch_campaign": last.name,
                 "traits": traits,
             }
         )

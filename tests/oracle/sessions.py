@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tests.oracle.events import Event
+from tests.oracle.events import Campaign, Event
 
 if TYPE_CHECKING:
     from tests.oracle.activity import Calendar
@@ -58,9 +58,9 @@ class Session:
         return max(devices, default=None)
 
     @property
-    def utm_source(self) -> str | None:
-        """The first campaign source it names."""
-        return next((e.utm_source for e in self.events if e.utm_source is not None), None)
+    def campaign(self) -> Campaign:
+        """The first campaign it names, all fields from one event."""
+        return next((e.campaign for e in self.events if any(e.campaign)), Campaign())
 
     @property
     def is_bot(self) -> bool:
@@ -84,7 +84,9 @@ class Session:
             "duration_seconds": (ended_at - self.started_at).total_seconds(),
             "event_count": len(self.events),
             "page_view_count": len([e for e in self.events if e.type in ("page", "screen")]),
-            "utm_source": self.utm_source,
+            "utm_source": self.campaign.source,
+            "utm_medium": self.campaign.medium,
+            "utm_campaign": self.campaign.name,
             "is_bounce": len(self.events) == 1,
             "is_bot": self.is_bot,
         }

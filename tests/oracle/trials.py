@@ -146,7 +146,7 @@ class Look:
             "days_since_last_event": self.days_since(own),
             "session_count": sessions(own),
             "device_count": len({event.anonymous_id for event in own} - {None}),
-            "entry_source": (activity[0].utm_source if activity else None) or "direct",
+            "entry_source": (activity[0].campaign.source if activity else None) or "direct",
         }
 
 
