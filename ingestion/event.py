@@ -42,7 +42,22 @@ REFUSED_COLUMNS: Final[dict[str, str]] = {
     "request": "json",
 }
 
+#: What programs write for nothing, in lower case: no id. The models take the same texts for nobody
+#: (``placeholder_ids`` in dbt_project/dbt_project.yml).
+NO_IDS: Final = frozenset(
+    {"", "undefined", "null", "(null)", "nil", "<nil>", "none", "nan", "n/a", "unknown"}
+    | {"anonymous", "guest", "not_authenticated", "true", "false", "0", "-1", "[object object]"}
+    | {"00000000-0000-0000-0000-000000000000", "00000000000000000000000000000000"}
+)
+#: What around an id says nothing, as in dbt_project/macros/ids.sql.
+MARGIN: Final = " \t\n\r\f\xa0\"'"
+
 #: 32 KiB: Segment's documented limit for one event; SDKs of the field enforce the same.
 MAX_EVENT_BYTES: Final = 32 * 1024
 #: 500 KiB: Segment's documented limit for one batch request, as sent.
 MAX_BATCH_BYTES: Final = 500 * 1024
+
+
+def names_nothing(text: str) -> bool:
+    """Whether an id is only what a program writes for nothing, such as "undefined"."""
+    return text.strip(MARGIN).lower() in NO_IDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,12 +21,14 @@ from ingestion.collector.auth import KeyRing, Sender, key_in_request
 from ingestion.collector.body import GZIP_MAGIC, Batch, inflate
 from ingestion.collector.client_address import AddressPolicy
 from ingestion.collector.erased import without_erased
+from ingestion.collector.forms import form_data
 from ingestion.collector.journal import Journal
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.openapi import OPENAPI_PATH, document
 from ingestion.collector.origins import OriginPolicy
 from ingestion.collector.problems import Unavailable, Unreadable
 from ingestion.collector.rate_limits import RateLimits
+from ingestion.collector.redaction import keys_in
 from ingestion.collector.routes import ROUTES, Route, route_name
 from ingestion.collector.sdk_configuration import (
     FLAG_PATHS,
@@ -47,6 +50,9 @@ logger = logging.getLogger(__name__)
 
 #: The smallest GIF there is: one transparent pixel.
 PIXEL: Final = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+#: The same pixel asked for again is another event.
+_NEVER_CACHED: Final = ((b"cache-control", b"no-store"),)
+_SLASHES = re.compile("/{2,}")
 Scope = Mapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -94,7 +100,7 @@ class Collector:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        path = scope["path"].rstrip("/")
+        path = _SLASHES.sub("/", scope["path"]).rstrip("/")
         headers: dict[bytes, bytes] = dict(scope["headers"])
         endpoint = _endpoint(path)
         try:
@@ -116,7 +122,7 @@ class Collector:
                     (b"content-type", answer.content_type),
                     (b"content-length", b"%d" % len(answer.body)),
                     *answer.headers,
-                    *cross_origin(headers),
+                    *(() if endpoint in OPERATORS else cross_origin(headers)),
                 ],
             }
         )
@@ -146,7 +152,7 @@ class Collector:
                 405, "method_not_allowed", f"use {allowed[0]}", allow=", ".join(allowed).encode()
             )
         if endpoint in ROUTES:
-            return await self._collect(ROUTES[endpoint], path, headers, scope, receive)
+            return await self._collect(ROUTES[endpoint], path, method, headers, scope, receive)
         if endpoint in CONFIGURATIONS:
             await self._arrivals.drain(receive, headers)
             return Answer(200, configuration(endpoint, scope["query_string"]))
@@ -169,16 +175,18 @@ class Collector:
         self,
         route: Route,
         path: str,
+        method: str,
         headers: Mapping[bytes, bytes],
         scope: Scope,
         receive: Receive,
     ) -> Answer:
+        origin = headers.get(b"origin")
         key = key_in_request(headers, scope["query_string"])
         sender = None if key is None else self._keys.sender_of(key)
         if key is not None and sender is None:
             await self._arrivals.drain(receive, headers)
             raise self._unknown_key()
-        if sender is not None and not self._origins.admits(sender.source, headers.get(b"origin")):
+        if sender is not None and not self._origins.admits(sender.source, origin):
             await self._arrivals.drain(receive, headers)
             raise _other_origin()
         address = scope.get("client") or (None,)
@@ -189,35 +197,43 @@ class Collector:
             ip=self._addresses.kept(address[0], scope["headers"]),
         )
         body = bytearray()
+        sent = b""
         try:
             await self._arrivals.read(receive, headers, body)
             received_at = self._clock()
-            if route.method == "GET":
-                batch = route.open(scope["query_string"])
+            sent = scope["query_string"] if method == "GET" else bytes(body)
+            if route.query and method == "GET":
+                text = sent = route.query(sent)
             else:
-                batch = route.open(_inflated(bytes(body), headers))
+                text = _inflated(sent, headers)
+                if route.takes_forms and (carried := form_data(text)) is not None:
+                    sent, text = carried, _inflated(carried, {})
+            batch = route.open(text)
         except Unreadable as problem:
-            if sender is not None and problem.code not in UNFINISHED:
-                self._take(sender, 1)
-                await self._quarantine(bytes(body), sender.source, problem, facts)
+            if problem.code not in UNFINISHED:
+                sent = sent or bytes(body)
+                sender = sender or self._sender_in_text(sent, route.protocol)
+                if sender is not None and self._origins.admits(sender.source, origin):
+                    self._take(sender, 1)
+                    await self._quarantine(sent, sender.source, problem, facts)
             raise
         finally:
             self._arrivals.forget(body)
         if sender is None:
-            sender = self._sender_in_body(batch, route.key_field)
-            if not self._origins.admits(sender.source, headers.get(b"origin")):
+            key, sender = self._sender_in_body(batch, route.key_field)
+            if not self._origins.admits(sender.source, origin):
                 raise _other_origin()
         self._take(sender, len(batch.events))
         source = sender.source
         sent_bytes = len(body) or len(scope["query_string"])
         verdict = route.judge(
-            batch, source, received_at, facts, allowance=quarantine_allowance(sent_bytes)
+            batch, source, received_at, facts, key=key, allowance=quarantine_allowance(sent_bytes)
         )
         verdict, erased = without_erased(verdict, self._tombstones(), source, utc_text(received_at))
         await self._journal.store(verdict.accepted, [each.line for each in verdict.refused])
         self._count(source, verdict, erased)
-        if route.method == "GET" and _is_for_image(headers):
-            return Answer(200, PIXEL, content_type=b"image/gif")
+        if method == "GET" and (route.is_pixel or _is_for_image(headers)):
+            return Answer(200, PIXEL, _NEVER_CACHED, content_type=b"image/gif")
         return route.answer(batch, verdict)
 
     def _take(self, sender: Sender, events: int) -> None:
@@ -229,7 +245,7 @@ class Collector:
                 "rate_limited", "this key sends too many events; send again later", wait, status=429
             )
 
-    def _sender_in_body(self, batch: Batch, key_field: str) -> Sender:
+    def _sender_in_body(self, batch: Batch, key_field: str) -> tuple[str, Sender]:
         try:
             key = msgspec.json.decode(batch.fields.get(key_field, b"null"), type=str)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -237,7 +253,12 @@ class Collector:
         sender = self._keys.sender_of(key)
         if sender is None:
             raise self._unknown_key()
-        return sender
+        return key, sender
+
+    def _sender_in_text(self, sent: bytes, protocol: str) -> Sender | None:
+        """Whose key stands in what cannot be read, None where none does."""
+        senders = (self._keys.sender_of(key) for key in keys_in(sent, protocol))
+        return next((sender for sender in senders if sender), None)
 
     def _unknown_key(self) -> Unreadable:
         self._metrics.unknown_keys.inc()
@@ -271,6 +292,8 @@ class Collector:
             self._metrics.refused.labels(source, refusal.reason).inc()
 
 
+#: Asked by whoever runs the collector: no page of another origin may read the answers.
+OPERATORS: Final = ("/healthz", "/readyz", "/metrics", OPENAPI_PATH)
 #: Questions of SDKs, and the methods they are asked with.
 CONFIGURATIONS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys((*SOURCE_PATHS, REMOTE_CONFIG_PATH), ("GET", "OPTIONS")),
@@ -278,12 +301,9 @@ CONFIGURATIONS: Final[dict[str, tuple[str, ...]]] = {
 }
 #: Path, or the name of paths of one kind → the methods it takes.
 ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
-    **{path: (route.method, "OPTIONS") for path, route in ROUTES.items()},
+    **{path: (*route.methods, "OPTIONS") for path, route in ROUTES.items()},
     **CONFIGURATIONS,
-    **dict.fromkeys(
-        ("/healthz", "/readyz", "/metrics", OPENAPI_PATH, browser.SCRIPT_PATH),
-        ("GET", "HEAD", "OPTIONS"),
-    ),
+    **dict.fromkeys((*OPERATORS, browser.SCRIPT_PATH), ("GET", "HEAD", "OPTIONS")),
 }
 _OPENAPI: Final = msgspec.json.encode(document(ENDPOINTS, ROUTES))
 

@@ -93,11 +93,16 @@ def inflate(data: bytes) -> bytes:
 
 
 def open_body(
-    text: bytes, *, holds_batch: bool, batch_field: str = "batch", or_single: bool = False
+    text: bytes,
+    *,
+    holds_batch: bool,
+    batch_field: str = "batch",
+    or_single: bool = False,
+    or_array: bool = False,
 ) -> Batch:
     """Take a JSON body apart without judging its events; raises Unreadable where that fails.
 
-    ``or_single``: a body without a batch is one event.
+    ``or_single``: a body without a batch is one event. ``or_array``: a body may be a batch.
 
     A strict, fast pass first. Where one event spoils it (NaN, a lone surrogate, a thousand
     brackets), a second pass follows strings and brackets only, so that its siblings survive.
@@ -105,6 +110,8 @@ def open_body(
     text = text.removeprefix(BYTE_ORDER_MARK)
     if not text.strip():
         raise Unreadable(400, "empty_body", "the body is empty; send a JSON object")
+    if or_array and text.lstrip()[:1] == b"[":
+        return Batch(_split_batch(text.strip()), {})
     try:
         fields = {name: bytes(raw) for name, raw in _FIELDS.decode(text).items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -121,17 +128,7 @@ def open_body(
     batch = fields.pop(batch_field)
     if batch[:1] != b"[":
         raise Unreadable(400, "invalid_batch", f'"{batch_field}" must be a JSON array of events')
-    try:
-        events = [bytes(raw) for raw in _EVENTS.decode(batch)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        _check_tokens(batch)
-        events = split_array(batch)
-    if len(events) > MAX_BATCH_EVENTS:
-        raise Unreadable(
-            413,
-            "too_many_events",
-            f"the batch holds {len(events)} events; send at most {MAX_BATCH_EVENTS} at once",
-        )
+    events = _split_batch(batch)
     # Fields beside the batch are written into every line, name and value: a line must stay one
     # that the load reads, and all of them together bounded.
     beside = sum(len(name.encode()) + len(raw) for name, raw in fields.items())
@@ -146,6 +143,21 @@ def open_body(
             "the fields beside the batch are too large or too many; send fewer",
         )
     return Batch(events, fields)
+
+
+def _split_batch(batch: bytes) -> list[bytes]:
+    try:
+        events = [bytes(raw) for raw in _EVENTS.decode(batch)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _check_tokens(batch)
+        events = split_array(batch)
+    if len(events) > MAX_BATCH_EVENTS:
+        raise Unreadable(
+            413,
+            "too_many_events",
+            f"the batch holds {len(events)} events; send at most {MAX_BATCH_EVENTS} at once",
+        )
+    return events
 
 
 def nesting(text: bytes) -> int:

@@ -11,14 +11,19 @@ import msgspec
 from ingestion.collector.body import MAX_DEPTH, nesting
 from ingestion.collector.timestamps import parse_client_clock
 from ingestion.collector.verdict import Json, utc_text
-from ingestion.event import MAX_EVENT_BYTES
+from ingestion.event import MAX_EVENT_BYTES, names_nothing
 
 #: Characters of an id or an event's name. The longest id that an SDK was recorded to send has
 #: 74; an e-mail address used as one has at most 254.
 MAX_ID_LENGTH: Final = 512
+#: From here on a decimal no longer tells one whole number from the next.
+FIRST_INEXACT: Final = 2**53
+#: Protocol → the field in which an event names itself.
+MESSAGE_ID_FIELDS: Final = {"segment": "messageId", "posthog": "uuid", "snowplow": "eid"}
 
 _NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _decoder = msgspec.json.Decoder()
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Refused(Exception):
@@ -57,17 +62,34 @@ def decode_event(text: bytes) -> Json:
 
 
 def identifier(event: Json, name: str) -> str | None:
-    """An id as text; absent, null and empty are the same."""
+    """An id as text; absent, null and empty are the same, and so are 123 and 123.0."""
     value = event.get(name)
+    if isinstance(value, float) and value.is_integer() and abs(value) < FIRST_INEXACT:
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise Refused("invalid_id", f"{name} must be text or a whole number")
+        raise Refused("invalid_id", f"{name} must be text or a whole number; send it as text")
     if len(value) > MAX_ID_LENGTH:
         raise Refused("id_too_long", f"{name} must have at most {MAX_ID_LENGTH} characters")
     return value
+
+
+def message_id(text: bytes, protocol: str) -> str | None:
+    """How a refused event names itself, also where the event is no JSON; None where it does not."""
+    field = MESSAGE_ID_FIELDS.get(protocol, "messageId")
+    try:
+        named = {field: _decoder.decode(_fields.decode(text).get(field, b"null"))}
+        found = identifier(named, field)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        spelt = re.search(rb'"%s"\s*:\s*"([^"\\\x00-\x1f]{1,512})"' % field.encode(), text)
+        found = spelt[1].decode("utf-8", "replace") if spelt else None
+    except Refused:
+        return None
+    # No line may hold a null character.
+    return None if found is None or "\0" in found or names_nothing(found) else found
 
 
 def json_object(event: Json, name: str) -> Json:

@@ -34,6 +34,7 @@ _FAILURES: Final = {
     "500": "The collector failed; nothing is acknowledged.",
     "503": "Nothing can be stored now; Retry-After says when to come again.",
 }
+_TOO_LONG: Final = "The query and the headers are longer than 16 KiB; no body."
 #: Of these, the ones that say when to come again.
 _WAITING: Final = ("429", "503")
 _OF_EVENTS: Final = ("400", "401", "403", "405", "408", "413", "415", "429", "500", "503")
@@ -63,10 +64,11 @@ def document(endpoints: Mapping[str, Iterable[str]], routes: Mapping[str, Route]
             "title": "Footfall collector",
             "version": "1",
             "description": "Receives events. 200 says that every accepted event is on disk, and "
-            "every refused one in quarantine. Each path is also served with a slash behind it; "
+            "every refused one in quarantine. Each path is also served with a slash behind it, "
+            "and a doubled slash is one; "
             "Snowplow's trackers may post below any vendor's name. A write key that stands in none "
-            "of the places named here is looked for in the body: writeKey, api_key, or the aid of "
-            "its first event.",
+            "of the places named here is looked for in the body: writeKey, api_key, token, or the "
+            "aid or token of its first event.",
         },
         "paths": {
             path: _path_item(path, methods, routes.get(path)) for path, methods in endpoints.items()
@@ -95,7 +97,7 @@ def _path_item(path: str, methods: Iterable[str], route: Route | None) -> Json:
 
 def _operation(path: str, method: str, route: Route | None) -> Json:
     if route:
-        return _collecting(path, route)
+        return _collecting(path, method, route)
     summary, media_type = _OTHERS.get(path, ("", "*/*"))
     is_question = path in _OTHERS and path not in _PROBES
     success = {"description": summary, "content": {media_type: {"schema": {}}}}
@@ -103,25 +105,31 @@ def _operation(path: str, method: str, route: Route | None) -> Json:
     return {"summary": summary, "responses": {"200": success} | _failures(failures)}
 
 
-def _collecting(path: str, route: Route) -> Json:
+def _collecting(path: str, method: str, route: Route) -> Json:
     results = path == RESULTS_PATH
     content: Json = {"application/json": {"schema": _reference("Results" if results else "Stored")}}
     operation: Json = {
         "summary": f"Events in {route.protocol.capitalize()}'s protocol.",
         "security": [{name: []} for name in _KEYS],
     }
-    if route.method == "GET":
-        content["image/gif"] = {"schema": {"type": "string", "contentEncoding": "binary"}}
-        operation["description"] = "The event's parameters are the query; aid is the write key."
-        operation["parameters"] = [_parameter(name) for name in ("e", "aid", "duid", "uid", "eid")]
+    if method == "GET":
+        gif: Json = {"image/gif": {"schema": {"type": "string", "contentEncoding": "binary"}}}
+        content = gif if route.is_pixel else content | gif
+        operation["description"], operation["parameters"] = _QUERIES[route.protocol]
     else:
         operation["requestBody"] = {
             "required": True,
-            "description": "JSON as UTF-8, or that as gzip, whatever the headers say.",
+            "description": "JSON as UTF-8, or that as gzip, whatever the headers say"
+            + (
+                "; or a form with it under data, as it is or in base64."
+                if route.takes_forms
+                else "."
+            ),
             "content": {"application/json": {"schema": _body(path, route)}},
         }
     stored = {"description": "Every event is stored, or refused with a reason.", "content": content}
-    return operation | {"responses": {"200": stored} | _failures(_OF_EVENTS)}
+    too_long = {"431": {"description": _TOO_LONG}} if method == "GET" else {}
+    return operation | {"responses": {"200": stored} | _failures(_OF_EVENTS) | too_long}
 
 
 def _body(path: str, route: Route) -> Json:
@@ -149,6 +157,11 @@ def _parameter(name: str) -> Json:
     return {"name": name, "in": "query", "schema": {"type": "string"}}
 
 
+def _json_parameter(schema: str) -> Json:
+    content = {"application/json": {"schema": _reference(schema)}}
+    return {"name": "data", "in": "query", "content": content}
+
+
 def _reference(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -157,6 +170,25 @@ def _object(required: Iterable[str] = (), **properties: Json) -> Json:
     return {"type": "object", "required": list(required), "properties": properties}
 
 
+#: Protocol → what the query of a GET holds, and its parameters.
+_QUERIES: Final = {
+    "segment": (
+        "The event under data, as JSON or that in base64, or its fields one by one, dotted inside: "
+        "context.page.path=/a. 200 is a transparent pixel, also where the event was refused.",
+        [
+            _json_parameter("Call"),
+            *(_parameter(name) for name in ("writeKey", "userId", "anonymousId", "event")),
+        ],
+    ),
+    "posthog": (
+        "An event, or the body of a POST, under data: as JSON or that in base64.",
+        [_json_parameter("PostHogEvent") | {"required": True}],
+    ),
+    "snowplow": (
+        "The event's parameters are the query; aid is the write key.",
+        [_parameter(name) for name in ("e", "aid", "duid", "uid", "eid")],
+    ),
+}
 _PREFLIGHT: Final[Json] = {
     "description": "What a browser asks before it sends: every origin may.",
     "content": {"application/json": {"schema": {"type": "object"}}},
@@ -218,8 +250,9 @@ _SCHEMAS: Final[Json] = {
         properties=_ANY_OBJECT,
     ),
     "PostHog": {
-        "type": "object",
+        "type": ["object", "array"],
         "anyOf": [
+            _events("PostHogEvent"),
             _object(["batch"], batch=_events("PostHogEvent"), api_key={}),
             {
                 "allOf": [

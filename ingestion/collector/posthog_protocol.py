@@ -27,6 +27,7 @@ _TYPES: Final = {
     "$set": "identify",
     "$groupidentify": "group",
     "$create_alias": "alias",
+    "$merge_dangerously": "alias",
 }
 #: Property → the field of ``context.page`` that says the same.
 _PAGE: Final = {
@@ -108,8 +109,11 @@ def _ids(type_: str, distinct_id: str, properties: Json) -> Json:
     device = identifier(properties, "$device_id") or identifier(properties, "$anon_distinct_id")
     if type_ == "alias":
         alias = identifier(properties, "alias")
+        if alias is None:
+            raise Refused("missing_id", "say the other id in the property alias")
         return {"userId": alias, "previousId": distinct_id, "anonymousId": device}
     told = identifier(properties, "$user_id")
+    before = identifier(properties, "$anon_distinct_id")
     is_device = told is None and (
         distinct_id == device
         or properties.get("$is_identified") is False
@@ -119,7 +123,11 @@ def _ids(type_: str, distinct_id: str, properties: Json) -> Json:
     )
     if is_device:
         return {"anonymousId": distinct_id}
-    return {"userId": told or distinct_id, "anonymousId": device}
+    ids = {"userId": told or distinct_id, "anonymousId": device}
+    if type_ == "identify" and before and "$device_id" not in properties:
+        # A server knows no device: what it sent before was a user's, who is the same person.
+        ids["previousId"] = before
+    return ids
 
 
 def _is_invented(distinct_id: str, properties: Json) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,7 +12,8 @@ import msgspec
 
 from ingestion.collector import posthog_protocol, segment_protocol, snowplow_protocol
 from ingestion.collector.answers import Answer, success
-from ingestion.collector.body import MAX_INFLATED_BYTES, Batch, open_body
+from ingestion.collector.body import MAX_INFLATED_BYTES, Batch, inflate, open_body
+from ingestion.collector.forms import form_data
 from ingestion.collector.identifiers import uuid7
 from ingestion.collector.problems import Unreadable
 from ingestion.collector.verdict import Json, RequestFacts, Verdict
@@ -22,7 +24,8 @@ class Route:
     """How one path is spoken with; ``read`` makes Segment's shape of an event, None is its own.
 
     ``key_field`` is the field of the body that may hold the write key. ``results`` is the body
-    of the answer where the protocol wants more than "success".
+    of the answer where the protocol wants more than "success". ``query`` makes of the query of a
+    GET the text that a POST would bring.
     """
 
     protocol: str
@@ -30,7 +33,10 @@ class Route:
     key_field: str
     read: Callable[[Json, Mapping[str, Any]], Json] | None = None
     results: Callable[[list[bytes], Verdict], Json] | None = None
-    method: str = "POST"
+    query: Callable[[bytes], bytes] | None = None
+    methods: tuple[str, ...] = ("POST",)
+    takes_forms: bool = False
+    is_pixel: bool = False
 
     def judge(
         self,
@@ -39,12 +45,23 @@ class Route:
         received_at: datetime,
         facts: RequestFacts,
         *,
+        key: str | None = None,
         mint: Callable[[], str] = uuid7,
         allowance: int = MAX_INFLATED_BYTES,
     ) -> Verdict:
-        """What is kept of a batch and what is refused; ``mint`` names events that have no id."""
+        """What is kept of a batch and what is refused; ``mint`` names events that have no id.
+
+        ``key`` is the write key of the request.
+        """
         return segment_protocol.judge(
-            batch, source, received_at, facts, read=self.read, mint=mint, allowance=allowance
+            batch,
+            source,
+            received_at,
+            facts,
+            read=self.read,
+            key=key,
+            mint=mint,
+            allowance=allowance,
         )
 
     def answer(self, batch: Batch, verdict: Verdict) -> Answer:
@@ -63,35 +80,41 @@ def _open_batch(text: bytes) -> Batch:
 
 
 def _open_posthog(text: bytes) -> Batch:
-    batch = open_body(text, holds_batch=True, or_single=True)
-    if "event" in batch.fields:
-        # A body that is one event holds the key among its fields, which are the event's own.
-        return Batch(batch.events, {"api_key": batch.fields.get("api_key", b"null")})
-    return batch
+    batch = open_body(text, holds_batch=True, or_single=True, or_array=True)
+    # A body that is one event holds the key among its fields, which are the event's own.
+    fields = {} if "event" in batch.fields else batch.fields
+    places = (batch.fields, *_fields_of_first(batch.events))
+    key = next((place[name] for place in places for name in _POSTHOG_KEYS if name in place), None)
+    return Batch(batch.events, fields | ({"api_key": key} if key else {}))
 
 
 def _open_snowplow(text: bytes) -> Batch:
     batch = open_body(text, holds_batch=True, batch_field="data")
-    return Batch(batch.events, batch.fields | _key_of_first(batch.events))
-
-
-def _open_snowplow_query(query: bytes) -> Batch:
-    try:
-        event = snowplow_protocol.query_event(query)
-    except ValueError:
-        most = snowplow_protocol.MAX_PARAMETERS
-        raise Unreadable(400, "invalid_query", f"send at most {most} parameters") from None
-    return Batch([event], _key_of_first([event]))
-
-
-def _key_of_first(events: list[bytes]) -> dict[str, bytes]:
-    """The key of a request is that of its first event: one tracker fills a request."""
     field = snowplow_protocol.KEY_FIELD
-    try:
-        key = msgspec.json.decode(events[0], type=dict[str, msgspec.Raw])[field]
-    except (IndexError, KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return {field: bytes(key)}
+    first, _ = _fields_of_first(batch.events)
+    return Batch(batch.events, batch.fields | ({field: first[field]} if field in first else {}))
+
+
+_POSTHOG_KEYS: Final = ("api_key", "token")
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _fields_of_first(events: list[bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The first event's fields and its properties': one tracker fills a request, with one key."""
+    event: dict[str, bytes] = {}
+    properties: dict[str, bytes] = {}
+    with suppress(IndexError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        event = {name: bytes(raw) for name, raw in _fields.decode(events[0]).items()}
+        inside = _fields.decode(event.get("properties", b"{}"))
+        properties = {name: bytes(raw) for name, raw in inside.items()}
+    return event, properties
+
+
+def _posthog_query(query: bytes) -> bytes:
+    carried = form_data(query)
+    if carried is None:
+        raise Unreadable(400, "invalid_query", "give the events as JSON or base64 in data")
+    return inflate(carried)
 
 
 #: Path → how events are sent to it.
@@ -99,6 +122,7 @@ ROUTES: Final[dict[str, Route]] = {
     **{
         path: Route("segment", _open_batch if type_ is None else _open_single, "writeKey")
         for path, type_ in segment_protocol.PATHS.items()
+        if path not in segment_protocol.PIXEL_PATHS
     },
     **{
         path: Route(
@@ -107,19 +131,37 @@ ROUTES: Final[dict[str, Route]] = {
             "api_key",
             posthog_protocol.read,
             posthog_protocol.answer if path == posthog_protocol.RESULTS_PATH else None,
+            query=_posthog_query,
+            methods=("POST", "GET"),
+            takes_forms=True,
         )
         for path in posthog_protocol.PATHS
     },
-    snowplow_protocol.POST_PATH: Route(
-        "snowplow", _open_snowplow, snowplow_protocol.KEY_FIELD, snowplow_protocol.read
-    ),
-    snowplow_protocol.GET_PATH: Route(
-        "snowplow",
-        _open_snowplow_query,
-        snowplow_protocol.KEY_FIELD,
-        snowplow_protocol.read,
-        method="GET",
-    ),
+    **{
+        path: Route(
+            "snowplow",
+            _open_snowplow,
+            snowplow_protocol.KEY_FIELD,
+            snowplow_protocol.read,
+            query=snowplow_protocol.query_body,
+            methods=methods,
+        )
+        for path, methods in {
+            snowplow_protocol.POST_PATH: ("POST", "GET"),
+            snowplow_protocol.GET_PATH: ("GET",),
+        }.items()
+    },
+    **{
+        path: Route(
+            "segment",
+            _open_single,
+            "writeKey",
+            query=segment_protocol.pixel_body,
+            methods=("GET",),
+            is_pixel=True,
+        )
+        for path in segment_protocol.PIXEL_PATHS
+    },
 }
 
 

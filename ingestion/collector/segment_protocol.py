@@ -6,21 +6,28 @@ describes the shapes; the SDKs that send them differ, and each difference met ha
 
 from __future__ import annotations
 
-import re
+import hashlib
+import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from ingestion.collector.body import MAX_INFLATED_BYTES, Batch
+import msgspec
+
+from ingestion.collector.body import MAX_DEPTH, MAX_INFLATED_BYTES, Batch, inflate
 from ingestion.collector.fields import (
     Refused,
     decode_event,
     identifier,
     json_object,
+    message_id,
     take_clock,
 )
+from ingestion.collector.forms import form_data, query_fields
 from ingestion.collector.identifiers import uuid7
-from ingestion.collector.redaction import key_fields
+from ingestion.collector.problems import Unreadable
+from ingestion.collector.redaction import key_fields, without_key_fields
 from ingestion.collector.verdict import (
     KEPT_OF_CUT_EVENT,
     MAX_QUARANTINED_BYTES,
@@ -33,7 +40,7 @@ from ingestion.collector.verdict import (
     refused_line,
     utc_text,
 )
-from ingestion.event import EVENT_TYPES
+from ingestion.event import EVENT_TYPES, names_nothing
 
 #: Under this key of ``context`` stand the top-level fields that the line has no column for.
 EXTRA_FIELDS: Final = "extra_fields"
@@ -60,14 +67,45 @@ PATHS: Final[dict[str, str | None]] = {
     "/beacon/v1/batch": None,
 }
 IMPORT_PATH: Final = "/v1/import"
+#: Segment's pixels, and RudderStack's, which AMP pages ask for.
+PIXEL_PATHS: Final = {
+    f"{prefix}/{type_}": type_ for prefix in ("/v1/pixel", "/pixel/v1") for type_ in EVENT_TYPES
+}
 
+#: Namespace of the ids that follow from an event's content; fixed for all time.
+_NAMESPACE: Final = uuid.UUID("b8f8b3c4-5c1e-5d5b-8a35-6a0c4b7f9d02")
 _EVENT_NAMES: Final = {"page": "page_view", "screen": "screen_view"}
 #: Fields that end up in a column of their own; ``writeKey`` is a secret and is kept nowhere.
 _CONSUMED: Final = frozenset(
     {"type", "messageId", "userId", "anonymousId", "groupId", "previousId", "event"}
     | {"properties", "traits", "context", "writeKey"}
 )
-_MESSAGE_ID = re.compile(rb'"messageId"\s*:\s*"([^"\\\x00-\x1f]{1,512})"')
+
+
+def pixel_body(query: bytes) -> bytes:
+    """The event of a pixel as JSON text: in base64 under ``data``, or each field by itself.
+
+    AMP's form says ``context.page.path=/a`` for a field inside. Raises Unreadable.
+    """
+    carried = form_data(query)
+    if carried is not None:
+        return inflate(carried)
+    parameters = query_fields(query)
+    if "data" in parameters:
+        raise Unreadable(400, "invalid_query", "data must be an event's JSON as base64")
+    event: Json = {}
+    for name, value in parameters.items():
+        *path, last = name.split(".", MAX_DEPTH)
+        place = event
+        for step in path:
+            inside = place.setdefault(step, {})
+            if not isinstance(inside, dict):
+                # A field cannot be text and hold others too.
+                place, last = event, name
+                break
+            place = inside
+        place.setdefault(last, value)
+    return msgspec.json.encode(event)
 
 
 def judge(
@@ -77,6 +115,7 @@ def judge(
     request: RequestFacts,
     *,
     read: Callable[[Json, Mapping[str, Any]], Json] | None = None,
+    key: str | None = None,
     mint: Callable[[], str] = uuid7,
     allowance: int = MAX_INFLATED_BYTES,
 ) -> Verdict:
@@ -87,14 +126,16 @@ def judge(
     it is kept among the extra fields. Another protocol gives a ``read`` that makes an event of
     Segment's shape out of one of its own and what stands beside the batch. Of refused events
     ``allowance`` bytes are kept, inherited fields included; past it each one's beginning only.
+    ``key`` is the request's write key, which no line holds.
     """
     keys = key_fields(request.protocol)
-    forced_type = PATHS.get(request.path)
+    forced_type = PATHS.get(request.path) or PIXEL_PATHS.get(request.path)
     ignores_sent_at = request.path == IMPORT_PATH
     verdict = Verdict()
     received = utc_text(received_at)
     facts = request.as_json()
-    beside = {} if forced_type else _fields_beside(batch.fields, keys)
+    beside = {} if forced_type else _fields_beside(batch.fields, keys, key)
+    twins: Counter[bytes] = Counter()
     spoilt = beside if isinstance(beside, Refused) else None
     beside = {} if isinstance(beside, Refused) else beside
     beside_bytes = sum(len(name) + len(raw) for name, raw in batch.fields.items()) if beside else 0
@@ -106,13 +147,12 @@ def judge(
             for name in keys:
                 event.pop(name, None)
             merged = (read or _merge)(event, beside)
-            line = encode_line(
-                _canonical(merged, source, received, facts, forced_type, ignores_sent_at, mint)
-            )
-            verdict.accepted.append(line)
+            line = _canonical(merged, source, received, facts, forced_type, ignores_sent_at, mint)
+            if not line.event_id:
+                line = _named_by_content(line, twins, mint)
+            verdict.accepted.append(_encoded_without_key(line, key))
         except Refused as refused:
-            found = _MESSAGE_ID.search(text)
-            event_id = found[1].decode("utf-8", "replace") if found else None
+            event_id = message_id(text, request.protocol)
             is_whole = len(text) + beside_bytes <= allowance
             allowance -= len(text) + beside_bytes if is_whole else 0
             verdict.refused.append(
@@ -138,7 +178,30 @@ def judge(
     return verdict
 
 
-def _fields_beside(fields: Mapping[str, bytes], keys: tuple[str, ...]) -> Json | Refused:
+def _encoded_without_key(line: EventLine, key: str | None) -> bytes:
+    """An accepted event's line, without the fields that hold a key, the request's own or any."""
+    text = encode_line(line)
+    # A name has one spelling in what is encoded here, or stands in text with its own escapes.
+    if not (
+        b"writeKey" in text
+        or b"api_key" in text
+        or b"\\\\u00" in text
+        or (key and (b'"token":' in text or b'"aid":' in text))
+    ):
+        return text
+    return encode_line(
+        msgspec.structs.replace(
+            line,
+            properties=without_key_fields(line.properties, key),
+            traits=without_key_fields(line.traits, key),
+            context=without_key_fields(line.context, key),
+        )
+    )
+
+
+def _fields_beside(
+    fields: Mapping[str, bytes], keys: tuple[str, ...], key: str | None
+) -> Json | Refused:
     """What stands beside ``batch``, decoded, without keys; every event of the batch inherits it."""
     try:
         decoded = {
@@ -151,7 +214,7 @@ def _fields_beside(fields: Mapping[str, bytes], keys: tuple[str, ...]) -> Json |
                 raise Refused("invalid_field", f"{name} must be a JSON object")
     except Refused as refused:
         return Refused(refused.reason, f"beside the batch: {refused.detail}")
-    return decoded
+    return dict(without_key_fields(decoded, key))
 
 
 def _merge(event: Json, beside: Mapping[str, Any]) -> Json:
@@ -182,6 +245,7 @@ def _canonical(
     ignores_sent_at: bool,
     mint: Callable[[], str],
 ) -> EventLine:
+    """The line of an event; its id is empty where the one that was sent names nothing."""
     event_type = forced_type or event.get("type")
     if event_type not in EVENT_TYPES:
         raise Refused("unknown_type", f"type must be one of {', '.join(EVENT_TYPES)}")
@@ -208,13 +272,16 @@ def _canonical(
             extra["event"] = event["event"]
         if event_type in _EVENT_NAMES:
             properties = _with_page_names(properties, extra)
+    event_id = identifier(event, "messageId")
+    if event_id is not None and names_nothing(event_id):
+        extra["messageId"], event_id = event_id, ""
     original = take_clock(extra, "timestamp") or take_clock(extra, "originalTimestamp")
     sent = None if ignores_sent_at else take_clock(extra, "sentAt")
     if extra:
         context = _with_extra(context, extra)
     library = context.get("library")
     return EventLine(
-        event_id=identifier(event, "messageId") or mint(),
+        event_id=mint() if event_id is None else event_id,
         source_id=source,
         type=event_type,
         event_name=name or event_type,
@@ -235,6 +302,25 @@ def _canonical(
             else None
         },
     )
+
+
+def _named_by_content(line: EventLine, twins: Counter[bytes], mint: Callable[[], str]) -> EventLine:
+    """The line with an id that is the same whenever the same is sent again.
+
+    Events that agree in everything are told apart by their order in the request. One that says no
+    time of its own is never known to be the same.
+    """
+    if line.original_timestamp is None:
+        return msgspec.structs.replace(line, event_id=mint())
+    # What the duplicates of dbt_project/staging take for content: an SDK that sends again may
+    # change the rest.
+    names = (line.source_id, line.type, line.event_name, line.original_timestamp)
+    ids = (line.user_id, line.anonymous_id, line.group_id, line.previous_id)
+    text = msgspec.json.encode((names, ids, line.properties, line.traits), order="sorted")
+    digest = hashlib.sha256(text).digest()
+    twins[digest] += 1
+    name = f"{digest.hex()}:{twins[digest]}"
+    return msgspec.structs.replace(line, event_id=str(uuid.uuid5(_NAMESPACE, name)))
 
 
 def _traits(event_type: str, event: Json, context: Json) -> Json:

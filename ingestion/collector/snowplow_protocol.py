@@ -12,11 +12,12 @@ import binascii
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ingestion.collector.fields import Refused, decode_event, identifier
+from ingestion.collector.forms import query_fields
 from ingestion.collector.verdict import Json
 
 POST_PATH: Final = "/com.snowplowanalytics.snowplow/tp2"
@@ -25,22 +26,18 @@ OWN_PATH: Final = re.compile(r"/[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}/[A
 GET_PATH: Final = "/i"
 #: The parameter that holds the key.
 KEY_FIELD: Final = "aid"
-#: Parameters of one GET; a page view of the browser tracker has 20.
-MAX_PARAMETERS: Final = 200
 
 _PAGE: Final = {"url": "url", "page": "title", "refr": "referrer"}
 _CONTEXT: Final = {"lang": "locale", "ua": "userAgent", "tz": "timezone", "p": "platform"}
 _STRUCTURED: Final = {"se_ca": "category", "se_la": "label", "se_pr": "property"}
+_SESSION: Final = re.compile(r"iglu:com\.snowplowanalytics\.snowplow/client_session/")
 #: Kinds of event without a name of their own → the name of the action.
 _NAMED: Final = {"pp": "page_ping", "tr": "transaction", "ti": "transaction_item"}
 
 
-def query_event(query: bytes) -> bytes:
-    """The one event of a GET as JSON text; raises ValueError past MAX_PARAMETERS."""
-    pairs = parse_qsl(
-        query.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS
-    )
-    return msgspec.json.encode(dict(pairs))
+def query_body(query: bytes) -> bytes:
+    """The one event of a GET, as the body of a POST; raises Unreadable."""
+    return msgspec.json.encode({"data": [query_fields(query)]})
 
 
 def read(event: Json, beside: Mapping[str, Any]) -> Json:
@@ -57,10 +54,17 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
     }
     # A true timestamp is the tracker's own word against the device's clock.
     read["timestamp"] = rest.pop("ttm" if rest.get("ttm") else "dtm", None)
-    device = "duid" if rest.get("duid") else "nuid"
-    read["anonymousId"] = rest.pop(device, None)
+    if rest.get("duid"):
+        read["anonymousId"] = rest.pop("duid")
+    else:
+        # Trackers of apps name the device in the context of their session alone.
+        read["anonymousId"] = _session_device(context) or rest.pop("nuid", None)
     if not (read["userId"] or read["anonymousId"]):
-        raise Refused("missing_id", "have the tracker set a user id (uid) or a device id (duid)")
+        raise Refused(
+            "missing_id",
+            "have the tracker set a user id (uid), a device id (duid) or the context of its "
+            "session (client_session)",
+        )
     read |= _action(rest, context)
     if read["type"] == "page" and context.get("page", {}).get("title"):
         read["name"] = context["page"]["title"]
@@ -117,6 +121,17 @@ def _context(rest: Json) -> Json:
     if contexts is not None:
         context["contexts"] = contexts
     return context
+
+
+def _session_device(context: Json) -> str | None:
+    """The device that a context ``client_session`` names, None where there is none."""
+    contexts = context.get("contexts")
+    listed = contexts.get("data") if isinstance(contexts, dict) else None
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and _SESSION.match(str(each.get("schema"))):
+            session = each.get("data")
+            return identifier(session, "userId") if isinstance(session, dict) else None
+    return None
 
 
 def _path(url: str) -> str | None:

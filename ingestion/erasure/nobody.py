@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import yaml
 
-#: What around an id says nothing, as in dbt_project/macros/ids.sql.
-MARGIN: Final = " \t\n\r\f\xa0\"'"
+from ingestion.event import MARGIN
 
 
 def stands_for_nobody(dbt_project: Path) -> Callable[[str], bool]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from ingestion.collector.fields import MAX_ID_LENGTH
+from ingestion.collector.fields import MAX_ID_LENGTH, MESSAGE_ID_FIELDS
 
 Event = dict[str, Any]
 #: The mended event, or None to leave it in quarantine.
@@ -16,7 +16,7 @@ Mend = Callable[[Event], Event | None]
 MendBody = Callable[[bytes], bytes | None]
 
 #: Fields that name an event in the protocols spoken; mending never changes a good one.
-ID_FIELDS: Final = ("messageId", "uuid", "eid")
+ID_FIELDS: Final = tuple(MESSAGE_ID_FIELDS.values())
 
 
 class MendFailed(Exception):

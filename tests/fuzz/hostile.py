@@ -6,6 +6,7 @@ over, or is a good one with a few bytes changed.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import random
@@ -49,6 +50,9 @@ STRINGS: Final = [
         b"'; drop table x; --",
     ),
     *(b"<script>", b"{{7*7}}", b"__proto__", b"constructor", b"2026-13-45T99:99:99Z", b"NaN"),
+    *(b"Sun, 01 Mar 2026 10:00:00 GMT", b"2026-03-01T23:59:60Z"),
+    *("\u0662\u0660\u0662\u0666-\u0660\u0663-\u0660\u0661".encode(),),
+    *(b"undefined", b"[object Object]", b"00000000-0000-0000-0000-000000000000"),
     *(b"2026-03-01T00:00:00Z", b"-1", b"9" * 400, b"1e999", b"\\" * 99, b"a" * 40_000),
 ]
 #: Whole values as they stand in JSON, some of them no JSON.
@@ -81,6 +85,7 @@ NAMES: Final = [
     ),
     *(b"historical_migration", b"sent_at", b"created_at", b"options", b"extra_fields", b"library"),
     *(b"e", b"aid", b"eid", b"uid", b"duid", b"nuid", b"dtm", b"ttm", b"stm", b"se_va", b"se_ac"),
+    *(b"write\\u004bey", b"context.page.path", b"a.b.c", b"...", b"$anon_distinct_id"),
     *(b"ue_pr", b"ue_px", b"co", b"cx", b"url", b"refr", b"page", b"tv", b"p", b"ua"),
 ]
 GOOD: Final[dict[str, dict[str, object]]] = {
@@ -159,17 +164,21 @@ def hostile(seed: int, number: int) -> Hostile:
     path = dice.choice([*ROUTES] if dice.random() < 0.85 else [*ENDPOINTS])
     route = ROUTES.get(path)
     protocol = route.protocol if route else "segment"
-    method = route.method if route else ENDPOINTS[path][0]
+    method = dice.choice(route.methods) if route else ENDPOINTS[path][0]
     if dice.random() < 0.05:
         method = dice.choice(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "BREW"])
     body = _transported(dice, _body(dice, protocol))
+    if protocol == "posthog" and dice.random() < 0.3:
+        body = _form(dice, body)
     if method == "GET":
-        path += "?" + _query(dice)
+        path += "?" + _query(dice, protocol)
     elif dice.random() < 0.05:
         path = _strange_path(dice, path)
     headers = {"Authorization": basic(KEY)} if dice.random() < 0.8 else {}
     while dice.random() < 0.3:
         name = dice.choice([*HEADERS])
+        if method == "GET" and protocol == "posthog" and name in ("Accept", "Sec-Fetch-Dest"):
+            continue  # a pixel does not say how many events it took
         headers[name] = dice.choice(HEADERS[name])
     return Hostile(method, path, headers, body)
 
@@ -284,8 +293,32 @@ def _garbled(dice: Dice, data: bytes) -> bytes:
     return bytes(out)
 
 
-def _query(dice: Dice) -> str:
+def _form(dice: Dice, text: bytes) -> bytes:
+    """A form that carries a text well or badly."""
+    packed = base64.b64encode(text)
+    packed = packed if dice.random() < 0.5 else base64.urlsafe_b64encode(text)
+    ways: list[Callable[[], bytes]] = [
+        lambda: packed,
+        lambda: quote_from_bytes(packed).encode(),
+        lambda: packed.rstrip(b"=").replace(b"+", b" "),
+        lambda: packed[: dice.randint(0, len(packed))],
+        lambda: _garbled(dice, packed),
+        lambda: quote_from_bytes(text[:100_000]).encode(),
+        lambda: text,
+        lambda: base64.b64encode(gzip.compress(text, 1)),
+    ]
+    before = dice.choice([b"", b"", b"a=1&", b"compression=base64&", b"data=&", b"&" * 999])
+    return before + b"data=" + dice.choice(ways)() + dice.choice([b"", b"", b"&b=2", b"&data=e30="])
+
+
+def _query(dice: Dice, protocol: str) -> str:
+    if protocol != "snowplow" and dice.random() < 0.5:
+        return quote_from_bytes(_form(dice, _wrong(dice, protocol)[:4000]), safe="=&%+;")[:12_000]
     good = "e=se&se_ac=x&duid=d" if dice.random() < 0.7 else ""
+    if protocol == "segment":
+        good = dice.choice(
+            ["userId=u&event=e", "anonymousId=a&context.page.path=/", "a" + ".a" * 99]
+        )
     bad = [
         b"%s=%s" % (dice.choice(NAMES), dice.choice([*STRINGS, *VALUES])[:4000])
         for _ in range(dice.choice([0, 1, 3, 3, 3, 300]))

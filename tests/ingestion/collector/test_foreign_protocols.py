@@ -27,6 +27,8 @@ PAGE = {"e": "pv", "uid": "u1"}
 def judged(path: str, body: object) -> Verdict:
     route = ROUTES[path]
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    if route.query and route.methods == ("GET",):
+        text = route.query(text)
     facts = RequestFacts(route.protocol, path)
     return route.judge(route.open(text), "web", RECEIVED_AT, facts, mint=lambda: "minted")
 
@@ -82,6 +84,51 @@ def test_an_identify_ties_the_id_from_before() -> None:
     line = posthog("$identify", {"$anon_distinct_id": "d1", "$set": {"plan": "pro"}})
     assert (line["type"], line["user_id"], line["anonymous_id"]) == ("identify", "u1", "d1")
     assert line["traits"] == {"plan": "pro"}
+
+
+def test_a_server_joins_the_id_from_before_and_a_browser_its_device() -> None:
+    server = posthog("$identify", {"$anon_distinct_id": "a1"})
+    assert (server["user_id"], server["previous_id"]) == ("u1", "a1")
+    browser = posthog("$identify", {"$anon_distinct_id": "d1", "$device_id": "d1"})
+    assert (browser["anonymous_id"], browser["previous_id"]) == ("d1", None)
+
+
+@pytest.mark.parametrize("name", ["$create_alias", "$merge_dangerously"])
+def test_an_alias_joins_two_ids(name: str) -> None:
+    line = posthog(name, {"alias": "other"})
+    assert (line["type"], line["user_id"], line["previous_id"]) == ("alias", "other", "u1")
+    assert reason("/batch", {"event": name, "distinct_id": "u1"}) == "missing_id"
+
+
+@pytest.mark.parametrize(
+    ("path", "event", "event_id"),
+    [
+        ("/batch", {"uuid": "p1", "event": "seen"}, "p1"),
+        ("/batch", {"properties": {"uuid": "no"}, "uuid": "p1", "event": "seen"}, "p1"),
+        ("/batch", {"properties": {"uuid": "no"}, "event": "seen"}, None),
+        ("/batch", {"uuid": "undefined", "event": "seen"}, None),
+        ("/batch", {"uuid": 7.0, "event": "seen"}, "7"),
+        ("/batch", {"uuid": [7], "event": "seen"}, None),
+        ("/batch", {"uuid": "a\0b", "event": "seen"}, None),
+        ("/e", {"uuid": "p1", "event": "seen"}, "p1"),
+        (TP2, {"eid": "s1", "e": "pv"}, "s1"),
+        ("/i", {"eid": "s1", "e": "pv"}, "s1"),
+        ("/v1/batch", {"messageId": "m1", "properties": {"messageId": "no"}}, "m1"),
+    ],
+)
+def test_a_refusal_names_the_event(path: str, event: dict[str, Any], event_id: object) -> None:
+    body: Any = {"data": [event], "batch": [event]}
+    if path == "/e":
+        body = event
+    (refused,) = judged(path, urlencode(event).encode() if path == "/i" else body).refused
+    assert refused.event_id == event_id
+    assert json.loads(refused.line)["event_id"] == event_id
+
+
+def test_a_refusal_names_the_event_that_is_no_json() -> None:
+    body = b'{"batch":[{"uuid":"p1","event":NaN}]}'
+    (refused,) = judged("/batch", body).refused
+    assert (refused.reason, refused.event_id) == ("invalid_json", "p1")
 
 
 def test_what_is_set_wins_over_what_is_set_once() -> None:
@@ -224,6 +271,45 @@ def test_a_tracker_without_device_ids_has_the_networks() -> None:
     line = kept(TP2, {"e": "pv", "nuid": "n1"})
     assert (line["user_id"], line["anonymous_id"]) == (None, "n1")
     assert snowplow(duid="d1", nuid="n1")["context"]["extra_fields"] == {"nuid": "n1"}
+
+
+SESSIONS = "iglu:com.snowplowanalytics.snowplow/contexts/jsonschema/1-0-1"
+SESSION = "iglu:com.snowplowanalytics.snowplow/client_session/jsonschema/1-0-2"
+
+
+def contexts(*sessions: object) -> str:
+    other = {"schema": "iglu:com.acme/other/jsonschema/1-0-0", "data": {"userId": "no"}}
+    told = [{"schema": SESSION, "data": each} for each in sessions]
+    return json.dumps({"schema": SESSIONS, "data": [other, *told]})
+
+
+def test_an_app_names_its_device_in_the_context_of_its_session() -> None:
+    told = contexts({"userId": "phone", "sessionIndex": 1})
+    encoded = base64.urlsafe_b64encode(told.encode()).decode()
+    for parameters in ({"co": told}, {"cx": encoded}, {"co": told, "nuid": "n1"}):
+        line = kept(TP2, {"e": "pv", **parameters})
+        assert (line["user_id"], line["anonymous_id"]) == (None, "phone")
+        assert line["context"]["contexts"]["data"][1]["data"]["sessionIndex"] == 1
+    assert snowplow(co=told)["anonymous_id"] == "phone"
+    assert snowplow(co=told, duid="d1")["anonymous_id"] == "d1"
+    assert kept(TP2, {"e": "pv", "co": contexts({"userId": 17})})["anonymous_id"] == "17"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        contexts({"userId": None}),
+        contexts({}),
+        contexts("x"),
+        contexts(),
+        json.dumps({"data": {"schema": SESSION}}),
+        "[1]",
+        "null",
+    ],
+)
+def test_a_session_that_names_no_device_is_none(told: str) -> None:
+    assert reason(TP2, {"e": "pv", "co": told}) == "missing_id"
+    assert kept(TP2, {"e": "pv", "co": told, "nuid": "n1"})["anonymous_id"] == "n1"
 
 
 def test_a_page_that_cannot_be_parsed_keeps_its_address() -> None:

@@ -68,7 +68,7 @@ def test_every_endpoint_is_described_with_its_methods() -> None:
 def test_a_sender_without_a_key_hears_what_the_document_names(
     shared: LiveCollector, path: str
 ) -> None:
-    method = ROUTES[path].method
+    method = ROUTES[path].methods[0]
     reply = shared.request(method, path, b'{"batch":[],"data":[]}')
     assert reply.status == 401
     assert "401" in DOCUMENT["paths"][path][method.lower()]["responses"]

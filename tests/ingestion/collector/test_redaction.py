@@ -30,7 +30,10 @@ SECRET = "s3cret-key"
 def judged(path: str, body: bytes, allowance: int = MAX_INFLATED_BYTES) -> Verdict:
     route = ROUTES[path]
     facts = RequestFacts(protocol=route.protocol, path=path)
-    return route.judge(route.open(body), "web", datetime.now(UTC), facts, allowance=allowance)
+    body = route.query(body) if route.query and route.methods == ("GET",) else body
+    return route.judge(
+        route.open(body), "web", datetime.now(UTC), facts, key=SECRET, allowance=allowance
+    )
 
 
 SNOWPLOW = "/com.snowplowanalytics.snowplow/tp2"
@@ -56,6 +59,44 @@ def test_a_key_in_the_body_is_in_no_line(path: str, body: Any) -> None:
     assert [line for line in lines if SECRET.encode() in line] == []
 
 
+DEEP: list[tuple[str, str]] = [
+    ("/v1/track", r'{"userId":"u","event":"e","write\u004bey":"%s"}'),
+    ("/v1/track", r'{"userId":"u","event":"e","properties":{"a":[{"\u0077riteKey":"%s"}]}}'),
+    ("/v1/track", '{"userId":"u","event":"e","context":{"api_key":{"b":"%s"}}}'),
+    ("/v1/track", '{"userId":"u","event":"e","properties":{"token":"%s","b":{"aid":"%s"}}}'),
+    ("/v1/track", r'{"userId":"u","event":"e","properties":{"a":"{\"writeKey\":\"%s\"}"}}'),
+    ("/v1/track", r'{"userId":"u","event":"e","properties":{"a":"{\"write\\u004bey\":\"%s\"}"}}'),
+    ("/v1/track", '{"userId":"u","event":"e","context":{"page":{"url":"/?writeKey=%s&b=1"}}}'),
+    ("/v1/identify", '{"userId":"u","traits":{"writeKey":"%s"}}'),
+    ("/v1/batch", '{"batch":[{"type":"page","userId":"u"}],"context":{"a":{"writeKey":"%s"}}}'),
+    ("/v1/batch", r'{"batch":[{"type":"no"}],"context":{"a":{"write\u004Bey":"%s"}}}'),
+    ("/v1/batch", r'{"batch":[{"type":"no","a":{"write\u004bey":"%s"}}]}'),
+    ("/v1/batch", r'{"batch":[{"type":"no","a":"{\"writ\\u0065Key\":\"%s\"}"}]}'),
+    ("/e", '{"event":"e","distinct_id":"d","properties":{"$set":{"token":"%s"}}}'),
+    ("/e", r'{"event":"e","distinct_id":"d","properties":{"to\u006ben":"%s"}}'),
+    ("/e", r'{"event":"e","properties":{"to\u006ben":"%s"}}'),
+    (SNOWPLOW, r'{"data":[{"e":"pv","duid":"d","\u0061id":"%s"}]}'),
+    (SNOWPLOW, '{"data":[{"e":"pv","duid":"d","co":"{\\"data\\":[{\\"aid\\":\\"%s\\"}]}"}]}'),
+    (SNOWPLOW, r'{"data":[{"e":"no","duid":"d","\u0061\u0069\u0064":"%s"}]}'),
+]
+
+
+@pytest.mark.parametrize(("path", "text"), DEEP)
+def test_a_key_is_in_no_line_however_deep_or_odd_it_is_spelt(path: str, text: str) -> None:
+    verdict = judged(path, text.replace("%s", SECRET).encode())
+    lines = [*verdict.accepted, *(each.line for each in verdict.refused)]
+    assert len(lines) == 1
+    assert SECRET.encode() not in lines[0]
+
+
+def test_what_is_called_token_or_aid_and_holds_no_key_lands() -> None:
+    told = {"token": "red", "b": [{"aid": 7, "token": SECRET[:-1]}], "text": "writeKey, api_key"}
+    body = {"userId": "u", "event": "e", "properties": told, "context": {"aid": "x"}}
+    line = json.loads(judged("/v1/track", json.dumps(body).encode()).accepted[0])
+    assert line["properties"] == told
+    assert line["context"] == {"aid": "x"}
+
+
 def test_a_key_in_the_query_of_a_get_is_in_no_line() -> None:
     for query in ("e=pv&duid=d", "e=no"):
         verdict = judged("/i", f"{query}&aid={SECRET}&writeKey={SECRET}&api_key={SECRET}".encode())
@@ -73,6 +114,8 @@ def test_a_key_in_the_query_of_a_get_is_in_no_line() -> None:
         (r'"{\"writeKey\": \"%s\"}"', r'"{\"writeKey\": \"%s\"}"'),
         ("a=1&writeKey=%s&b=2", "a=1&writeKey=%s&b=2"),
         ('{"writeKey":"a\\"%s', '{"writeKey":"%s'),
+        (r'{"\u0077rite\u004bey" :"%s"}', r'{"\u0077rite\u004bey" :"%s"}'),
+        (r'"{\"write\\u004Bey\":\"%s\"}"', r'"{\"write\\u004Bey\":\"%s\"}"'),
         ('{"writeKey":"%s"}{"writeKey":"b"}', '{"writeKey":"%s"}{"writeKey":"[write key]"}'),
     ],
 )
@@ -86,6 +129,7 @@ def test_only_the_key_is_written_over_however_it_is_written(text: str, expected:
     [
         '{"writeKey":null,"aid":"x","token":"y"}',
         '{"overwriteKey":"x"}',
+        r'{"over\u0077riteKey":"x","write\u004cey":"x"}',
         '{"a":"writeKey","b":"c"}',
         "not JSON at all",
     ],

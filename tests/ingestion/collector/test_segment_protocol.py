@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ingestion.collector.body import MAX_DEPTH, open_body
 from ingestion.collector.fields import MAX_ID_LENGTH
@@ -19,8 +21,9 @@ from ingestion.collector.verdict import (
     RequestFacts,
     Verdict,
 )
-from ingestion.event import EVENT_COLUMNS, REFUSED_COLUMNS
+from ingestion.event import EVENT_COLUMNS, NO_IDS, REFUSED_COLUMNS
 
+DBT_PROJECT = Path(__file__).parents[3] / "dbt_project"
 RECEIVED_AT = datetime(2026, 3, 1, 12, 0, 0, 123456, UTC)
 TRACK: dict[str, Any] = {
     "type": "track",
@@ -180,6 +183,95 @@ def test_numbers_given_as_ids_become_text() -> None:
     assert (line["user_id"], line["anonymous_id"], line["event_id"]) == ("42", "7", "9")
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *(("123.0", "123"), ("1.23e2", "123"), ("-0.0", "0"), ("-7.0", "-7"), ("0", "0")),
+        ("9007199254740991.0", "9007199254740991"),
+        ("9007199254740993", "9007199254740993"),
+    ],
+)
+@pytest.mark.parametrize("name", ["userId", "anonymousId", "groupId", "previousId"])
+def test_a_decimal_given_as_an_id_is_the_whole_number(name: str, written: str, meant: str) -> None:
+    column = {"userId": "user_id", "anonymousId": "anonymous_id"}
+    column |= {"groupId": "group_id", "previousId": "previous_id"}
+    body = b'{"type":"page","userId":"u","%s":%s}' % (name.encode(), written.encode())
+    (line,) = judged(body, "/v1/page").accepted
+    assert json.loads(line)[column[name]] == meant
+
+
+@pytest.mark.parametrize("written", ["123.5", "1e20", "9007199254740992.0", "1e300", "-1e17"])
+def test_a_decimal_that_names_no_whole_number_is_refused(written: str) -> None:
+    # From 2^53 on a decimal stands for several whole numbers: whose event would it be?
+    body = b'{"messageId":%s,"event":"e","userId":"u1"}' % written.encode()
+    (refusal,) = judged(body, "/v1/track").refused
+    assert refusal.reason == "invalid_id"
+    assert "send it as text" in refusal.detail
+
+
+def test_a_message_id_as_decimal_is_that_of_the_whole_number() -> None:
+    assert kept(TRACK | {"messageId": 9.0})["event_id"] == "9"
+
+
+NOTHING = [
+    "undefined",
+    "null",
+    " NULL ",
+    '"undefined"',
+    "[object Object]",
+    "NaN",
+    "0",
+    0,
+    0.0,
+    "-1",
+]
+NOTHING += ["00000000-0000-0000-0000-000000000000", "0" * 32, "None", "  "]
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_a_message_id_that_names_nothing_is_none(nothing: object) -> None:
+    clock = {"timestamp": "2026-03-01T10:00:00Z", "messageId": nothing}
+    batch = [TRACK | clock | {"userId": f"u{number}"} for number in range(5)]
+    for path in ("/v1/batch", "/v1/import"):
+        lines = [json.loads(line) for line in judged({"batch": batch}, path).accepted]
+        assert len({line["event_id"] for line in lines}) == 5
+        told = nothing if isinstance(nothing, str) else "0"
+        assert {line["context"]["extra_fields"]["messageId"] for line in lines} == {told}
+
+
+def test_what_is_sent_again_without_a_name_is_the_same_event() -> None:
+    event = TRACK | {"timestamp": "2026-03-01T10:00:00Z", "messageId": "undefined"}
+    first = {"batch": [event | {"userId": "u2"}, event, event], "sentAt": "2026-03-01T10:00:01Z"}
+    again = {"batch": [event, event, event | {"userId": "u2"}], "sentAt": "2026-03-01T10:09:01Z"}
+    ids = [
+        sorted(json.loads(line)["event_id"] for line in judged(body, "/v1/batch").accepted)
+        for body in (first, again)
+    ]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 3  # two that agree in everything are two
+    other = kept(event | {"properties": {"a": 1}})["event_id"]
+    assert other not in ids[0]
+    # Key order is nothing that anybody said.
+    orders = [{"a": 1, "b": {"c": 1, "d": 2}}, {"b": {"d": 2, "c": 1}, "a": 1}]
+    assert len({kept(event | {"properties": each})["event_id"] for each in orders}) == 1
+
+
+def test_an_event_without_a_name_or_a_time_is_another_each_time() -> None:
+    assert kept(TRACK | {"messageId": "undefined"})["event_id"] == "minted"
+
+
+def test_what_names_nothing_to_the_collector_names_nobody_to_the_models() -> None:
+    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())
+    assert {str(text).lower() for text in project["vars"]["placeholder_ids"]} | {""} == NO_IDS
+
+
+def test_of_equal_keys_the_last_one_counts() -> None:
+    body = b'{"userId":"a","userId":"b","event":"e","properties":{"a":1,"b":{"c":1,"c":2},"a":2}}'
+    (text,) = judged(body, "/v1/track").accepted
+    line = json.loads(text)
+    assert (line["user_id"], line["properties"]) == ("b", {"a": 2, "b": {"c": 2}})
+
+
 def test_an_empty_message_id_is_minted() -> None:
     assert kept(TRACK | {"messageId": ""})["event_id"] == "minted"
 
@@ -203,6 +295,30 @@ def test_php_empty_arrays_are_empty_objects() -> None:
         (1772359200123, "2026-03-01T10:00:00.123000Z"),
         (1772359200123.5, "2026-03-01T10:00:00.123500Z"),
         ("1772359200123", "2026-03-01T10:00:00.123000Z"),
+        # Marks and signs of other scripts.
+        ("\u200e2026-03-01T10:00:00\u200fZ", "2026-03-01T10:00:00.000000Z"),
+        ("2026-03-01T10:00:00\u221201:00", "2026-03-01T11:00:00.000000Z"),
+        # Words for the zone.
+        ("2026-03-01T10:00:00.123UTC", "2026-03-01T10:00:00.123000Z"),
+        ("2026-03-01 10:00:00 GMT", "2026-03-01T10:00:00.000000Z"),
+        ("2026-03-01T10:00:00 Z", "2026-03-01T10:00:00.000000Z"),
+        ("2026-03-01T10:00:00GMT+01:00", "2026-03-01T09:00:00.000000Z"),
+        ("2026-03-01T10:00:00.123+01:00[Europe/Berlin]", "2026-03-01T09:00:00.123000Z"),
+        ("2026-03-01 10:00:00 +0100", "2026-03-01T09:00:00.000000Z"),
+        # The sixtieth second.
+        ("2026-12-31T23:59:60Z", "2027-01-01T00:00:00.000000Z"),
+        ("2026-12-31T18:59:60.250-05:00", "2027-01-01T00:00:00.250000Z"),
+        # Texts of other standards that name their zone.
+        ("Sun, 01 Mar 2026 10:00:00 GMT", "2026-03-01T10:00:00.000000Z"),
+        ("Sun, 1 Mar 2026 10:00:00 +0100", "2026-03-01T09:00:00.000000Z"),
+        ("01 Mar 2026 10:00 -0000 (a comment)", "2026-03-01T10:00:00.000000Z"),
+        ("Sun Mar 01 2026 10:00:00 GMT+0100 (CET)", "2026-03-01T09:00:00.000000Z"),
+        (
+            "Sun Mar 01 2026 10:00:00 GMT+0100 (Mitteleuropäische Normalzeit)",
+            "2026-03-01T09:00:00.000000Z",
+        ),
+        ("Sun Mar  1 10:00:00 UTC 2026", "2026-03-01T10:00:00.000000Z"),
+        ("1772359200000.0", "2026-03-01T10:00:00.000000Z"),
         ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000000Z"),
         ("9998-12-31T23:59:59.999999Z", "9998-12-31T23:59:59.999999Z"),
         (None, None),
@@ -213,10 +329,42 @@ def test_client_clocks_of_the_field_are_read(written: object, meant: str | None)
     assert kept(TRACK | {"timestamp": written})["original_timestamp"] == meant
 
 
+@pytest.mark.parametrize("zero", [0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xFF10])
+def test_the_digits_of_every_script_are_digits(zero: int) -> None:
+    def local(text: str) -> str:
+        return "".join(chr(zero + int(each)) if each.isdigit() else each for each in text)
+
+    for text in ("2026-03-01T10:00:00.500Z", "1772359200500", "2026-03-01T13:30:00.5+03:30"):
+        line = kept(TRACK | {"timestamp": local(text)})
+        assert line["original_timestamp"] == "2026-03-01T10:00:00.500000Z"
+    assert refused(TRACK | {"timestamp": local("1405-03-01T10:00:00Z")})[0] == "invalid_timestamp"
+    comma = kept(TRACK | {"timestamp": local("2026-03-01T10:00:00\N{ARABIC DECIMAL SEPARATOR}5Z")})
+    assert comma["original_timestamp"] == "2026-03-01T10:00:00.500000Z"
+
+
 @pytest.mark.parametrize(
     "written",
     [
         "yesterday",
+        # Nobody knows whose time it is, which day of which month, or in which calendar.
+        "Sun Mar 01 2026 10:00:00",
+        "Sun, 01 Mar 2026 10:00:00",
+        "Sun, 01 Mar 2026 10:00:00 CST",
+        "Sun Mar  1 10:00:00 2026",
+        "2026-03-01T10:00:00[Europe/Berlin]",
+        "2026-03-01T10:00:00CET",
+        "Sunday, 1 Mar 2026 10:00:00 GMT",
+        "01/03/2026 10:00",
+        "Sun, 01 Mar 26 10:00:00 GMT",
+        "Mon, 01 Mar 2026 10:00:00 GMT",
+        "1404-12-10T10:00:00Z",
+        "2026-03-01T10:00:61Z",
+        "2026-02-30T10:00:00 UTC",
+        "2026-03-01T10:00:00UTC+25",
+        "1772359200.123",
+        "1772359200123456",
+        "1_772_359_200_123",
+        "nan",
         "2026-13-01T00:00:00Z",
         "2026-02-30",
         "9999-01-01T00:00:00Z",
@@ -228,7 +376,7 @@ def test_client_clocks_of_the_field_are_read(written: object, meant: str | None)
         1e300,
         10**400,
         "9" * 60,
-        "2026-03-01T10:00:00Z" + " " * 100,
+        "2026-03-01T10:00:00Z" + " " * 200,
         True,
         {"ms": 1},
         ["2026-03-01"],
