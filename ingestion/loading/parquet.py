@@ -9,8 +9,14 @@ from pathlib import Path
 import duckdb
 
 from ingestion.collector.timestamps import FIRST_YEAR, LAST_YEAR
-from ingestion.event import EVENT_COLUMNS, EVENT_TYPES, REFUSED_COLUMNS
+from ingestion.event import EVENT_COLUMNS, EVENT_TYPES, MARGIN, NO_IDS, REFUSED_COLUMNS
 from ingestion.loading.reading import is_gzip
+
+
+def literal(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
 
 #: kind of file → the columns of its lines.
 COLUMNS = {"events": EVENT_COLUMNS, "quarantine": REFUSED_COLUMNS}
@@ -41,6 +47,31 @@ IS_SOUND = {
         """,
     ),
     "quarantine": ("refused_id", f"length(reason) > 0 and received_at {_YEARS}"),
+}
+#: kind of file → columns that are not as they were read. Under an id that names nothing all events
+#: but one would be duplicates: such a line is named by its place, the same whenever it is read, and
+#: its context keeps what was sent, as the collector's does.
+_NAMES_NOTHING = (
+    f"lower(trim(event_id, {literal(MARGIN)})) in ({', '.join(map(literal, sorted(NO_IDS)))})"
+)
+NAMED = {
+    "events": {
+        "event_id": f"""
+        case
+            when {_NAMES_NOTHING} then cast(cast(md5(_file || ':' || _line) as uuid) as varchar)
+            else event_id
+        end
+        """,
+        "context": f"""
+        case
+            when {_NAMES_NOTHING} then json_merge_patch(
+                context, json_object('extra_fields', json_object('messageId', event_id))
+            )
+            else context
+        end
+        """,
+    },
+    "quarantine": {},
 }
 
 
@@ -82,14 +113,19 @@ def write_parquet(
         """
         for file in files
     )
-    checked = f"case when {condition} then {sound} else error('not a sound line') end as {sound}"
+    written = {sound: sound} | NAMED[kind]
+    if not judged:
+        written[sound] = (
+            f"case when {condition} then {written[sound]} else error('not a sound line') end"
+        )
+    replaced = ", ".join(f"{value} as {name}" for name, value in written.items())
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(
             f"""
             copy (
                 select
-                    *{"" if judged else f" replace ({checked})"},
+                    * replace ({replaced}),
                     cast({load_number} as bigint) as load_number,
                     {literal(load_id)} as _dlt_load_id
                 from ({reads})
@@ -100,8 +136,3 @@ def write_parquet(
             f"select _file, count(*) from {literal(str(parquet))} group by _file"
         ).fetchall()
     return {str(name): int(rows) for name, rows in counts}
-
-
-def literal(text: str) -> str:
-    """A text as SQL."""
-    return "'" + text.replace("'", "''") + "'"
