@@ -36,7 +36,10 @@ def published_is_current(
             {"now": naive(now)},
         ).fetchone()
     published_at, data_through, occurred_at = row or (None, None, None)
-    found = connection.execute(f"select max(received_at) from ({DELIVERIES})").fetchone()
+    # As in staging: nothing was received after the load began that brought it.
+    found = connection.execute(
+        f"select max(least(received_at, load_began_at)) from ({DELIVERIES})"
+    ).fetchone()
     loaded_through = found[0] if found else None
     oldest = naive(now) - timedelta(hours=settings.freshness_hours)
     wrong = []

@@ -17,10 +17,19 @@ DELIVERIES = """
         coalesce(events.source_id, '') as source_id,
         events.load_number,
         timezone('UTC', events.received_at) as received_at,
-        greatest(
-            coalesce(events.sent_at, events.received_at) - events.original_timestamp,
-            interval 0 second
-        ) as age
+        timezone('UTC', to_timestamp(try_cast(loads.load_id as double))) as load_began_at,
+        case
+            when
+                coalesce(events.sent_at, events.received_at) - events.original_timestamp
+                > interval 366 day
+                and (events.request ->> '$.path') <> '/v1/import'
+                and coalesce((events.request ->> '$.batch.historical_migration'), '') <> 'true'
+                then interval 0 second
+            else greatest(
+                coalesce(events.sent_at, events.received_at) - events.original_timestamp,
+                interval 0 second
+            )
+        end as age
     from raw.events as events
     inner join raw._dlt_loads as loads
         on events._dlt_load_id = loads.load_id and loads.status = 0

@@ -14,7 +14,13 @@ DAY: Final = timedelta(days=1)
 
 #: The Friday before Berlin's clocks go forward; 23:00 and, from Sunday on, 22:00 are its midnight.
 BASE: Final = datetime(2026, 3, 27)
-DAYS: Final = (0 * DAY, 0 * DAY, 0 * DAY, 1 * DAY, 2 * DAY, 7 * DAY, 8 * DAY, 31 * DAY, 60 * DAY)
+DAYS: Final = (
+    *(0 * DAY, 0 * DAY, 0 * DAY, 1 * DAY, 2 * DAY, 7 * DAY, 8 * DAY, 31 * DAY, 60 * DAY),
+    # A year of silence after the first days, a day more, and three weeks more.
+    *(366 * DAY, 367 * DAY, 388 * DAY),
+)
+#: When each load began: what a line of it claims to have received later was there by then.
+LOADS_BEGAN: Final = tuple(BASE + days * DAY for days in (32, 100, 367, 1000))
 TIMES: Final = (
     0 * HOUR,
     10 * MINUTE,
@@ -90,6 +96,14 @@ CLOCKS: Final[tuple[Clock, ...]] = (
     lambda occurred, received: (received + 3 * HOUR, None),
     lambda occurred, received: (received + INSTANT, received),
     lambda occurred, received: (received - HOUR + INSTANT, received - HOUR),
+    # As old as a live event may be by either clock, and older; a clock that was never set; and
+    # two of which nobody can make a time.
+    lambda occurred, received: (received - 366 * DAY, received),
+    lambda occurred, received: (received - 366 * DAY - INSTANT, None),
+    lambda occurred, received: (received - 373 * DAY, received - 7 * DAY),
+    lambda occurred, received: (received - 373 * DAY, received - 7 * DAY + INSTANT),
+    lambda occurred, received: (datetime(1970, 1, 1), received),
+    lambda occurred, received: (datetime(1970, 1, 1), datetime(9998, 12, 31)),
 )
 
 #: Rows for seeds/funnel_steps.csv that these histories can fill.

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from ingestion.settings import Settings
 from tests import golden
 from tests.histories import FUNNELS, QUESTIONS
 from tests.models_in_memory import CompiledModels, project_copy
+
+# No test asserts how long anything takes: a busy machine would make it fail.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 #: Both name a funnel "onboarding"; the project holds them side by side.
 GOLDEN_FUNNELS = [

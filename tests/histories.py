@@ -46,8 +46,12 @@ __all__ = ["FUNNELS", "QUESTIONS", "History", "histories", "random_histories"]
 T = TypeVar("T")
 Line = dict[str, Any]
 
-#: By place, what is told as history; the other places are told as it happens.
-HISTORIES: dict[int, Line] = {
+#: By place, what a request told as it happened and what it told as history; no request brought the
+#: lines of the other places.
+REQUESTS: dict[int, Line] = {
+    3: {"path": "/v1/batch"},
+    4: {"path": "/v1/batch"},
+    5: {"path": "/v1/track", "batch": {"historical_migration": False}},
     6: {"batch": {"historical_migration": True}},
     7: {"path": "/v1/import"},
 }
@@ -353,7 +357,7 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
             **({"campaign": {"source": act.tie, "name": " \n"}} if act.place == 0 else {}),
             **({"page": {"url": ADDRESSES["abc".index(act.tie)]}} if act.place < 3 else {}),
         },
-        "request": HISTORIES.get(act.place, {}),
+        "request": REQUESTS.get(act.place, {}),
     }
 
 

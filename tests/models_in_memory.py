@@ -15,6 +15,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -185,11 +186,18 @@ class MemoryWarehouse:
             self.connection.execute(f"create table seeds.{name} as select * from seed_rows")
             self.connection.unregister("seed_rows")
 
-    def load(self, files: Load, *, completes: bool = True) -> None:
-        """Put files into raw as one load; one that does not complete leaves orphans."""
+    def load(
+        self, files: Load, *, completes: bool = True, began_at: datetime | None = None
+    ) -> None:
+        """Put files into raw as one load; one that does not complete leaves orphans.
+
+        An id that says when the load began is dlt's; any other leaves that open.
+        """
         self._load_number += completes
         number = self._load_number + (not completes)
         load_id = f"load {number} {'done' if completes else 'orphan'}"
+        if began_at:
+            load_id = str(began_at.replace(tzinfo=UTC).timestamp())
         rows = []
         for name, lines in files:
             self.connection.execute(

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests import golden, oracle
+from tests.alphabet import LOADS_BEGAN
 from tests.conftest import GOLDEN_FUNNELS
 from tests.histories import FUNNELS, QUESTIONS, History, histories, random_histories, side_by_side
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
@@ -102,16 +103,17 @@ def check_history(compiled: CompiledModels, history: History) -> None:
     """After each load the increments say what a full refresh and the oracle say."""
     warehouse, refreshed = MemoryWarehouse(compiled), MemoryWarehouse(compiled)
     names = {row["funnel_name"] for row in FUNNELS}
-    for number, files in enumerate(history.loads, 1):
-        warehouse.load(files)
+    for number, (files, began_at) in enumerate(zip(history.loads, LOADS_BEGAN, strict=False), 1):
+        warehouse.load(files, began_at=began_at)
         warehouse.build()
-        refreshed.load(files)
+        refreshed.load(files, began_at=began_at)
         refreshed.build(full_refresh=True)
         assert warehouse.marts() == refreshed.marts(), f"after load {number}"
-        compare(warehouse, oracle.warehouse(history.loads[:number], FUNNELS, QUESTIONS), names)
+        expected = oracle.warehouse(history.loads[:number], FUNNELS, QUESTIONS, began=LOADS_BEGAN)
+        compare(warehouse, expected, names)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(history=histories())
 def test_increments_equal_the_oracle_and_a_full_refresh(
     compiled: CompiledModels, history: History

@@ -11,6 +11,12 @@
 {% macro now() %}{{ return(adapter.dispatch('now')()) }}{% endmacro %}
 {% macro duckdb__now() -%} (now() at time zone 'UTC') {%- endmacro %}
 
+{# When a load began, which the loader's id of it says in seconds since 1970; null where it says none. #}
+{% macro load_began_at(load_id) %}{{ return(adapter.dispatch('load_began_at')(load_id)) }}{% endmacro %}
+{% macro duckdb__load_began_at(load_id) -%}
+    make_timestamp(cast(try_cast({{ load_id }} as double) * 1000000 as bigint))
+{%- endmacro %}
+
 {# The day of a naive UTC timestamp in the site's reporting time zone. #}
 {% macro reporting_date(timestamp) %}{{ return(adapter.dispatch('reporting_date')(timestamp)) }}{% endmacro %}
 {% macro duckdb__reporting_date(timestamp) -%}

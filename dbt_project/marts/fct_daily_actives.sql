@@ -1,5 +1,11 @@
 {{ config(materialized='table') }}
 
+{#- Days of silence that are shown in full: a product of one season a year is silent for less.
+    Without a bound one event of 1970 would make twenty thousand days. -#}
+{% set max_silent_days = 366 %}
+{#- Of a longer one only the days until nobody is a monthly active any more. -#}
+{% set shown_days = 30 %}
+
 with person_days as (
 
     select * from {{ ref('fct_person_days') }}
@@ -37,24 +43,39 @@ person_dates as (
 
 ),
 
-bounds as (
+active_dates as (
 
     select
-        min(activity_date) as first_date,
-        max(activity_date) as last_date
+        activity_date,
+        lead(activity_date) over (order by activity_date) as next_date
 
     from (
         select activity_date from person_dates
-        union all
+        union
         select activity_date from bot_days
-    ) as active_dates
+    ) as distinct_dates
+
+),
+
+silences as (
+
+    select
+        activity_date,
+        case
+            when next_date is null then activity_date
+            when {{ days_between('activity_date', 'next_date') }} > {{ max_silent_days }}
+                then {{ days_after('activity_date', shown_days) }}
+            else {{ days_after('next_date', -1) }}
+        end as last_date
+
+    from active_dates
 
 ),
 
 -- Dense, so that a day of silence is a row of zeros and a running sum misses no day.
 days as (
 
-    {{ days_from('first_date', 'last_date', 'bounds') }}
+    {{ days_from('silences.activity_date', 'silences.last_date', 'silences') }}
 
 ),
 

@@ -138,6 +138,25 @@ cohort_days as (
 
 ),
 
+-- A week that begins in a long silence has a row if somebody came back in it.
+cohort_weeks as (
+
+    select
+        cohort_date,
+        cast(floor(day_number / 7.0) as bigint) as period_number
+    from cohort_days
+    where day_number % 7 = 0
+
+    union
+
+    select
+        cohort_date,
+        period_number
+    from periods_counted
+    where period_type = 'week'
+
+),
+
 -- Dense, so that a period in which nobody came back is a row of zero.
 periods as (
 
@@ -154,12 +173,13 @@ periods as (
 
     select
         'week' as period_type,
-        cohort_date,
-        cohort_size,
-        cast(floor(day_number / 7.0) as bigint) as period_number,
-        {{ days_after('cohort_date', 'day_number + 6') }} as last_date
-    from cohort_days
-    where day_number % 7 = 0
+        cohorts.cohort_date,
+        cohorts.cohort_size,
+        cohort_weeks.period_number,
+        {{ days_after('cohorts.cohort_date', 'cohort_weeks.period_number * 7 + 6') }} as last_date
+    from cohorts
+    inner join cohort_weeks
+        on cohorts.cohort_date = cohort_weeks.cohort_date
 
 ),
 

@@ -6,18 +6,34 @@ with loads as (
 
 ),
 
+files as (
+
+    select
+        files.file,
+        loads.began_at
+    from {{ source('raw', 'files') }} as files
+    inner join loads
+        on files._dlt_load_id = loads.load_id
+
+),
+
+-- A day ahead of the load that brought it is the day of that load, as in staging.
 manifests as (
 
     select
         manifests.segment,
         manifests.source_id,
-        manifests.received_date,
+        least(
+            manifests.received_date, cast(coalesce(files.began_at, loads.began_at) as date)
+        ) as received_date,
         coalesce(manifests.erased_count, 0) as erased_count,
         -- An erasure moves lines from one to the other, so the sum stays what was written.
         manifests.line_count + coalesce(manifests.erased_count, 0) as written_count
     from {{ source('raw', 'manifests') }} as manifests
     inner join loads
         on manifests._dlt_load_id = loads.load_id
+    left join files
+        on manifests.segment = files.file
 
 ),
 
@@ -26,7 +42,7 @@ deliveries as (
     select
         deliveries._file,
         coalesce(deliveries.source_id, '') as source_id,
-        cast({{ utc('deliveries.received_at') }} as date) as received_date
+        cast(least({{ utc('deliveries.received_at') }}, loads.began_at) as date) as received_date
     from {{ source('raw', 'events') }} as deliveries
     inner join loads
         on deliveries._dlt_load_id = loads.load_id
@@ -38,7 +54,7 @@ refusals as (
     select
         refusals._file,
         coalesce(refusals.source_id, '') as source_id,
-        cast({{ utc('refusals.received_at') }} as date) as received_date
+        cast(least({{ utc('refusals.received_at') }}, loads.began_at) as date) as received_date
     from {{ source('raw', 'refused') }} as refusals
     inner join loads
         on refusals._dlt_load_id = loads.load_id

@@ -38,7 +38,7 @@ duplicates_found as (
     select
         deliveries.event_id,
         deliveries.source_id,
-        {{ utc('deliveries.received_at') }} as received_at,
+        least({{ utc('deliveries.received_at') }}, loads.began_at) as received_at,
         deliveries.source_id <> events.source_id
         or deliveries.type <> events.event_type
         or deliveries.event_name <> events.event_name

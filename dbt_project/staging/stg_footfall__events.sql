@@ -14,6 +14,14 @@
     'facebookexternalhit', 'pingdom', 'bingpreview',
 ] | join('|') %}
 
+{#- Days that a live event may have waited for its delivery. The longest that Snowplow's own test
+    events waited is 4.3. A telephone that lay in a drawer for a year is rare; a clock that nobody
+    ever set, and that says 1970, 1980 or 2001, is not. -#}
+{%- set max_live_days = 366 -%}
+{#- The oldest clock that the collector and the loader accept. What is told as history may be as
+    old as that. -#}
+{%- set first_clock = '1970-01-01 00:00:00' %}
+
 -- depends_on: {{ ref('stg_footfall__loads') }}
 -- depends_on: {{ ref('stg_footfall__loads_pending') }}
 
@@ -37,6 +45,7 @@ events_completed as (
 
     select
         events.*,
+        loads.began_at,
         row_number() over (
             partition by events.event_id
             order by events.load_number, events.received_at, events._file, events._line
@@ -89,7 +98,8 @@ events_typed as (
         {{ placeholders_in(['user_id', 'anonymous_id', 'previous_id']) }} as placeholder_ids,
         {{ utc('original_timestamp') }} as original_timestamp,
         {{ utc('sent_at') }} as sent_at,
-        {{ utc('received_at') }} as received_at,
+        -- What a load brings was there when it began, whatever the line says.
+        least({{ utc('received_at') }}, began_at) as received_at,
         {{ json_text('context', 'page.path') }} as context_path,
         {{ json_text('context', 'page.url') }} as context_url,
         {{ json_text('context', 'page.referrer') }} as context_referrer,
@@ -101,6 +111,7 @@ events_typed as (
         cast(properties as varchar) as properties,
         cast(traits as varchar) as traits,
         cast(context as varchar) as context,
+        {{ json_text('request', 'path') }} as request_path,
         coalesce(
             {{ json_text('request', 'path') }} = '/v1/import'
             or {{ json_text('request', 'batch.historical_migration') }} = 'true',
@@ -146,20 +157,43 @@ clocks_corrected as (
             when has_good_clock then least(original_timestamp, received_at)
             when sent_at < original_timestamp then received_at
             else received_at - (sent_at - original_timestamp)
-        end as occurred_at,
+        end as corrected_at,
         case
             when original_timestamp is null then 'received'
             when has_good_clock
                 then case when original_timestamp <= received_at then 'trusted' else 'clamped' end
             when sent_at < original_timestamp then 'clamped'
             else 'corrected'
-        end as time_quality,
-        cast(trunc(clock_skew_microseconds / 1000.0) as bigint) as clock_skew_ms,
+        end as correction,
+        -- A line that no request brought is of a bulk file.
+        greatest(
+            case
+                when not is_history and request_path is not null
+                    then received_at - interval '{{ max_live_days }}' day
+            end,
+            timestamp '{{ first_clock }}'
+        ) as earliest_at
+
+    from clocks_compared
+
+),
+
+-- Such a clock tells nothing, and its distance from another is no better.
+clocks_judged as (
+
+    select
+        *,
+        case when corrected_at < earliest_at then received_at else corrected_at end as occurred_at,
+        case when corrected_at < earliest_at then 'implausible' else correction end as time_quality,
+        -- The remainder goes first: of millennia a double does not hold the microseconds.
+        cast(
+            round((clock_skew_microseconds - clock_skew_microseconds % 1000) / 1000.0) as bigint
+        ) as clock_skew_ms,
         coalesce(context_path, {{ json_text('page_properties', 'path') }}) as page_path,
         coalesce(context_url, {{ json_text('page_properties', 'url') }}) as page_url,
         coalesce(context_referrer, {{ json_text('page_properties', 'referrer') }}) as referrer
 
-    from clocks_compared
+    from clocks_corrected
 
 ),
 
@@ -171,7 +205,7 @@ addresses_read as (
         case when page_url ilike '%utm%' then {{ address_parameters('page_url') }} end
             as page_parameters
 
-    from clocks_corrected
+    from clocks_judged
 
 ),
 

@@ -19,6 +19,7 @@ loads_completed as (
     select
         files.load_number,
         loads.load_id,
+        {{ load_began_at('loads.load_id') }} as began_at,
         {{ utc('loads.inserted_at') }} as loaded_at
 
     from loads

@@ -22,6 +22,7 @@ loads_pending as (
     select
         loads.load_number,
         loads.load_id,
+        loads.began_at,
         loads.loaded_at
 
     from loads

@@ -4,7 +4,7 @@
 --     from actives(trailing_days := 7)        weekly actives
 --     from actives(action := 'report_created', source := 'web')
 --
--- Every day from the first active one to the last is a row, silent ones too.
+-- Every day of fct_daily_actives is a row, silent ones too.
 create or replace macro actives(
     action := null,
     trailing_days := 1,
@@ -75,11 +75,11 @@ borders as (
 
 ),
 
-changes as (
+borders_summed as (
 
     select
         border_date,
-        sum(change) as change
+        sum(sum(change)) over (order by border_date) as persons
     from borders
     group by border_date
 
@@ -89,12 +89,12 @@ days_counted as (
 
     select
         spine.activity_date,
-        sum(coalesce(changes.change, 0)) over (order by spine.activity_date) as persons
+        coalesce(borders_summed.persons, 0) as persons
 
     from marts.fct_daily_actives as spine
 
-    left join changes
-        on spine.activity_date = changes.border_date
+    asof left join borders_summed
+        on spine.activity_date >= borders_summed.border_date
 
 )
 

@@ -118,13 +118,12 @@ cohorts as (
 
 ),
 
-periods as (
+-- A period that begins in a long silence has a row if somebody came back in it.
+period_numbers as (
 
     select
         cohorts.cohort_date,
-        cohorts.cohort_size,
-        (spine.activity_date - cohorts.cohort_date) // cast(period_days as bigint) as period_number,
-        spine.activity_date + cast(period_days as integer) - 1 as last_date
+        (spine.activity_date - cohorts.cohort_date) // cast(period_days as bigint) as period_number
 
     from cohorts
 
@@ -132,6 +131,30 @@ periods as (
         on cohorts.cohort_date <= spine.activity_date
 
     where (spine.activity_date - cohorts.cohort_date) % cast(period_days as bigint) = 0
+
+    union
+
+    select
+        cohort_date,
+        period_number
+    from periods_active
+
+),
+
+periods as (
+
+    select
+        cohorts.cohort_date,
+        cohorts.cohort_size,
+        period_numbers.period_number,
+        cohorts.cohort_date
+        + cast((period_numbers.period_number + 1) * cast(period_days as bigint) - 1 as integer)
+            as last_date
+
+    from cohorts
+
+    inner join period_numbers
+        on cohorts.cohort_date = period_numbers.cohort_date
 
 ),
 

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -92,14 +93,16 @@ def warehouse(
     funnels: Iterable[Mapping[str, Any]] = (),
     questions: Iterable[Mapping[str, Any]] = (),
     *,
+    began: Sequence[datetime] = (),
     time_zone: str = "UTC",
     is_bot: Callable[[Line], bool] = names_a_bot,
 ) -> Marts:
     """Answer every mart for these loads, in load order; ``funnels`` are rows of the funnel seed.
 
-    ``questions`` are conversion questions, as their file has them.
+    ``questions`` are conversion questions, as their file has them; ``began`` says when each load
+    began.
     """
-    received = arrivals(loads)
+    received = arrivals(loads, began)
     events = counted_events(received, is_bot)
     sessions = sessionize(events)
     people = People(events, sessions)

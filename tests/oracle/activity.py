@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,9 @@ from tests.oracle.persons import People
 from tests.oracle.sessions import Session
 
 DAY = timedelta(days=1)
+#: A longer silence has no days in the calendar of activity but its first ones.
+LONGEST_SILENCE = 366 * DAY
+SHOWN_OF_SILENCE = 30 * DAY
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,14 @@ def daily_actives(
 
 
 def spine(events: list[Event], calendar: Calendar) -> list[date]:
-    """Every day from the first activity to the last, bots' included."""
-    active = [calendar.day_of(event.occurred_at) for event in events if event.is_activity]
-    if not active:
-        return []
-    return [min(active) + n * DAY for n in range((max(active) - min(active)).days + 1)]
+    """Every day from the first activity to the last, bots' included, but for long silences."""
+    active = sorted({calendar.day_of(e.occurred_at) for e in events if e.is_activity})
+    days = active[-1:]
+    for day, next_day in pairwise(active):
+        is_long = next_day - day > LONGEST_SILENCE
+        end = day + SHOWN_OF_SILENCE + DAY if is_long else next_day
+        days += [day + n * DAY for n in range((end - day).days)]
+    return sorted(days)
 
 
 def retention(
@@ -137,17 +144,20 @@ def _retention(
     rows = []
     for cohort_date in sorted({min(own) for own in active_days.values()}):
         cohort = [person for person, own in active_days.items() if min(own) == cohort_date]
-        last_day = spine(events, calendar)[-1]
-        last = (last_day - cohort_date).days // period_days
+        calendar_days = spine(events, calendar)
+        last = (calendar_days[-1] - cohort_date).days // period_days
         for number in range(min(last, last if last_period is None else last_period) + 1):
             first_day = cohort_date + period_days * number * DAY
             period = {first_day + n * DAY for n in range(period_days)}
+            retained = len([p for p in cohort if active_days[p] & period])
+            if first_day not in calendar_days and not retained:
+                continue
             rows.append(
                 {
                     "cohort_date": cohort_date,
                     "period_number": number,
                     "cohort_size": len(cohort),
-                    "retained_persons": len([p for p in cohort if active_days[p] & period]),
+                    "retained_persons": retained,
                     "is_mature": calendar.is_over(max(period)),
                     "retained_persons_on_or_after": len(
                         [p for p in cohort if max(active_days[p]) >= first_day]

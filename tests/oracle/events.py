@@ -14,6 +14,10 @@ Line = Mapping[str, Any]
 
 SESSION_TYPES = ("track", "page", "screen")
 GOOD_CLOCK = timedelta(seconds=2)
+#: How long a live event may have waited for its delivery.
+LONGEST_WAIT = timedelta(days=366)
+#: Nothing is older than this, not even what is told as history.
+FIRST_CLOCK = datetime(1970, 1, 1)
 #: What is no id, whatever the case, and whatever blanks or quotes stand around it.
 NOBODY = (
     *("", "undefined", "null", "(null)", "nil", "<nil>", "none", "nan", "n/a", "unknown"),
@@ -47,13 +51,19 @@ class Arrival:
     load_number: int
     file_name: str
     line_number: int
-    received_at: datetime
+    told_received_at: datetime
+    began_at: datetime | None
     line: Line
 
     @property
     def turn(self) -> tuple[int, datetime, str, int]:
         """The order in which lines claim their event_id."""
-        return (self.load_number, self.received_at, self.file_name, self.line_number)
+        return (self.load_number, self.told_received_at, self.file_name, self.line_number)
+
+    @property
+    def received_at(self) -> datetime:
+        """What a load brings was there when it began, whatever the line says."""
+        return min(self.told_received_at, self.began_at or self.told_received_at)
 
 
 @dataclass(frozen=True)
@@ -93,8 +103,11 @@ class Event:
         return self.type in SESSION_TYPES and self.visitor is not None
 
 
-def arrivals(loads: Sequence[Load]) -> list[Arrival]:
-    """Every line of every load, in the order in which lines claim their event_id."""
+def arrivals(loads: Sequence[Load], began: Sequence[datetime] = ()) -> list[Arrival]:
+    """Every line of every load, in the order in which lines claim their event_id.
+
+    ``began`` says when each load began, if that is known: nothing was received after that.
+    """
     received = []
     names: set[str] = set()
     for load_number, load in enumerate(loads, start=1):
@@ -106,7 +119,9 @@ def arrivals(loads: Sequence[Load]) -> list[Arrival]:
                 received_at = utc(line["received_at"])
                 if received_at is None:
                     raise ValueError(f"{file_name}:{line_number} has no received_at")
-                received.append(Arrival(load_number, file_name, line_number, received_at, line))
+                began_at = began[load_number - 1] if began else None
+                place = (load_number, file_name, line_number)
+                received.append(Arrival(*place, received_at, began_at, line))
     return sorted(received, key=lambda arrival: arrival.turn)
 
 
@@ -178,11 +193,19 @@ def utc(clock: str | datetime | None) -> datetime | None:
 
 
 def tell_time(
-    original_timestamp: datetime | None, sent_at: datetime | None, received_at: datetime
+    original_timestamp: datetime | None,
+    sent_at: datetime | None,
+    received_at: datetime,
+    *,
+    is_live: bool,
 ) -> tuple[datetime, str]:
     """When it occurred, and how we know."""
     if original_timestamp is None:
         return received_at, "received"
+    is_good = sent_at is None or abs(received_at - sent_at) <= GOOD_CLOCK
+    age = (received_at if is_good else sent_at or received_at) - original_timestamp
+    if age > received_at - FIRST_CLOCK or (is_live and age > LONGEST_WAIT):
+        return received_at, "implausible"
     if sent_at is None or abs(received_at - sent_at) <= GOOD_CLOCK:
         if original_timestamp > received_at:
             return received_at, "clamped"
@@ -205,6 +228,11 @@ def is_history(line: Line) -> bool:
     request = line.get("request") or {}
     beside = request.get("batch") or {}
     return request.get("path") == "/v1/import" or beside.get("historical_migration") is True
+
+
+def is_live(line: Line) -> bool:
+    """Whether a request told it as it happened; a bulk file's line names no request."""
+    return "path" in (line.get("request") or {}) and not is_history(line)
 
 
 def campaign(line: Line) -> Campaign:
@@ -273,7 +301,7 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
     line = arrival.line
     sent_at = utc(line.get("sent_at"))
     occurred_at, time_quality = tell_time(
-        utc(line.get("original_timestamp")), sent_at, arrival.received_at
+        utc(line.get("original_timestamp")), sent_at, arrival.received_at, is_live=is_live(line)
     )
     return Event(
         event_id=line["event_id"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ def delivery(
     event_id: str | None = None,
     original: datetime | None = None,
     sent: datetime | None = None,
+    path: str | None = None,
 ) -> Row:
     """A row of raw.events; without clocks of a client it occurred when it was received."""
     return {
@@ -28,6 +30,7 @@ def delivery(
         "received_at": received_at,
         "original_timestamp": original,
         "sent_at": sent,
+        "request": json.dumps({"path": path}),
     }
 
 

@@ -119,6 +119,16 @@ def test_a_client_whose_clock_is_behind_is_not_late(raw: RawRows, settings: Sett
     assert raw_events_are_fresh(raw.connection, settings, NOW).passed
 
 
+@pytest.mark.parametrize(("path", "is_live"), [("/v1/batch", True), ("/v1/import", False)])
+def test_a_live_clock_that_was_never_set_makes_nothing_late_and_an_import_of_then_does(
+    raw: RawRows, settings: Settings, path: str, is_live: bool
+) -> None:
+    unset = datetime(1970, 1, 1, tzinfo=UTC)
+    raw.load(NOW - HOUR, events=[delivery(NOW - HOUR, original=unset, path=path)])
+
+    assert raw_events_are_fresh(raw.connection, settings, NOW).passed == is_live
+
+
 def test_a_load_that_never_completed_makes_nothing_fresh(raw: RawRows, settings: Settings) -> None:
     raw.load(NOW - HOUR, events=[delivery(NOW - HOUR)], completes=False)
 
@@ -454,6 +464,15 @@ def test_what_people_read_is_recent_and_all_there_is(
 
     assert found.passed == (not complaint)
     assert complaint in found.seen
+
+
+def test_an_arrival_ahead_of_its_load_is_not_missed_in_what_is_published(
+    raw: RawRows, settings: Settings
+) -> None:
+    raw.load(NOW - HOUR, events=[delivery(NOW + 300 * DAY)])
+    publish(settings, at=NOW, through=NOW - HOUR, occurred=NOW - HOUR)
+
+    assert published_is_current(raw.connection, settings, NOW).passed
 
 
 def test_nothing_published_is_flagged(raw: RawRows, settings: Settings) -> None:

@@ -106,8 +106,8 @@ class Sender:
             batch_size=BATCH_SIZE,
             block_when_full=True,
             flush_on_sigterm=False,
-            # Known when it happened: of the forum it is asked what a day after sign-up told.
-            historical=source == FORUM,
+            # Of years ago, and known when it happened.
+            historical=True,
         ) as client:
             reported = report(client)
             client.flush(PATIENCE_SECONDS)
