@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
+import numbers
+import operator
 import re
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
@@ -18,6 +23,9 @@ from footfall.version import __version__
 
 #: 32 KiB: the endpoint's limit for one event, in bytes of its JSON.
 MAX_EVENT_BYTES: Final = 32 * 1024
+
+#: From here on a decimal no longer tells one whole number from the next.
+FIRST_INEXACT: Final = 2**53
 
 LIBRARY_NAME: Final = "footfall-python"
 
@@ -149,14 +157,27 @@ def required_id(name: str, given: object) -> str:
 
 
 def _identifier(name: str, given: object) -> str | None:
-    """Check an id: text, or an integer or UUID as databases have them; blank means none."""
+    """Check an id: text, or a whole number or UUID as databases have them; blank means none.
+
+    Columns with a hole come as decimals: 123.0 is 123, and NaN is the hole.
+    """
     if given is None:
         return None
     if isinstance(given, str):
         return given if given.strip() else None
-    if isinstance(given, (int, uuid.UUID)) and not isinstance(given, bool):
+    if isinstance(given, uuid.UUID):
         return str(given)
-    raise Unsendable("invalid", f"{name} is not text, an integer or a UUID")
+    if not isinstance(given, bool):
+        if hasattr(given, "__index__"):
+            with suppress(TypeError):  # numpy's flags have the method and no number
+                return str(operator.index(given))
+        if isinstance(given, (numbers.Real, Decimal)):
+            number = float(given)
+            if math.isnan(number):
+                return None
+            if number == given and number.is_integer() and abs(number) < FIRST_INEXACT:
+                return str(int(number))
+    raise Unsendable("invalid", f"{name} is not text, a whole number or a UUID")
 
 
 def _on_the_wire(text: str) -> bytes:

@@ -138,6 +138,8 @@ class Walk:
             return self.value(int(value))
         if isinstance(value, numbers.Real):
             return self.value(float(value))
+        if getattr(getattr(value, "dtype", None), "kind", None) == "b" and not value.shape:
+            return bool(value)  # numpy's flags are neither
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self.mapping({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
         return self.value(str(value))

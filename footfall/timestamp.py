@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -36,13 +37,18 @@ def iso_from_any(given: object) -> str:
     try:
         if isinstance(given, datetime):
             return iso(given)
-        if isinstance(given, str):
-            return iso(_parsed(given))
-        if isinstance(given, (int, float)) and not isinstance(given, bool):
-            return iso(_EPOCH + timedelta(seconds=given))
+        if isinstance(given, str) or _is_numpys_moment(given):
+            return iso(_parsed(str(given)))
+        if isinstance(given, numbers.Real) and not isinstance(given, bool):
+            return iso(_EPOCH + timedelta(seconds=float(given)))
     except OverflowError:
         raise ValueError("timestamp is out of range") from None
     raise ValueError("timestamp is not a datetime, ISO 8601 text or seconds since 1970")
+
+
+def _is_numpys_moment(given: object) -> bool:
+    # numpy is not imported here; its datetime64 is written as ISO 8601 and means UTC.
+    return getattr(getattr(given, "dtype", None), "kind", None) == "M"
 
 
 def _parsed(text: str) -> datetime:

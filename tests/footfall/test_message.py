@@ -5,6 +5,7 @@ import json
 import re
 import uuid
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,10 @@ from footfall.message import MAX_EVENT_BYTES, Composer, Unsendable, track_proper
 
 NOW = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
 
 
 def composed(composer: Composer | None = None, **changes: Any) -> dict[str, Any]:
@@ -168,3 +173,59 @@ def test_joining_leaves_the_callers_extra_info_alone() -> None:
     extra_info = {"value": 1}
     track_properties(2, extra_info)
     assert extra_info == {"value": 1}
+
+
+class Counter:
+    """A number of another library: no int, but it says which index it is."""
+
+    def __index__(self) -> int:
+        return 9
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (Counter(), "9"),
+        (Level.HIGH, "3"),
+        (123.0, "123"),
+        (Decimal("123.00"), "123"),
+        (2.0**53 - 1, "9007199254740991"),
+        (2**70, "1180591620717411303424"),
+    ],
+)
+def test_whole_numbers_of_any_kind_are_ids(given: object, meant: str) -> None:
+    ids = ("userId", "anonymousId", "groupId", "previousId")
+    event = composed(ids=dict.fromkeys(ids, given), event_id=given)
+    assert {event[name] for name in (*ids, "messageId")} == {meant}
+
+
+@pytest.mark.parametrize("given", [True, 1.5, 2.0**53, 1e300, float("inf"), Decimal("1.5"), [1]])
+def test_what_names_no_whole_number_is_no_id(given: object) -> None:
+    assert refused(ids={"userId": given}).reason == "invalid"
+
+
+def test_the_hole_in_a_column_is_no_id() -> None:
+    nan = float("nan")
+    event = composed(ids={"userId": nan, "anonymousId": "d1"})
+    assert ("userId" in event, event["anonymousId"]) == (False, "d1")
+    assert refused(ids={"userId": nan}).reason == "invalid"
+
+
+def test_numpys_scalars_pass_without_a_word_of_numpy_in_the_client() -> None:
+    numpy = pytest.importorskip("numpy")
+    for kind in (numpy.int8, numpy.uint16, numpy.int32, numpy.int64, numpy.uint64, numpy.float64):
+        assert composed(ids={"userId": kind(9)}, event_id=kind(9))["userId"] == "9"
+    assert composed(ids={"userId": numpy.str_("u")})["userId"] == "u"
+    assert refused(ids={"userId": numpy.bool_(True)}).reason == "invalid"
+    told = {"flag": numpy.bool_(True), "zero": numpy.array(False), "many": numpy.int64(3)}
+    assert composed(fields={"properties": told})["properties"] == {
+        "flag": True,
+        "zero": False,
+        "many": 3,
+    }
+    moment = "2026-03-01T10:00:00.500000Z"
+    clocks = (numpy.datetime64("2026-03-01T10:00:00.500", "ns"), numpy.float64(1772359200.5))
+    assert {composed(timestamp=each)["timestamp"] for each in clocks} == {moment}
+    whole = composed(timestamp=numpy.int64(1772359200))["timestamp"]
+    assert whole == "2026-03-01T10:00:00.000000Z"
+    assert refused(timestamp=numpy.datetime64("NaT")).reason == "invalid"
