@@ -20,6 +20,13 @@ from websockets.sync.client import ClientConnection, connect
 #: Until a page shows what it should, on a machine that does much else. Never waited out.
 PATIENCE_SECONDS = 120.0
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
+_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",  # without it the user of a container may not start it
+    "--no-first-run",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+)
 
 
 class Page:
@@ -106,11 +113,7 @@ def chromium(folder: Path) -> Iterator[Page]:
     process = subprocess.Popen(
         [
             PROGRAM,
-            "--headless=new",
-            "--no-sandbox",  # without it the user of a container may not start it
-            "--no-first-run",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
+            *_OPTIONS,
             "--disable-background-networking",
             "--remote-debugging-port=0",
             f"--user-data-dir={folder}",
@@ -126,6 +129,22 @@ def chromium(folder: Path) -> Iterator[Page]:
         address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
         with connect(address, max_size=None) as socket:
             yield Page(socket)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def undebugged(folder: Path, url: str) -> Iterator[None]:
+    """A browser that opens ``url`` by itself: DevTools would switch prerendering off."""
+    assert PROGRAM
+    process = subprocess.Popen(
+        [PROGRAM, *_OPTIONS, f"--user-data-dir={folder}", url],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.chromium import PROGRAM, Page, chromium, site
+from tests.browser.chromium import PROGRAM, Page, chromium, site, undebugged
 from tests.ingestion.collector.live import KEY, LiveCollector, free_port
 
 needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed here")
@@ -127,6 +129,77 @@ def test_what_the_page_says_as_it_goes_away_arrives(page: Page, collector: LiveC
         page.visit(f"http://127.0.0.1:{collector.port}/demo")
         wait_for(collector, 3)
     assert names(landed(collector)) == ["page_view", "clicked", "left"]
+
+
+RULES = json.dumps({"prerender": [{"source": "list", "urls": ["/next"], "eagerness": "immediate"}]})
+CALLS = "footfall.track('made_ready', document.prerendering)"
+#: Tells the collector by an event of its own that the page is there, seen or not.
+READY = (
+    f"fetch('COLLECTOR/v1/track', {{method: 'POST', body: JSON.stringify({{writeKey: '{KEY}',"
+    " anonymousId: 'probe', event: 'ran', properties: {path: location.pathname,"
+    " prerendering: document.prerendering}})})"
+)
+
+
+def prerendering(collector: LiveCollector) -> str:
+    """A page that has the browser prepare /next, on which the page calls ``track`` at once."""
+    ready = READY.replace("COLLECTOR", f"http://127.0.0.1:{collector.port}")
+    rules = f"<script type=speculationrules>{RULES}</script><a href=/next>next</a>"
+    return f"{tag(collector)}<script>{CALLS}; {ready}</script>{rules}"
+
+
+@needs_chromium
+@pytest.mark.parametrize("is_shown", [False, True])
+def test_a_prerendered_page_is_counted_when_it_is_shown_and_never_if_it_is_not(
+    collector: LiveCollector, tmp_path: Path, is_shown: bool
+) -> None:
+    body = prerendering(collector)
+    if is_shown:
+        # Once the other page is ready; a link, for a prerendered page is not typed in.
+        body += "<script>if (location.pathname === '/start') setTimeout(() => "
+        body += "document.querySelector('a').click(), 3000)</script>"
+    with site(body) as address, undebugged(tmp_path / "profile", f"{address}/start"):
+        # /start's page view, its call and its probe, and the probe of /next at the least.
+        wait_for(collector, 6 if is_shown else 4)
+        time.sleep(0 if is_shown else 2)
+    lines = landed(collector)
+    probes = {
+        line["properties"]["path"]: line["properties"]["prerendering"]
+        for line in lines
+        if line["event_name"] == "ran"
+    }
+    assert probes == {"/start": False, "/next": True}  # or nothing was prerendered here
+    seen = [line for line in lines if line["event_name"] != "ran"]
+    told = [(line["event_name"], line["context"]["page"]["path"]) for line in seen]
+    assert told[:2] == [("page_view", "/start"), ("made_ready", "/start")]
+    assert told[2:] == ([("page_view", "/next"), ("made_ready", "/next")] if is_shown else [])
+    if is_shown:
+        assert seen[2]["context"]["page"]["referrer"].endswith("/start")
+        assert seen[2]["original_timestamp"] > _probe(lines)["received_at"]
+        assert seen[3]["properties"] == {"value": True}
+
+
+def _probe(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    return next(line for line in lines if line["properties"].get("prerendering"))
+
+
+@needs_chromium
+def test_a_page_that_comes_back_from_the_browsers_memory_is_seen_again(
+    page: Page, collector: LiveCollector
+) -> None:
+    mark = "<script>addEventListener('pageshow', e => { window.came_back = e.persisted })</script>"
+    with site(mark + tag(collector)) as address:
+        page.visit(f"{address}/one")
+        page.delivered()
+        page.visit(f"{address}/two")
+        page.delivered()
+        page.run("history.back()")
+        page.until("location.pathname === '/one' && window.came_back === true")
+        page.until("footfall.stats().enqueued === 2")
+        page.delivered()
+    lines = landed(collector)
+    assert [line["context"]["page"]["path"] for line in lines] == ["/one", "/two", "/one"]
+    assert names(lines) == ["page_view"] * 3
 
 
 def wait_for(collector: LiveCollector, events: int) -> None:

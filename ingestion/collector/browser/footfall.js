@@ -400,6 +400,22 @@
     return copy;
   }
 
+  // A browser may prerender a page that nobody has asked for. What it does then counts as done when
+  // the page is shown, and never if it is not.
+  function when_shown(call) {
+    return function () {
+      var given = arguments;
+      if (!document.prerendering) return call.apply(null, given);
+      document.addEventListener(
+        "prerenderingchange",
+        guarded(function () {
+          call.apply(null, given);
+        }),
+        { once: true }
+      );
+    };
+  }
+
   function guarded(call) {
     return function () {
       try {
@@ -411,10 +427,10 @@
   }
 
   var calls = {
-    track: track,
-    page: page,
-    identify: identify,
-    reset: reset,
+    track: when_shown(track),
+    page: when_shown(page),
+    identify: when_shown(identify),
+    reset: when_shown(reset),
     flush: function () {
       clearTimeout(timer);
       send();
@@ -434,7 +450,10 @@
   window.footfall = footfall;
 
   if (!key) warn("the script tag needs data-write-key");
-  if (!isOff) {
+  if (!isOff) when_shown(start)();
+  if (Array.isArray(early)) early.forEach(footfall.push);
+
+  function start() {
     // Before the calls the page has pushed: it was seen first.
     if (settings.pageViews !== "off") guarded(watch_pages)();
     addEventListener("pagehide", guarded(hand_over));
@@ -448,5 +467,4 @@
     guarded(adopt)();
     setInterval(guarded(adopt), ORPHAN_MS);
   }
-  if (Array.isArray(early)) early.forEach(footfall.push);
 })();
