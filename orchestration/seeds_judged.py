@@ -1,4 +1,4 @@
-"""What a funnel, a tracking plan and a list of words may not say, without any I/O."""
+"""What a funnel, a tracking plan and a list of events or words may not say, without any I/O."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("property_name", "property_value", "window_hours"),
     ),
     "tracking_plan": ("event_name", "description"),
+    "passive_events": ("event_name", "reason"),
     "concluding_words": ("words", "record_instead"),
 }
 #: As in int_funnel_steps_listed: ten actions that mean one step are a question of design.
@@ -142,6 +143,8 @@ def _judge_order(steps: Sequence[Row]) -> list[Mistake]:
 def _judge_name(row: Row, column: str) -> Iterator[Mistake]:
     if not row[column]:
         yield Mistake(row.line, f"{column} is missing; write it, or remove the line")
+    if row[column].lower() == "null":
+        yield Mistake(row.line, f"dbt reads {row[column]} as an empty cell; remove the line")
     if column == "words" and not re.fullmatch(r"[^\W_]+(_[^\W_]+)*", row[column].lower()):
         yield Mistake(row.line, f"{row[column]}: write words with one _ between them")
     if column == "words" and row[column] != row[column].lower():

@@ -51,7 +51,8 @@ DEVICES: Final = ("d1", "d1", "d1", "d2", "d3", "x", "undefined")
 #: Other ways of naming nobody, in every position where an id may stand.
 PLACEHOLDERS: Final = ("NULL", ' "None" ', "\t", "00000000-0000-0000-0000-000000000000")
 TYPES: Final = ("track",) * 6 + ("page", "page", "screen", "identify", "group", "alias")
-ACTIONS: Final = ("sign_up", "invite_sent", "purchase")
+# The last is passive, by the seed that the project ships.
+ACTIONS: Final = ("sign_up", "invite_sent", "purchase", "Email Delivered")
 PLANS: Final = ("annual", "1", 1, True, 2.5, None, ["annual"])
 USER_AGENTS: Final = (
     None,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests import oracle
+from tests.lines import line
 from tests.models_in_memory import CompiledModels, loaded
 from tests.oracle.events import File, campaign
 
@@ -85,38 +86,17 @@ CAMPAIGNS: list[tuple[Any, tuple[str | None, str | None, str | None]]] = [
 ]
 
 
-def _line(event_id: str, **fields: Any) -> dict[str, Any]:
-    line: dict[str, Any] = {
-        "event_id": event_id,
-        "source_id": "web",
-        "type": "page",
-        "event_name": "page_view",
-        "user_id": None,
-        "anonymous_id": event_id,
-        "group_id": None,
-        "previous_id": None,
-        "original_timestamp": None,
-        "sent_at": None,
-        "received_at": "2026-03-02T10:00:00Z",
-        "properties": {},
-        "traits": {},
-        "context": {},
-        "request": {},
-    }
-    return {**line, **fields}
-
-
 def test_a_campaign_is_read_from_an_address_as_a_browser_reads_it(compiled: CompiledModels) -> None:
     lines: list[dict[str, Any]] = []
     wanted: dict[str, tuple[str | None, str | None, str | None]] = {}
     for number, (address, fields) in enumerate(ADDRESSES.items()):
         in_context = f"{number:03} context"
-        lines.append(_line(in_context, context={"page": {"url": address}}))
+        lines.append(line(in_context, context={"page": {"url": address}}))
         in_properties = f"{number:03} properties"
-        lines.append(_line(in_properties, properties={"url": address}))
+        lines.append(line(in_properties, properties={"url": address}))
         wanted |= {in_context: fields, in_properties: fields}
     for number, (told, fields) in enumerate(CAMPAIGNS):
-        lines.append(_line(f"campaign {number}", context={"campaign": told}))
+        lines.append(line(f"campaign {number}", context={"campaign": told}))
         wanted[f"campaign {number}"] = fields
 
     warehouse = loaded(compiled, [[File("a.ndjson", lines)]])
@@ -130,15 +110,15 @@ def test_a_campaign_is_read_from_an_address_as_a_browser_reads_it(compiled: Comp
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_the_oracle_reads_the_same_campaign(address: str) -> None:
-    line = _line("e", context={"page": {"url": address}})
-    assert tuple(campaign(line)) == ADDRESSES[address]
+    told = line("e", context={"page": {"url": address}})
+    assert tuple(campaign(told)) == ADDRESSES[address]
 
 
 def test_a_visit_takes_all_three_fields_from_its_first_event_with_a_campaign(
     compiled: CompiledModels,
 ) -> None:
     lines = [
-        _line(f"e{number}", anonymous_id="d", context={"page": {"url": f"{SHOP}{rest}"}})
+        line(f"e{number}", anonymous_id="d", context={"page": {"url": f"{SHOP}{rest}"}})
         for number, rest in enumerate(("?utm_source=", "?utm_medium=email", "?utm_source=news"))
     ]
     loads = [[File("a.ndjson", lines)]]

@@ -41,6 +41,13 @@ loads as (
 
 ),
 
+passive_events as (
+
+    select distinct event_name
+    from {{ ref('passive_events') }}
+
+),
+
 events_completed as (
 
     select
@@ -209,6 +216,24 @@ addresses_read as (
 
 ),
 
+-- What a client says about its own drops is nobody's activity, and so is an event without an id.
+-- Passive events happen to a person who need not be there: a mail arrives.
+activity_told as (
+
+    select
+        addresses_read.*,
+        addresses_read.event_type in ('track', 'page', 'screen')
+        and coalesce(addresses_read.event_name, '') <> 'footfall_events_dropped'
+        and passive_events.event_name is null
+        and coalesce(addresses_read.anonymous_id, addresses_read.user_id) is not null as is_activity
+
+    from addresses_read
+
+    left join passive_events
+        on addresses_read.event_name = passive_events.event_name
+
+),
+
 events_described as (
 
     select
@@ -223,11 +248,7 @@ events_described as (
         group_id,
         previous_id,
         placeholder_ids,
-        -- What a client says about its own drops is nobody's activity, and so is an event without
-        -- an id.
-        event_type in ('track', 'page', 'screen')
-        and coalesce(event_name, '') <> 'footfall_events_dropped'
-        and coalesce(anonymous_id, user_id) is not null as is_activity,
+        is_activity,
         original_timestamp,
         sent_at,
         received_at,
@@ -258,7 +279,7 @@ events_described as (
         _line,
         load_number
 
-    from addresses_read
+    from activity_told
 
 )
 

@@ -54,12 +54,7 @@ events_misplaced as (
 
     from events
 
-    where
-        (session_id is not null) <> (
-            event_type in ('track', 'page', 'screen')
-            and event_name <> 'footfall_events_dropped'
-            and person_id is not null
-        )
+    where (session_id is not null) <> is_activity
 
     group by event_type
 

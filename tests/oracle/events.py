@@ -13,6 +13,8 @@ from urllib.parse import unquote
 Line = Mapping[str, Any]
 
 SESSION_TYPES = ("track", "page", "screen")
+#: What happens without the person: what the client says of itself, and what the project lists.
+PASSIVE_EVENTS = ("footfall_events_dropped", "$pageleave", "Email Delivered")
 GOOD_CLOCK = timedelta(seconds=2)
 #: How long a live event may have waited for its delivery.
 LONGEST_WAIT = timedelta(days=366)
@@ -100,7 +102,11 @@ class Event:
     @property
     def is_activity(self) -> bool:
         """Whether it belongs to a session and makes a person active."""
-        return self.type in SESSION_TYPES and self.visitor is not None
+        return (
+            self.type in SESSION_TYPES
+            and self.event_name not in PASSIVE_EVENTS
+            and self.visitor is not None
+        )
 
 
 def arrivals(loads: Sequence[Load], began: Sequence[datetime] = ()) -> list[Arrival]:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from tests.oracle.events import SESSION_TYPES, Event
+from tests.oracle.events import Event
 from tests.oracle.funnels import scalar_text
 from tests.oracle.persons import People
 from tests.oracle.sessions import SESSION_TIMEOUT
@@ -127,7 +127,7 @@ class Look:
 
     def row(self, data_edge: datetime) -> dict[str, Any]:
         """As the mart shows it."""
-        activity = [event for event in self.known if is_activity(event)]
+        activity = [event for event in self.known if event.is_activity]
         own = self.in_trial(activity)
         horizon_days = self.trial.question["horizon_days"]
         horizon_at = self.as_of + horizon_days * DAY
@@ -229,11 +229,6 @@ def matches(event: Event, wanted: str | Mapping[str, Any] | list[Any] | None) ->
         return False
     value = scalar_text(event.properties.get(wanted["property"]))
     return value == scalar_text(wanted["value"])
-
-
-def is_activity(event: Event) -> bool:
-    """What a person does; an identify is what the product says."""
-    return event.type in SESSION_TYPES and event.event_name != "footfall_events_dropped"
 
 
 def sessions(events: list[Event]) -> int:

@@ -36,6 +36,7 @@ def site(folder: Path, *steps: str, plan: str = "") -> Settings:
     (seeds / "funnel_steps.csv").write_text("\n".join([HEADER, *steps]) + "\n")
     (seeds / "tracking_plan.csv").write_text(f"event_name,description\n{plan}")
     (seeds / "concluding_words.csv").write_text("words,record_instead\n")
+    (seeds / "passive_events.csv").write_text("event_name,reason\n")
     return Settings(home=folder / "home", dbt_project=folder / "project")
 
 
@@ -245,6 +246,10 @@ def test_columns_may_stand_in_any_order() -> None:
         ),
         (b"event_name,description\n,a\n", "2: event_name is missing; write it, or remove the line"),
         (
+            b"event_name,description\nNull,a\n",
+            "2: dbt reads Null as an empty cell; remove the line",
+        ),
+        (
             b"",
             "1: the columns are missing: event_name, description; write the header "
             "event_name,description",
@@ -260,6 +265,12 @@ def test_what_spreadsheets_put_around_a_plan_is_no_mistake() -> None:
     rows, found = read_rows(content, COLUMNS["tracking_plan"])
     assert found == []
     assert [(row.line, row["description"]) for row in rows] == [(3, 'It, "was" sold')]
+
+
+def test_a_passive_event_that_stands_there_twice_is_told_its_line() -> None:
+    content = b"event_name,reason\n$pageleave,a\n$pageleave,b\n"
+    mistake = "3: $pageleave stands in line 2 already; remove one of the two"
+    assert mistakes("passive_events", content) == [mistake]
 
 
 @pytest.mark.parametrize(
