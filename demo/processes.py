@@ -77,7 +77,9 @@ def run_nightly(settings: Settings, log: Path, progress: Callable[[int, int], No
     with (
         log.open("wb") as kept,
         _running(
-            "orchestration", "nightly", environment=environment, output=subprocess.PIPE
+            *("orchestration", "nightly", "--verbose"),
+            environment=environment,
+            output=subprocess.PIPE,
         ) as process,
     ):
         for line in process.stdout or ():

@@ -174,9 +174,10 @@ class Settings(BaseSettings):
         "mailtos://user:password@mail.example. Empty: a line in the log.",
     )
     ui_url: str = Field(
-        default="http://127.0.0.1:3000",
-        pattern="^https?://",
-        description="Where people reach Dagster's UI, for the links in alerts.",
+        default="",
+        pattern="^(https?://.*)?$",
+        description="Where people reach Dagster's UI, for the links in alerts; empty: at "
+        "FOOTFALL_UI_HOST and FOOTFALL_UI_PORT.",
     )
     owner: str = Field(
         default="team:analytics",
@@ -231,6 +232,13 @@ class Settings(BaseSettings):
     def _without_slash(cls, value: str) -> str:
         return value.rstrip("/")
 
+    @model_validator(mode="after")
+    def _ui_url_of_its_port(self) -> Settings:
+        if not self.ui_url:
+            # Frozen for everybody else; whoever reads it finds where the UI is.
+            object.__setattr__(self, "ui_url", f"http://{reachable(self.ui_host)}:{self.ui_port}")
+        return self
+
     @field_validator("reporting_time_zone", "nightly_time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -270,6 +278,13 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """DAGSTER_HOME: Dagster's own records."""
         return self.home / "dagster"
+
+
+def reachable(host: str) -> str:
+    """What a link from this machine says for an address that a program listens on."""
+    if host in ("", "0.0.0.0", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 @lru_cache(maxsize=1)

@@ -47,8 +47,8 @@ def main() -> int:
         if options.command in (CODE, DAEMON, WEBSERVER):
             become(settings, options.command)
         if options.command == NIGHTLY:
-            return _run(settings, NIGHTLY, {}, None)
-        return _run(settings, options.job, _config(options.set), options.day)
+            return _run(settings, NIGHTLY, {}, None, options.verbose)
+        return _run(settings, options.job, _config(options.set), options.day, options.verbose)
     except (NotPrepared, MistakenSeeds, WrongArgument) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -58,11 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prepare", help="judge the seeds; make folders, dagster.yaml, manifest")
-    commands.add_parser(NIGHTLY, help="load, build, check and publish once")
+    night = commands.add_parser(NIGHTLY, help="load, build, check and publish once")
     run = commands.add_parser("run", help="any job once, as from the UI's launchpad")
     run.add_argument("job", help="its name, such as full_refresh (docs/operations.md)")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="its config")
     run.add_argument("--day", help="received day of rebuild_days, YYYY-MM-DD")
+    for each in (night, run):
+        each.add_argument(
+            "--verbose", action="store_true", help="show what dbt says; without, it is in the log"
+        )
     commands.add_parser("up", help="serve the collector and Dagster's UI until Ctrl-C")
     erasing = commands.add_parser(
         "erase-person", help="take a person out of everything, for good: docs/erasure.md"
@@ -90,24 +94,30 @@ def _config(pairs: Sequence[str]) -> dict[str, Any]:
     return config
 
 
-def _run(settings: Settings, job: str, config: dict[str, Any], day: str | None) -> int:
+def _run(
+    settings: Settings, job: str, config: dict[str, Any], day: str | None, is_verbose: bool
+) -> int:
     from dagster import DagsterInvalidConfigError, DagsterInvariantViolationError
 
-    from orchestration.running import failures, notes, run_job
+    from orchestration.run_log import log_path
+    from orchestration.run_progress import failures
+    from orchestration.running import notes, run_job
 
     try:
-        result = run_job(settings, job, config, day)
+        result = run_job(settings, job, config, day, is_verbose=is_verbose)
     except DagsterInvalidConfigError as error:
         problems = "\n".join(f"{job}: {each.message}" for each in error.errors)
         raise WrongArgument(problems) from None
     except DagsterInvariantViolationError as error:
         raise WrongArgument(str(error).splitlines()[0]) from None
-    for line in failures(result):
+    for line in failures(result.all_events):
         sys.stderr.write(f"{line}\n")
     for line in notes(result):
         sys.stdout.write(f"{line}\n")
     if result.success and job == NIGHTLY:
         sys.stdout.write(f"published {settings.published}\n")
+    if not is_verbose:
+        sys.stdout.write(f"log {log_path(settings, job)}\n")
     return 0 if result.success else 1
 
 

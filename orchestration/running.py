@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import dagster as dg
+from dagster._core.utils import make_new_run_id
 
 from ingestion.settings import Settings
 from orchestration.prepare import prepare
+from orchestration.run_log import kept_in
 from orchestration.seeds_checked import refuse_mistakes
 
 #: `failures` says what went wrong, in a line; the UI has every step, with its trace.
@@ -18,19 +21,27 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def run_job(
-    settings: Settings, name: str, config: Mapping[str, Any] | None = None, day: str | None = None
+    settings: Settings,
+    name: str,
+    config: Mapping[str, Any] | None = None,
+    day: str | None = None,
+    *,
+    is_verbose: bool = False,
 ) -> dg.ExecuteInProcessResult:
     """Run a job of the definitions when its turn has come; it shows in the UI like any other.
 
-    ``config`` is that of the job's one op; ``day`` the received day of a job of days. Raises
-    nothing for a failed step: ask the result. Raises MistakenSeeds and NotPrepared at once, and
-    DagsterInvalidConfigError for a config that the job does not take.
+    The terminal gets a line for each step, and a log what dbt and the others say; all of it comes
+    to the terminal where ``is_verbose``. ``config`` is that of the job's one op; ``day`` the
+    received day of a job of days. Raises nothing for a failed step: ask the result. Raises
+    MistakenSeeds and NotPrepared at once, and DagsterInvalidConfigError for a config that the job
+    does not take.
     """
     refuse_mistakes(settings)
     prepare(settings)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     # Definitions read dbt's manifest, which `prepare` has just made.
     from orchestration.definitions import defs
+    from orchestration.run_progress import progress
     from orchestration.turns import turn_of_a_terminal
 
     job = defs.resolve_job_def(name)
@@ -42,31 +53,22 @@ def run_job(
     with (
         dg.DagsterInstance.get() as instance,
         turn_of_a_terminal(settings, instance, lambda said: print(said, file=sys.stderr)),
+        nullcontext(sys.stdout) if is_verbose else kept_in(settings, name) as terminal,
     ):
+        run_id = make_new_run_id()
+
+        def show(entry: dg.EventLogEntry) -> None:
+            if entry.dagster_event and (line := progress(entry.dagster_event)):
+                terminal.write(f"{name}  {line}\n")
+
+        instance.add_event_listener(run_id, show)
         return job.execute_in_process(
-            instance=instance, raise_on_error=False, run_config=run_config, partition_key=day
+            instance=instance,
+            raise_on_error=False,
+            run_config=run_config,
+            partition_key=day,
+            run_id=run_id,
         )
-
-
-def failures(result: dg.ExecuteInProcessResult) -> list[str]:
-    """One line for each failed step and each failed check, saying what failed."""
-    lines = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            failed = event.step_failure_data
-            cause = failed.error.cause if failed.error and failed.error.cause else failed.error
-            said = failed.user_failure_data and failed.user_failure_data.description
-            said = said or (cause.message if cause else "failed")
-            lines.append(f"{event.step_key}: {said.strip()}")
-        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
-            check = event.asset_check_evaluation_data
-            if not check.passed:
-                key = check.asset_check_key
-                seen = f": {check.description}" if check.description else ""
-                lines.append(
-                    f"{check.severity.value}: {key.name} on {key.asset_key.to_user_string()}{seen}"
-                )
-    return lines
 
 
 def notes(result: dg.ExecuteInProcessResult) -> list[str]:

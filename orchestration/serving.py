@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -43,14 +44,17 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def command(settings: Settings, role: str) -> list[str]:
-    """The program behind a role, of this virtual environment whatever the PATH says."""
+def command(settings: Settings, role: str, path: Path | None = None) -> list[str]:
+    """The program behind a role, of this virtual environment whatever the PATH says.
+
+    ``path`` is another socket than the home's.
+    """
     if role == CODE:
         return [
             *(sys.executable, "-m", "dagster", "api", "grpc", "--log-level", "warning"),
             *("--module-name", "orchestration.definitions", "--use-python-environment-entry-point"),
             *("--location-name", "orchestration.definitions"),
-            *("--socket", str(code_socket(settings))),
+            *("--socket", str(path or code_socket(settings))),
         ]
     program = Path(sys.executable).with_name(f"dagster-{role}")
     workspace = ("--workspace", str(Path(__file__).with_name("code_server.yaml")))
@@ -75,7 +79,7 @@ def become(settings: Settings, role: str) -> NoReturn:
         )
     prepare(settings)
     if role != CODE:
-        _await(path)
+        await_code(path)
     os.chdir(CHECKOUT)
     # Dagster ends on SIGTERM as on SIGINT, and a shell has what it starts with & ignore SIGINT.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -84,10 +88,14 @@ def become(settings: Settings, role: str) -> NoReturn:
     os.execve(arguments[0], arguments, {**os.environ, **environment})
 
 
-def _await(path: Path) -> None:
-    """Let the definitions be there first; both find them later too, but complain until then."""
+def await_code(path: Path, look: Callable[[], None] = lambda: None) -> None:
+    """Let the definitions be there first; both find them later too, but complain until then.
+
+    ``look`` may raise, so as to wait no longer.
+    """
     deadline = time.monotonic() + AWAITED_SECONDS
     while time.monotonic() < deadline:
+        look()
         with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
             client.connect(os.fspath(path))
             return

@@ -6,6 +6,7 @@ Everything else in them is names of tables, counts and times.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -47,12 +48,18 @@ def hide_config(settings: Settings, run_id: str, op: str, config: dict[str, Any]
 
 
 def forget_in_dbt(settings: Settings) -> int:
-    """Delete dbt's logs and results; the files that went. The parsed project stays."""
+    """Delete dbt's logs and results; the files that went. The parsed project stays.
+
+    The logs of terminals quote dbt. They are emptied: a `make up` goes on writing to its own.
+    """
     folder = settings.home / "dbt"
     paths = [path for name in DBT_RECORDS for path in folder.rglob(name)]
     for path in paths:
         path.unlink()
-    return len(paths)
+    logs = list((settings.home / "logs").glob("*.log"))
+    for path in logs:
+        os.truncate(path, 0)
+    return len(paths) + len(logs)
 
 
 def forget_in_dagster(settings: Settings, names: set[str], *, running: str = "") -> dict[str, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from typing import IO
 
 import dagster as dg
+from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.controller import all_daemons_live
 from dagster._grpc.client import DagsterGrpcClient
@@ -25,6 +27,8 @@ from dagster._serdes import deserialize_value
 
 from ingestion.settings import Settings
 from orchestration.builds import POOL
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the run that has the warehouse.
 LOOK_SECONDS = 1.0
@@ -122,7 +126,7 @@ def _fail_dead(instance: dg.DagsterInstance, is_terminal_idle: Callable[[], bool
 
 
 def _lives(run: dg.DagsterRun, is_terminal_idle: Callable[[], bool]) -> bool:
-    """Ask whoever launched the run."""
+    """Ask whoever launched the run; one that cannot be asked may well be at it."""
     launched_by = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
     if not launched_by:
         return not is_terminal_idle()
@@ -131,5 +135,10 @@ def _lives(run: dg.DagsterRun, is_terminal_idle: Callable[[], bool]) -> bool:
             if client.connect_ex(path):
                 return False
     parent = DagsterGrpcClient(host=launched_by["host"], port=launched_by.get("port"), socket=path)
-    children = deserialize_value(parent.get_current_runs(), GetCurrentRunsResult)
+    try:
+        children = deserialize_value(parent.get_current_runs(), GetCurrentRunsResult)
+    except (DagsterUserCodeUnreachableError, DagsterUserCodeProcessError) as error:
+        # Busy, just ended, or the proxy of a `dagster dev`, which does not know the question.
+        logger.warning("cannot tell whether run %s lives: %s", run.run_id, type(error).__name__)
+        return True
     return run.run_id in children.current_runs

@@ -1,86 +1,174 @@
-"""The collector and Dagster's UI side by side, until Ctrl-C."""
+"""The collector and Dagster's processes side by side, until Ctrl-C."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
+from pathlib import Path
 
-from ingestion.settings import PREFIX, Settings
+from ingestion.settings import PREFIX, Settings, reachable
 from orchestration.prepare import prepare
-from orchestration.serving import CHECKOUT, dagster_environment
+from orchestration.run_log import log_path, new_log
+from orchestration.serving import (
+    CHECKOUT,
+    CODE,
+    DAEMON,
+    SOCKET_VARIABLE,
+    WEBSERVER,
+    await_code,
+    command,
+    dagster_environment,
+)
 
+COLLECTOR = "collector"
 #: A collector seals its segments and Dagster ends its processes in this time, in seconds.
 GRACE_SECONDS = 20
+#: Seconds between two looks at the processes, and at what runs have come to.
+LOOK_SECONDS = 1.0
+#: Lines that a process which ended by itself is quoted with; the reason is the last one or two.
+LAST_LINES = 5
 #: The key of a fresh checkout, so that the first event needs no configuration. Loopback only.
 TRY_OUT_KEYS = "try-out=try-out-key"
 
 
-def _try_out_key(settings: Settings) -> str:
-    """Fill the page's key in where it is the well-known one; no other is ever printed."""
-    is_configured = settings.write_keys or settings.write_keys_file
-    return "" if is_configured else f"?writeKey={TRY_OUT_KEYS.partition('=')[2]}"
+class _Ended(Exception):
+    """One of the processes has ended by itself."""
 
 
 def serve(settings: Settings) -> int:
-    """Run both until one ends or a signal comes; returns 0 after Ctrl-C.
+    """Run all until one ends or a signal comes; returns 0 after Ctrl-C.
 
-    Without a configured write key the collector takes a well-known one, and says so.
+    Without a configured write key the collector takes a well-known one, and says so. The terminal
+    shows where things are and what becomes of each run; a log for each process has the rest.
     """
     prepare(settings)
-    environment = {
-        **os.environ,
-        **dagster_environment(settings),
-        f"{PREFIX}DEMO_PAGE": "true",
-    }
-    if not settings.write_keys and not settings.write_keys_file:
-        environment[f"{PREFIX}WRITE_KEYS"] = TRY_OUT_KEYS
-        sys.stdout.write(
-            "No write keys are set: the collector takes the key 'try-out-key' as source "
-            "'try-out'. Set FOOTFALL_WRITE_KEYS before anybody else can reach it.\n"
-        )
-    commands = {
-        "collector": [sys.executable, "-m", "ingestion.collector"],
-        "Dagster": [
-            *(sys.executable, "-m", "dagster", "dev", "--workspace", "workspace.yaml"),
-            *("--host", settings.ui_host, "--port", str(settings.ui_port)),
-            *("--log-level", "warning"),
-        ],
-    }
+    # A socket of its own: services of this home may have the usual one, and its path is bounded.
+    folder = Path(tempfile.mkdtemp(prefix="footfall-"))
+    site = _Site(settings, folder / "code.sock")
     # Set before the children start: one that is started with SIGINT ignored would ignore it too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Each in a session of its own: Ctrl-C reaches us alone, and we end them in order.
-    children = {
-        name: subprocess.Popen(command, cwd=CHECKOUT, env=environment, start_new_session=True)
-        for name, command in commands.items()
-    }
-    sys.stdout.write(
-        f"collector  http://{settings.host}:{settings.port}\n"
-        f"try it     http://{settings.host}:{settings.port}/demo{_try_out_key(settings)}\n"
-        f"Dagster    http://{settings.ui_host}:{settings.ui_port}\n"
-        f"published  {settings.published}\n"
-        "Ctrl-C ends both.\n"
-    )
-    sys.stdout.flush()
     try:
-        while all(child.poll() is None for child in children.values()):
-            time.sleep(0.5)
+        site.start()
+        site.tell_runs()
     except KeyboardInterrupt:
         return 0
-    else:
-        ended = next(name for name, child in children.items() if child.poll() is not None)
-        sys.stderr.write(f"{ended} has ended with {children[ended].returncode}; stopping.\n")
-        return 1
+    except _Ended as ended:
+        sys.stderr.write(f"{ended}\n")
     finally:
-        for child in children.values():
+        site.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+class _Site:
+    """The processes of one `make up`."""
+
+    def __init__(self, settings: Settings, code_socket: Path) -> None:
+        self._settings = settings
+        self._socket = code_socket
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._environment = {
+            **os.environ,
+            **dagster_environment(settings),
+            SOCKET_VARIABLE: str(code_socket),
+            f"{PREFIX}DEMO_PAGE": "true",
+        }
+
+    def start(self) -> None:
+        """Start each once it can find those before it, and say where it is; raises _Ended."""
+        settings = self._settings
+        key = ""
+        if not settings.write_keys and not settings.write_keys_file:
+            self._environment[f"{PREFIX}WRITE_KEYS"] = TRY_OUT_KEYS
+            # No other key than this one is ever printed.
+            key = f"?writeKey={TRY_OUT_KEYS.partition('=')[2]}"
+            _say(
+                "No write keys are set: the collector takes the key 'try-out-key' as source "
+                "'try-out'. Set FOOTFALL_WRITE_KEYS before anybody else can reach it."
+            )
+        self._start(COLLECTOR, [sys.executable, "-m", "ingestion.collector"])
+        self._start(CODE, command(settings, CODE, self._socket))
+        collector = f"http://{reachable(settings.host)}:{settings.port}"
+        _say(f"collector  {collector}")
+        _say(f"try it     {collector}/demo{key}")
+        _say(f"published  {settings.published}")
+        _say(f"logs       {log_path(settings, COLLECTOR).parent}")
+        await_code(self._socket, self._look)
+        self._start(DAEMON, command(settings, DAEMON))
+        self._start(WEBSERVER, command(settings, WEBSERVER))
+        while not _is_open(settings.ui_host, settings.ui_port):
+            self._look()
+            time.sleep(LOOK_SECONDS)
+        self._look()
+        _say(f"Dagster    {settings.ui_url}")
+        _say("Ctrl-C ends all.")
+
+    def tell_runs(self) -> None:
+        """Say what runs begin and what becomes of them, until a process ends; raises _Ended."""
+        # Seconds of imports, in which the others have come up.
+        import dagster as dg
+
+        from orchestration.run_progress import RunsFollowed
+
+        with dg.DagsterInstance.from_config(str(self._settings.dagster_home)) as instance:
+            runs = RunsFollowed(self._settings, instance)
+            while True:
+                self._look()
+                for line in runs.news():
+                    _say(line)
+                time.sleep(LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """Ask all to end, and end what has not after a while."""
+        _say("Stopping: the collector seals what it has, and a run that is going is ended.")
+        for child in self._children.values():
             if child.poll() is None:
-                child.send_signal(signal.SIGINT)
+                # Its group: the process with the definitions would wait for its runs, for hours.
+                os.killpg(child.pid, signal.SIGINT)
         deadline = time.monotonic() + GRACE_SECONDS
-        for child in children.values():
+        for child in self._children.values():
             try:
                 child.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
+
+    def _start(self, name: str, arguments: list[str]) -> None:
+        with new_log(self._settings, name) as log:
+            # Each in a session of its own: Ctrl-C reaches us alone, and we end them in order.
+            self._children[name] = subprocess.Popen(
+                arguments,
+                cwd=CHECKOUT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _look(self) -> None:
+        for name, child in self._children.items():
+            if child.poll() is not None:
+                log = log_path(self._settings, name)
+                said = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+                quoted = "".join(f"\n    {line}" for line in said)
+                raise _Ended(
+                    f"{name} has ended with {child.returncode}; stopping. {log} says:{quoted}"
+                )
+
+
+def _is_open(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), timeout=LOOK_SECONDS):
+        return True
+    return False

@@ -76,3 +76,17 @@ def test_both_sources_of_keys_at_once_are_refused(tmp_path: Path) -> None:
 
 def test_settings_are_read_once() -> None:
     assert get_settings() is get_settings()
+
+
+@pytest.mark.parametrize(
+    ("host", "link"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:3100"),
+        ("0.0.0.0", "http://127.0.0.1:3100"),
+        ("::1", "http://[::1]:3100"),
+        ("10.1.2.3", "http://10.1.2.3:3100"),
+    ],
+)
+def test_links_lead_where_the_ui_listens(host: str, link: str) -> None:
+    assert Settings(ui_host=host, ui_port=3100).ui_url == link
+    assert Settings(ui_port=3100, ui_url="https://ui.example/").ui_url == "https://ui.example"

@@ -10,6 +10,7 @@ import pytest
 
 from ingestion.settings import Settings
 from orchestration.prepare import INSTANCE
+from orchestration.run_log import log_path, new_log
 from orchestration.traces import ERASURES, forget_in_dagster, forget_in_dbt, hide_config
 
 WHO = "user-of-a-trace"
@@ -147,5 +148,11 @@ def test_dbts_logs_and_results_go_and_its_project_stays(settings: Settings) -> N
     for name in ("dbt.log", "dbt.log.1", "run_results.json", "manifest.json"):
         (folder / name).write_text(WHO)
 
-    assert forget_in_dbt(settings) == 3
+    with new_log(settings, "code") as log:
+        log.write(WHO.encode())
+        log.flush()
+        assert forget_in_dbt(settings) == 4
+        log.write(b"and on")
+
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+    assert log_path(settings, "code").read_bytes() == b"and on"

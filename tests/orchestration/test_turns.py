@@ -6,9 +6,11 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
+import grpc  # type: ignore[import-untyped]
 import pytest
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
@@ -82,6 +84,24 @@ def test_a_run_whose_launcher_is_gone_is_failed_and_keeps_no_terminal_waiting(
     with turn_of_a_terminal(settings, instance, told.append):
         assert status(instance, run) == dg.DagsterRunStatus.FAILURE
     assert told == []
+
+
+def test_a_run_is_left_alone_whose_launcher_cannot_say_whether_it_lives(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """The proxy of `dagster dev` does not know the question; the sensor failed every 30 seconds."""
+    path = str(settings.home / "proxy.sock")
+    proxy = grpc.server(ThreadPoolExecutor(1))
+    proxy.add_insecure_port(f"unix:{path}")
+    proxy.start()
+    run = going(instance, **{GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": path})})
+
+    assert fail_dead_runs(settings, instance) == 0
+    assert status(instance, run) == dg.DagsterRunStatus.STARTED
+
+    proxy.stop(None).wait()
+    Path(path).unlink(missing_ok=True)
+    assert fail_dead_runs(settings, instance) == 1
 
 
 def test_two_terminals_take_turns(settings: Settings, instance: dg.DagsterInstance) -> None:
