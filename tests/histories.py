@@ -50,10 +50,19 @@ Line = dict[str, Any]
 #: lines of the other places.
 REQUESTS: dict[int, Line] = {
     3: {"path": "/v1/batch"},
-    4: {"path": "/v1/batch"},
+    4: {"path": "/e", "protocol": "posthog"},
     5: {"path": "/v1/track", "batch": {"historical_migration": False}},
     6: {"batch": {"historical_migration": True}},
     7: {"path": "/v1/import"},
+}
+
+#: By place, what an event of any type says of its person in PostHog's words.
+TOLD: dict[int, Line] = {
+    3: {"$set": {"plan": 3, "a": 3}},
+    4: {"$set": "no object", "$set_once": {"plan": 4, "b": None}},
+    5: {"$set_once": {"a": 5, "b": 5}},
+    6: {"$unset": ["a", "plan"], "$set_once": {"a": 6, "c": 6}},
+    7: {"$set": {"c": None}, "$set_once": {"c": 7, "plan": 7}, "$unset": {"b": ""}},
 }
 
 
@@ -349,13 +358,17 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
         "original_timestamp": iso(original_timestamp),
         "sent_at": iso(sent_at),
         "received_at": iso(received_at),
-        "properties": {} if act.plan is None else {"plan": act.plan},
+        "properties": {
+            **({} if act.plan is None else {"plan": act.plan}),
+            **TOLD.get(act.place, {}),
+        },
         "traits": {"plan": act.plan, act.tie: act.event_name} if act.type == "identify" else {},
         "context": {
             **({} if act.place == 1 else {"footfall": numbered(visit, event_id)}),
             **({} if act.user_agent is None else {"userAgent": act.user_agent}),
             **({"campaign": {"source": act.tie, "name": " \n"}} if act.place == 0 else {}),
             **({"page": {"url": ADDRESSES["abc".index(act.tie)]}} if act.place < 3 else {}),
+            **({"extra_fields": TOLD[5 + "abc".index(act.tie)]} if act.place in (1, 4) else {}),
         },
         "request": REQUESTS.get(act.place, {}),
     }

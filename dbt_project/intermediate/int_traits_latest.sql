@@ -9,48 +9,81 @@
 
 -- depends_on: {{ ref('int_persons_touched') }}
 
-with identifies as (
+with told as (
+
+    select * from {{ ref('int_traits_told') }}
+
+),
+
+attributed as (
 
     select
-        attributed.person_id,
         events.event_id,
-        events.occurred_at,
-        events.traits
+        events.person_id
 
-    from {{ ref('stg_footfall__events') }} as events
-
-    inner join {{ ref('fct_events') }} as attributed
-        on events.event_id = attributed.event_id
+    from {{ ref('fct_events') }} as events
 
     {% if is_incremental() %}
         inner join {{ ref('int_persons_touched') }} as touched
-            on attributed.person_id = touched.person_id
+            on events.person_id = touched.person_id
     {% endif %}
 
-    where
-        events.event_type = 'identify'
-        and events.traits is not null
-        and attributed.person_id is not null
+    where events.person_id is not null
 
 ),
 
-traits_listed as (
+-- In the order in which things happened, whenever they arrived. Within one event what is set once
+-- comes first, and the first place of it counts; what is taken away comes last.
+traits_ordered as (
 
-    {{ json_entries('identifies', 'traits', ['person_id', 'event_id', 'occurred_at']) }}
+    select
+        attributed.person_id,
+        told.trait_name,
+        told.trait_value,
+        told.told_as,
+        row_number() over (
+            partition by attributed.person_id, told.trait_name
+            order by
+                told.occurred_at,
+                told.event_id,
+                case told.told_as when 'set_once' then 0 when 'set' then 1 else 2 end,
+                told.place_number * case told.told_as when 'set_once' then -1 else 1 end,
+                told.trait_value
+        ) as trait_number
+
+    from told
+
+    inner join attributed
+        on told.event_id = attributed.event_id
 
 ),
 
-traits_ranked as (
+changes_numbered as (
+
+    select
+        *,
+        max(case when told_as <> 'set_once' then trait_number else 0 end) over (
+            partition by person_id, trait_name
+        ) as change_number
+
+    from traits_ordered
+
+),
+
+-- The last that was set counts. Where nothing was, or it was taken away, it is the first that was
+-- set once since.
+traits_chosen as (
 
     select
         person_id,
-        entry_key,
-        entry_value,
-        row_number() over (
-            partition by person_id, entry_key order by occurred_at desc, event_id desc
-        ) as trait_rank
+        trait_name,
+        min_by(trait_value, trait_number) as trait_value
 
-    from traits_listed
+    from changes_numbered
+
+    where trait_number >= change_number and told_as <> 'unset'
+
+    group by person_id, trait_name
 
 ),
 
@@ -58,11 +91,9 @@ traits_latest as (
 
     select
         person_id,
-        {{ json_object_of('entry_key', 'entry_value') }} as traits
+        {{ json_object_of('trait_name', 'trait_value') }} as traits
 
-    from traits_ranked
-
-    where trait_rank = 1
+    from traits_chosen
 
     group by person_id
 

@@ -58,6 +58,19 @@
 {% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
 {% macro duckdb__json_text(json, path) -%} json_extract_string({{ json }}, '$.{{ path }}') {%- endmacro %}
 
+{# The JSON at a fixed path ('"$set"') as text, if it is of one of these types; else null. #}
+{% macro json_at(json, path, types) %}{{ return(adapter.dispatch('json_at')(json, path, types)) }}{% endmacro %}
+{% macro duckdb__json_at(json, path, types) -%}
+    case
+        when json_type({{ json }}, '$.{{ path }}') in ('{{ types | join("', '") }}')
+            then cast(json_extract({{ json }}, '$.{{ path }}') as varchar)
+    end
+{%- endmacro %}
+
+{# The text of a JSON scalar that is all there is. #}
+{% macro json_string(json) %}{{ return(adapter.dispatch('json_string')(json)) }}{% endmacro %}
+{% macro duckdb__json_string(json) -%} json_extract_string({{ json }}, '$') {%- endmacro %}
+
 {#
     The parameters of an address as a browser reads them, those of its query and then those of its
     fragment, each behind an &. HTML writes that as &amp; or &#038;, and so do addresses that were

@@ -119,6 +119,7 @@ events_typed as (
         cast(traits as varchar) as traits,
         cast(context as varchar) as context,
         {{ json_text('request', 'path') }} as request_path,
+        {{ json_text('request', 'protocol') }} as protocol,
         coalesce(
             {{ json_text('request', 'path') }} = '/v1/import'
             or {{ json_text('request', 'batch.historical_migration') }} = 'true',
@@ -275,6 +276,7 @@ events_described as (
         properties,
         traits,
         context,
+        protocol,
         _file,
         _line,
         load_number

@@ -86,6 +86,8 @@ class Event:
     clock_skew_ms: int | None
     properties: Mapping[str, Any]
     traits: Mapping[str, Any]
+    set_once: Mapping[str, Any]
+    unset: frozenset[str]
     campaign: Campaign
     is_bot: bool
 
@@ -241,6 +243,26 @@ def is_live(line: Line) -> bool:
     return "path" in (line.get("request") or {}) and not is_history(line)
 
 
+def traits_set(line: Line) -> Mapping[str, Any]:
+    """An identify's traits and the $set of any event; PostHog's traits say the same as its $set."""
+    is_posthog = (line.get("request") or {}).get("protocol") == "posthog"
+    is_told = line["type"] == "identify" and not is_posthog
+    return {**((is_told and line.get("traits")) or {}), **told_as(line, "$set")}
+
+
+def told_as(line: Line, word: str) -> dict[str, Any]:
+    """What stands under the word beside the properties, before what stands in them."""
+    found: dict[str, Any] = {}
+    extra_fields = (line.get("context") or {}).get("extra_fields")
+    for place in (line.get("properties"), extra_fields):
+        told = (place or {}).get(word)
+        if isinstance(told, list) and word == "$unset":
+            told = dict.fromkeys(told)
+        if isinstance(told, Mapping):
+            found.update(told)
+    return found
+
+
 def campaign(line: Line) -> Campaign:
     """Each field from the context, else from the parameters of the page's address."""
     context = line.get("context") or {}
@@ -323,7 +345,9 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         time_quality=time_quality,
         clock_skew_ms=skew_in_ms(sent_at, arrival.received_at),
         properties=line.get("properties") or {},
-        traits=line.get("traits") or {},
+        traits=traits_set(line),
+        set_once=told_as(line, "$set_once"),
+        unset=frozenset(told_as(line, "$unset")),
         campaign=campaign(line),
         is_bot=is_bot(line),
     )

@@ -120,8 +120,9 @@ def person_rows(
         )
         traits: dict[str, Any] = {}
         for event in own:
-            if event.type == "identify":
-                traits.update(event.traits)
+            traits = {**event.set_once, **traits, **event.traits}
+            for name in event.unset:
+                traits.pop(name, None)
         own_sessions = [s for s in sessions if person_of[s.first.event_id] == person_id]
         visits = sorted((s for s in own_sessions if not s.is_bot), key=_visit_order)
         campaigns = [visit.campaign for visit in visits]
