@@ -36,6 +36,16 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Test:
+    """One compiled test of the data: what it counts, and whether a count stops the run."""
+
+    __test__ = False
+    name: str
+    count: str
+    is_error: bool
+
+
+@dataclass(frozen=True)
 class Model:
     """One compiled model: its place, how it is materialized, and both of its readings."""
 
@@ -102,6 +112,7 @@ class CompiledModels:
                 keep(connection, self.questions)
             run_dbt(settings, "build", "--exclude-resource-type", "unit_test", "test")
             incremental = self._compiled(settings)
+            self.tests = self._tests(settings)
             full = self._compiled(settings, "--full-refresh")
         self.models = [
             Model(
@@ -139,6 +150,20 @@ class CompiledModels:
         for key in sorted(models):
             visit(key)
         return ordered
+
+    def _tests(self, settings: Settings) -> list[Test]:
+        """The tests of the last compilation; a test without a threshold fails by any row."""
+        manifest = settings.home / "dbt" / "target" / "manifest.json"
+        nodes = json.loads(manifest.read_text())["nodes"].values()
+        return [
+            Test(
+                node["name"],
+                f"select {node['config']['fail_calc']} from ({node['compiled_code']})",
+                is_error=node["config"]["severity"].lower() == "error",
+            )
+            for node in nodes
+            if node["resource_type"] == "test"
+        ]
 
     @cached_property
     def definition(self) -> str:

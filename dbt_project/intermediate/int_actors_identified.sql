@@ -108,7 +108,8 @@ timelines_merged as (
         device_id,
         occurred_at as happened_at,
         1 as is_sighting,
-        null as actor_id
+        null as actor_id,
+        null as is_session
     from sightings_numbered
 
     union all
@@ -117,7 +118,8 @@ timelines_merged as (
         device_id,
         started_at as happened_at,
         0 as is_sighting,
-        actor_id
+        actor_id,
+        is_session
     from actors_anonymous
 
 ),
@@ -127,6 +129,7 @@ sightings_counted as (
     select
         device_id,
         actor_id,
+        is_session,
         sum(is_sighting) over (
             partition by device_id order by happened_at, is_sighting
             rows between unbounded preceding and current row
@@ -142,6 +145,7 @@ actors_resolved as (
 
     select
         sightings_counted.actor_id,
+        sightings_counted.is_session,
         coalesce(next_sightings.user_id, last_sightings.user_id) as user_id
 
     from sightings_counted
@@ -172,8 +176,11 @@ actors_identified as (
 
     from actors
 
+    -- An event may be named as a session is: a sender can work out the hash of one.
     left join actors_resolved
-        on actors.actor_id = actors_resolved.actor_id
+        on
+            actors.actor_id = actors_resolved.actor_id
+            and actors.is_session = actors_resolved.is_session
 
 )
 

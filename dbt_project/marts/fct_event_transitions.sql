@@ -59,14 +59,15 @@ events_placed as (
 
 ),
 
--- With a start and an end, what leads to an event adds up to what follows from it.
+-- With a start and an end, what leads to an event adds up to what follows from it. Both are null:
+-- an event may be called anything, (start) and (end) too, but it always has a name.
 transitions_listed as (
 
     select
         session_date,
         source_id,
         session_id,
-        coalesce(previous_event_name, '(start)') as from_event,
+        previous_event_name as from_event,
         event_name as to_event
     from events_placed
 
@@ -77,7 +78,7 @@ transitions_listed as (
         source_id,
         session_id,
         event_name as from_event,
-        '(end)' as to_event
+        null as to_event
     from events_placed
     where next_event_name is null
 

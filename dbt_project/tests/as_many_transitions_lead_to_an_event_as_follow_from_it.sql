@@ -12,7 +12,7 @@ with ways as (
         transitions as came,
         0 as went
     from {{ ref('fct_event_transitions') }}
-    where to_event <> '(end)'
+    where to_event is not null
 
     union all
 
@@ -23,7 +23,7 @@ with ways as (
         0 as came,
         transitions as went
     from {{ ref('fct_event_transitions') }}
-    where from_event <> '(start)'
+    where from_event is not null
 
 )
 

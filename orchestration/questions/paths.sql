@@ -1,9 +1,10 @@
 -- What people did next, event by event, within a session:
 --
 --     from paths('trial_started', steps := 3)     what followed trial_started, three events deep
---     from paths('(start)', steps := 2)           how sessions begin
+--     from paths(null, steps := 2)                how sessions begin
 --
--- A path that is shorter ends in (end). Each occurrence of the event begins a path of its own; with
+-- Null stands before a session's first event and after its last, so a shorter path ends in null: an
+-- event may be called anything, but it always has a name. Each occurrence of the event begins a path of its own; with
 -- steps := 1 the answer is that of fct_event_transitions.
 create or replace macro paths(
     from_action,
@@ -25,15 +26,12 @@ with mistakes as (
                     'paths: no source is called ' || source || '; write one of: '
                     || (select string_agg(distinct seen.source_id, ', ') from marts.dim_events as seen)
                 )
-            when from_action is null or (
-                from_action <> '(start)'
-                and not exists (
-                    select 1 from marts.dim_events as seen where seen.event_name = from_action
-                )
+            when from_action is not null and not exists (
+                select 1 from marts.dim_events as seen where seen.event_name = from_action
             )
                 then error(
-                    'paths: never seen: ' || coalesce(from_action, 'null')
-                    || '; write (start) or one of: from marts.dim_events'
+                    'paths: never seen: ' || from_action
+                    || '; write null for how sessions begin, or one of: from marts.dim_events'
                 )
             else false
         end as is_mistaken
@@ -44,9 +42,9 @@ sessions_read as (
 
     select
         events.session_id,
-        ['(start)']
+        [cast(null as varchar)]
         || list(events.event_name order by events.occurred_at, events.event_id)
-        || ['(end)']
+        || [cast(null as varchar)]
             as names
 
     from marts.fct_events as events
@@ -71,7 +69,7 @@ places as (
         names,
         unnest(range(1, len(names))) as place
     from sessions_read
-    where list_contains(names, from_action)
+    where from_action is null or list_contains(names, from_action)
 
 ),
 
@@ -84,7 +82,7 @@ paths_counted as (
 
     from places
 
-    where names[place] = from_action
+    where names[place] is not distinct from from_action
 
     group by names[place : place + cast(steps as bigint)]
 

@@ -153,7 +153,7 @@ def event_transitions(sessions: list[Session], calendar: Calendar) -> list[dict[
     for number, session in enumerate(sessions):
         if session.is_bot:
             continue
-        path = ["(start)", *(event.event_name for event in session.events), "(end)"]
+        path = [None, *(event.event_name for event in session.events), None]
         place = (calendar.day_of(session.started_at), session.first.source_id)
         for pair in pairwise(path):
             found.setdefault((*place, *pair), []).append(number)

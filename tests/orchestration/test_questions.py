@@ -187,9 +187,9 @@ def answer(warehouse: MemoryWarehouse, query: str) -> list[tuple[Any, ...]]:
             " from marts.fct_event_transitions where from_event = 'page_view' group by 1",
         ),
         (
-            "(select path[2], times, sessions from paths('(start)', steps := 1))",
+            "(select path[2], times, sessions from paths(null, steps := 1))",
             "select to_event, sum(transitions)::bigint, sum(sessions)::bigint"
-            " from marts.fct_event_transitions where from_event = '(start)' group by 1",
+            " from marts.fct_event_transitions where from_event is null group by 1",
         ),
     ],
 )
@@ -252,9 +252,9 @@ def test_retention_between_two_actions_counts_who_did_the_second_after_the_first
 
 
 def test_a_path_shorter_than_asked_ends(warehouses: list[MemoryWarehouse]) -> None:
-    paths = answer(warehouses[0], "from paths('(start)', steps := 3)")
+    paths = answer(warehouses[0], "from paths(null, steps := 3)")
     assert sum(row[3] for row in paths) == pytest.approx(1)
-    assert all(len(row[0]) == 4 or row[0][-1] == "(end)" for row in paths)
+    assert all(len(row[0]) == 4 or row[0][-1] is None for row in paths)
     assert (
         sum(row[1] for row in paths)
         == answer(warehouses[0], "select count(*) from marts.fct_sessions where not is_bot")[0][0]
