@@ -140,9 +140,9 @@ def tell_failed_runs(context: dg.RunFailureSensorContext) -> None:
 )
 def tell_failed_checks(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """One message a look, however many changes there were."""
-    if context.cursor is None:
+    cursor = Cursor.from_json(context.cursor) if context.cursor else None
+    if cursor is None:
         return _done("beginning to look", Cursor.at_end(context.instance))
-    cursor = Cursor.from_json(context.cursor)
     changes = changes_since(context.instance, cursor)
     if not changes:
         return _done("nothing changed", cursor)

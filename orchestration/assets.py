@@ -1,6 +1,5 @@
 """The assets: raw by dlt, the models by dbt, and the file that people read."""
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -27,7 +26,7 @@ from orchestration.conversion_assets import conversion_assets
 from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.findings import markdown_table
 from orchestration.highlights import highlights
-from orchestration.prepare import manifest_path
+from orchestration.prepare import read_manifest
 from orchestration.publish import publish
 from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT, raw_tables
 from orchestration.seeds_checked import names_seen, questions_asked, refuse_mistakes
@@ -39,7 +38,7 @@ PUBLISHED = dg.AssetKey(["published", "footfall"])
 
 _settings = get_settings()
 #: Two megabytes of JSON, parsed once for raw and the models.
-_manifest = json.loads(manifest_path(_settings).read_bytes())
+_manifest = read_manifest(_settings)
 _raw_tables = raw_tables(_manifest)
 _freshness = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=_settings.freshness_hours))
 
@@ -174,9 +173,7 @@ def model_assets(
             is_due = is_full_refresh_due(connection)
         if config.full_refresh or is_due:
             arguments.append("--full-refresh")
-        # One folder for parsing and building: dbt finds its last parse there and skips it.
-        target = manifest_path(_settings).parent
-        yield from audited(dbt, arguments, context, target, _settings)
+        yield from audited(dbt, arguments, context, _settings, _manifest)
 
 
 def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:

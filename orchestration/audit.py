@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import dagster as dg
 from dagster_dbt import DbtCliResource
 
 from ingestion.settings import Settings
+from orchestration.dbt_command import dbt_target
 
 #: Failed nodes told in full: one broken model fails all tests behind it.
 SHOWN = 20
@@ -122,10 +124,11 @@ def audited(
     dbt: DbtCliResource,
     arguments: list[str],
     context: dg.AssetExecutionContext,
-    target: Path,
     settings: Settings,
+    manifest: Mapping[str, Any],
 ) -> Iterator[Any]:
     """Run dbt and pass on what it says; raises Failure, with all of the above, where it failed."""
+    target = dbt_target(settings)
     written = target / "run_results.json"
     # A dbt that is killed writes none, and the last one's would be told in its place.
     written.unlink(missing_ok=True)
@@ -135,8 +138,8 @@ def audited(
     if not code:
         return
     failed = []
-    if written.exists():
-        manifest = json.loads((target / "manifest.json").read_text())
+    # One that is killed while it writes them leaves no JSON.
+    with suppress(FileNotFoundError, json.JSONDecodeError):
         failed = failed_nodes(json.loads(written.read_text()), manifest)
     raise failure(failed, code, target / "dbt.log", settings)
 

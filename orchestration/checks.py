@@ -18,8 +18,8 @@ from orchestration.arrivals import (
     raw_events_are_fresh,
 )
 from orchestration.builds import POOL
+from orchestration.dbt_command import dbt_target
 from orchestration.findings import Finding
-from orchestration.prepare import manifest_path
 from orchestration.source_freshness import sources_are_fresh
 from orchestration.usual import as_many_events_as_usual, quarantine_does_not_grow
 
@@ -109,7 +109,7 @@ def check_source_freshness(
     """`dbt source freshness`, which costs the start of a dbt: not in the nightly job."""
     try:
         with writer_lock(_settings, wait_seconds=0):
-            finding = sources_are_fresh(dbt, manifest_path(_settings).parent)
+            finding = sources_are_fresh(dbt, dbt_target(_settings))
     except WarehouseBusy as busy:
         context.log.warning("skipped: %s", busy)
     else:

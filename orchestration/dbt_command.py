@@ -11,6 +11,11 @@ from ingestion.settings import PREFIX, Settings
 DBT = str(Path(sys.executable).with_name("dbt"))
 
 
+def dbt_target(settings: Settings) -> Path:
+    """The folder that dbt builds in and writes what it did."""
+    return settings.home / "dbt" / "target"
+
+
 def dbt_environment(settings: Settings) -> dict[str, str]:
     """The variables that profiles.yml and the macros read, all paths absolute."""
     return {
@@ -21,7 +26,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         f"{PREFIX}MEMORY_LIMIT": settings.memory_limit,
         "DBT_PROFILES_DIR": str(settings.dbt_project),
         "DBT_PROJECT_DIR": str(settings.dbt_project),
-        "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
+        "DBT_TARGET_PATH": str(dbt_target(settings)),
         "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
         # What ran and how it ended. At dbt's default, debug, a night writes ten megabytes of SQL
         # that stands in its target folder anyway, and takes a tenth longer.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 
 #: A collector with traffic seals a segment each minute and never rests; then a run is asked for
 #: after this many times the quiet period.
@@ -39,3 +40,15 @@ class Look:
         ):
             return replace(look, asked_for=look.files)
         return look
+
+    def to_json(self) -> str:
+        """The text that Dagster keeps from tick to tick."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Look:
+        """What `to_json` wrote; no look yet for the text of another version, or none."""
+        try:
+            return Look(**json.loads(text))
+        except (ValueError, TypeError):
+            return Look()

@@ -31,7 +31,7 @@ from orchestration.conversion.scoring import TABLE as SCORES
 from orchestration.conversion.scoring import count_scores, forget_scores
 from orchestration.conversion.telling import tell
 from orchestration.dbt_command import DBT, dbt_environment
-from orchestration.prepare import manifest_path, prepare
+from orchestration.prepare import prepare
 from orchestration.publish import publish
 from orchestration.seeds_checked import questions_asked
 from orchestration.traces import forget_in_dagster, forget_in_dbt
@@ -226,12 +226,10 @@ def _stones(entry: Entry) -> dict[str, int]:
 
 
 def _dbt(settings: Settings, *arguments: str) -> None:
-    """Run dbt in the folder of its last parse; raises Incomplete with what failed."""
-    environment = dbt_environment(settings)
-    environment["DBT_TARGET_PATH"] = str(manifest_path(settings).parent)
+    """Run dbt; raises Incomplete with what failed."""
     done = subprocess.run(
         [DBT, "--quiet", *arguments],
-        env={**os.environ, **environment},
+        env={**os.environ, **dbt_environment(settings)},
         cwd=settings.dbt_project,
         text=True,
         capture_output=True,

@@ -49,9 +49,13 @@ class Cursor:
         return json.dumps({"read": self.read, "open": self.open})
 
     @staticmethod
-    def from_json(text: str) -> Cursor:
-        """What `to_json` wrote."""
-        return Cursor(**json.loads(text))
+    def from_json(text: str) -> Cursor | None:
+        """What `to_json` wrote; None for the text of another version."""
+        try:
+            cursor = Cursor(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
+        return cursor if cursor.read.keys() == _KINDS.keys() else None
 
     @staticmethod
     def at_end(instance: dg.DagsterInstance) -> Cursor:

@@ -1,8 +1,6 @@
 """The load when files arrive, for those who do not want to wait; and the end of runs that died."""
 
 import hashlib
-import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -41,10 +39,10 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     """Ask for a run when the landing has new files and has come to rest."""
     now = datetime.now(UTC).timestamp()
     files = landed_files()
-    last = Look(**json.loads(context.cursor)) if context.cursor else Look()
+    last = Look.from_json(context.cursor or "")
     look = last.after(files, now, _settings.quiet_seconds)
     if look.asked_for == last.asked_for:
-        context.update_cursor(json.dumps(asdict(look)))
+        context.update_cursor(look.to_json())
         is_known = look.files == look.asked_for
         return dg.SkipReason("no new files" if is_known else "files are still arriving")
     waiting = dg.RunsFilter(job_name=nightly.name, statuses=[dg.DagsterRunStatus.QUEUED])
@@ -52,7 +50,7 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
         # The run that waits will load these files too; asked again if it does not come to that.
         return dg.SkipReason("a run is queued already")
     return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=look.asked_for)], cursor=json.dumps(asdict(look))
+        run_requests=[dg.RunRequest(run_key=look.asked_for)], cursor=look.to_json()
     )
 
 

@@ -20,7 +20,10 @@ def sources_are_fresh(dbt: DbtCliResource, target: Path) -> Finding:
     # What a dbt that does not come to its end left behind is another run's word.
     results.unlink(missing_ok=True)
     dbt.cli(["source", "freshness"], target_path=target, raise_on_error=False).wait()
-    found = json.loads(results.read_text())["results"] if results.exists() else []
+    try:
+        found = json.loads(results.read_text())["results"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        found = []
     # A source that it cannot read is an error in its log and no result at all.
     if not found:
         return Finding(False, "dbt could not read its sources: its log in the run says why")

@@ -123,12 +123,20 @@ class Account:
 
 
 def unfinished(folder: Path) -> list[Begun]:
-    """The erasures that were begun and not finished, oldest first."""
-    begun = [
-        msgspec.json.decode(path.read_bytes().partition(b"\n")[0], type=Begun)
-        for path in (folder / "unfinished").glob("*.ndjson")
-    ]
+    """The erasures that were begun and not finished, oldest first.
+
+    One whose account cannot be read is among them: nobody knows any more whom it is of.
+    """
+    begun = [_begun(path) for path in (folder / "unfinished").glob("*.ndjson")]
     return sorted(begun, key=lambda each: each.begun_at)
+
+
+def _begun(path: Path) -> Begun:
+    try:
+        return msgspec.json.decode(path.read_bytes().partition(b"\n")[0], type=Begun)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        advice = "cannot be read: erase the person again, then delete this file"
+        return Begun(path.stem, f"{path} {advice}", "an unknown time")
 
 
 def now() -> str:

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -34,6 +35,8 @@ from orchestration.conversion.trial_days import TrialDays
 CARD: Final = "card.json"
 MODEL: Final = "model.joblib"
 CURRENT: Final = "current"
+#: The last day of its window, and a sum over card and model.
+VERSION: Final = r"\d{4}-\d\d-\d\d-[0-9a-f]{12}"
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,13 @@ def carded(question: Question, learnt: Learnt, days: TrialDays, claims: Mapping[
         "seed": SEED,
         "libraries": libraries(),
     }
-    written = json.dumps(card, sort_keys=True).encode() + _bytes(learnt.model)
-    digest = hashlib.sha256(written).hexdigest()[:12]
-    return Kept(learnt.model, {"version": f"{card['window']['to'][:10]}-{digest}", **card})
+    return named(card, learnt.model)
+
+
+def named(card: Mapping[str, Any], model: Model) -> Kept:
+    """The model under the name that card and model give it."""
+    version = f"{card['window']['to'][:10]}-{_digest(card, _bytes(model))}"
+    return Kept(model, {"version": version, **card})
 
 
 def keep(settings: Settings, kept: Kept) -> None:
@@ -110,19 +117,35 @@ def current(settings: Settings, question: Question) -> Kept | None:
     """The model that speaks for a question; None where none does.
 
     None too for one of another definition of the question, or of other libraries: what it was
-    pickled with is the only thing that surely reads it.
+    pickled with is the only thing that surely reads it. And for one that is not what its name
+    says: the next model is then learnt at once.
     """
     import joblib
 
     folder = _folder(settings, question.name)
     try:
         version = (folder / CURRENT).read_text().strip()
+        if not re.fullmatch(VERSION, version):
+            return None
         card = json.loads((folder / version / CARD).read_bytes())
-    except (FileNotFoundError, json.JSONDecodeError):
+        model = (folder / version / MODEL).read_bytes()
+    except (FileNotFoundError, ValueError):
         return None
-    if card["definition"] != question.fingerprint or card["libraries"] != libraries():
+    if not isinstance(card, dict) or card.pop("version", None) != version:
         return None
-    return Kept(joblib.load(folder / version / MODEL), card)
+    if _digest(card, model) != version.rpartition("-")[2]:
+        return None
+    if card.get("definition") != question.fingerprint or card.get("libraries") != libraries():
+        return None
+    try:
+        return Kept(joblib.load(io.BytesIO(model)), {"version": version, **card})
+    except (ImportError, AttributeError):
+        # Another Footfall's, with other names in its code.
+        return None
+
+
+def _digest(card: Mapping[str, Any], model: bytes) -> str:
+    return hashlib.sha256(json.dumps(card, sort_keys=True).encode() + model).hexdigest()[:12]
 
 
 def _folder(settings: Settings, question: str) -> Path:

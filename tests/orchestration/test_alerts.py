@@ -21,6 +21,7 @@ from ingestion.warehouse import WarehouseBusy
 from orchestration import alert_sensors, alerts, health
 from orchestration.alert_sensors import tell_failed_checks, tell_failed_runs
 from orchestration.alerts import Alert, send, send_test
+from orchestration.health import Cursor
 
 ALERT = Alert("Footfall: something", "What to do.")
 SECRET = "a-token-that-nobody-may-read"
@@ -426,3 +427,8 @@ def test_a_run_that_is_marked_to_be_tried_again_is_told_all_the_same(
 def test_both_sensors_are_on_unless_somebody_turns_them_off() -> None:
     for sensor in alert_sensors.ALERT_SENSORS:
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+
+
+@pytest.mark.parametrize("text", ["", '{"re', "[]", "3", '{"of": 1}', '{"read": {}, "open": {}}'])
+def test_a_cursor_of_another_version_begins_anew(text: str) -> None:
+    assert Cursor.from_json(text) is None

@@ -18,6 +18,7 @@ from dagster_dbt import DbtCliResource
 
 from ingestion.settings import Settings
 from orchestration.audit import SHOWN, FailedNode, advice, audited, failed_nodes, failure
+from orchestration.dbt_command import dbt_target
 from tests.models_in_memory import CompiledModels, run_dbt, warehouse_copy
 from tests.test_end_to_end import Site, golden_lines
 
@@ -196,16 +197,22 @@ def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
     assert len(told.metadata) == SHOWN + 1
 
 
-def test_a_dbt_that_was_killed_is_not_told_by_the_last_ones_results(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", ["", '{"results": ['])
+def test_a_dbt_that_was_killed_is_not_told_by_the_last_ones_results(
+    tmp_path: Path, written: str
+) -> None:
     last = {"results": [{"unique_id": "test.x", "status": "fail", "failures": 1}]}
-    (tmp_path / "run_results.json").write_text(json.dumps(last))
-    (tmp_path / "manifest.json").write_text('{"nodes": {}}')
+    results = dbt_target(Settings(home=tmp_path)) / "run_results.json"
+    results.parent.mkdir(parents=True)
+    results.write_text(json.dumps(last))
 
     class KilledDbt:
-        """A dbt that ends by SIGKILL before it has written anything."""
+        """A dbt that ends by SIGKILL before it has written anything, or while it writes."""
 
         def cli(self, *_: Any, **__: Any) -> Any:
             def stream() -> Iterator[Any]:
+                if written:
+                    results.write_text(written)
                 yield from ()
 
             return SimpleNamespace(stream=stream, process=SimpleNamespace(wait=lambda: -9))
@@ -214,8 +221,8 @@ def test_a_dbt_that_was_killed_is_not_told_by_the_last_ones_results(tmp_path: Pa
         cast("DbtCliResource", KilledDbt()),
         ["build"],
         cast("dg.AssetExecutionContext", None),
-        tmp_path,
         Settings(home=tmp_path),
+        {"nodes": {}},
     )
     with pytest.raises(dg.Failure, match="dbt ended with -9 before it had run anything"):
         list(build)

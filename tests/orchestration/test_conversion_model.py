@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,11 @@ def night(settings: Settings, marts: Marts, question: Question = QUESTION) -> Fo
     (foreseen,) = foresee(settings, marts.connection, [question], NIGHT)
     tell(marts.connection, [question], "UTC")
     return foreseen
+
+
+def with_card(kept: store.Kept, **changed: Any) -> store.Kept:
+    card = {key: value for key, value in kept.card.items() if key != "version"}
+    return store.named({**card, **changed}, kept.model)
 
 
 def scores(marts: Marts, columns: str = "*") -> list[tuple[Any, ...]]:
@@ -169,15 +175,60 @@ def test_a_kept_model_says_the_same_when_it_is_read_again(
     assert (kept.model.probabilities(days) == learnt.model.probabilities(days)).all()
 
 
+def test_a_model_of_another_question_does_not_speak(
+    learnt: Learnt, marts: Marts, settings: Settings
+) -> None:
+    store.keep(settings, store.carded(QUESTION, learnt, mature_of(marts), {}))
+    other = QUESTION.model_copy(update={"horizon_days": QUESTION.horizon_days + 1})
+    assert store.current(settings, other) is None
+
+
+def test_a_model_of_other_libraries_does_not_speak(
+    learnt: Learnt, marts: Marts, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.keep(settings, store.carded(QUESTION, learnt, mature_of(marts), {}))
+    monkeypatch.setattr(store, "libraries", lambda: {"scikit-learn": "1.0"})
+    assert store.current(settings, QUESTION) is None
+
+
+def test_a_model_of_another_footfall_does_not_speak(
+    learnt: Learnt, marts: Marts, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pickle names modules of ours, which have other names by now."""
+    store.keep(settings, store.carded(QUESTION, learnt, mature_of(marts), {}))
+    monkeypatch.setitem(sys.modules, type(learnt.model).__module__, None)
+    assert store.current(settings, QUESTION) is None
+
+
+@pytest.mark.parametrize("name", [store.CURRENT, store.CARD, store.MODEL])
 @pytest.mark.parametrize(
-    ("key", "value"), [("definition", "another"), ("libraries", {"scikit-learn": "1.0"})]
+    "damage",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: b"",
+        lambda whole: b"\x00\xff{]" * 100,
+        lambda whole: b"[]",
+        lambda whole: b"{}",
+        lambda whole: whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+    ],
+    ids=["half", "empty", "garbage", "a list", "an object", "bent"],
 )
-def test_a_model_of_another_question_or_library_does_not_speak(
-    learnt: Learnt, marts: Marts, settings: Settings, key: str, value: Any
+def test_a_damaged_model_does_not_speak_and_is_learnt_anew(
+    learnt: Learnt,
+    marts: Marts,
+    settings: Settings,
+    name: str,
+    damage: Callable[[bytes], bytes],
 ) -> None:
     kept = store.carded(QUESTION, learnt, mature_of(marts), {})
-    store.keep(settings, replace(kept, card={**kept.card, key: value}))
+    store.keep(settings, kept)
+    folder = settings.home / "models" / QUESTION.name
+    path = folder / name if name == store.CURRENT else folder / kept.version / name
+    path.write_bytes(damage(path.read_bytes()))
     assert store.current(settings, QUESTION) is None
+
+    store.keep(settings, kept)
+    assert store.current(settings, QUESTION) is not None
 
 
 def test_the_reasons_add_up_to_the_log_odds(marts: Marts, learnt: Learnt) -> None:
@@ -259,7 +310,7 @@ def test_a_model_speaks_for_a_week_and_the_next_takes_its_place(
     kept = store.current(settings, QUESTION)
     assert kept is not None
     to = str(np.datetime64(kept.card["window"]["to"]) - np.timedelta64(8, "D"))
-    store.keep(settings, replace(kept, card={**kept.card, "window": {"to": to}, "version": "old"}))
+    store.keep(settings, with_card(kept, window={"to": to}))
     assert night(settings, site).version == first.version
 
 
@@ -267,8 +318,8 @@ def test_a_model_that_is_off_leaves_the_one_before_in_its_place(
     settings: Settings, learnt: Learnt, marts: Marts
 ) -> None:
     kept = store.carded(QUESTION, learnt, mature_of(marts), {})
-    card = {**kept.card, "window": {"to": "2025-12-01"}}
-    store.keep(settings, replace(kept, card=card))
+    kept = with_card(kept, window={"to": "2025-12-01"})
+    store.keep(settings, kept)
     # Five weeks ago the product changed: whoever uses a converts seldom now, others often.
     turned = Marts.empty().people(
         PEOPLE, lambda used, at: 0.05 + 0.45 * (used["a"] == (at < EDGE - 35 * DAY)), seed=7

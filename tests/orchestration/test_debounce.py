@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestration.debounce import MAX_QUIET_PERIODS, Look
 
 QUIET = 300.0
@@ -37,3 +39,13 @@ def test_an_empty_landing_asks_for_nothing_and_old_files_ask_once() -> None:
 def test_new_files_after_a_run_wait_for_their_own_rest() -> None:
     looks = [(0.0, "a"), (300.0, "a"), (400.0, "ab"), (650.0, "ab"), (700.0, "ab")]
     assert asked(looks) == [(300.0, "a"), (700.0, "ab")]
+
+
+def test_a_look_is_kept_from_tick_to_tick() -> None:
+    look = Look().after("a", 1.5, QUIET)
+    assert Look.from_json(look.to_json()) == look
+
+
+@pytest.mark.parametrize("text", ["", '{"fil', "[]", "3", '{"of": "another version"}'])
+def test_what_another_version_kept_is_no_look(text: str) -> None:
+    assert Look.from_json(text) == Look()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,10 +43,19 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """The names of the jobs, of the checks that are no dbt tests, and of who owns the assets."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     prepare(Settings(home=home))
+    return home
+
+
+@pytest.fixture(scope="module")
+def loaded(home: Path) -> dict[str, list[str]]:
+    """The names of the jobs, of the checks that are no dbt tests, and of who owns the assets."""
+    return load_definitions(home)
+
+
+def load_definitions(home: Path) -> dict[str, list[str]]:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=CHECKOUT,
@@ -57,6 +67,20 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     assert done.returncode == 0, done.stderr
     names: dict[str, list[str]] = json.loads(done.stdout)
     return names
+
+
+def test_definitions_load_from_a_home_in_which_all_that_dbt_wrote_is_torn(
+    home: Path, loaded: dict[str, list[str]], tmp_path: Path
+) -> None:
+    """The code location comes back without a prepare before it."""
+    torn = tmp_path / "home"
+    shutil.copytree(home, torn)
+    files = [path for path in (torn / "dbt").rglob("*") if path.is_file()]
+    assert {"parsed_manifest", "partial_parse.msgpack"} <= {path.name for path in files}
+    for path in files:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    assert sorted(load_definitions(torn)["checks"]) == sorted(loaded["checks"])
 
 
 def test_the_definitions_load_as_one_repository(loaded: dict[str, list[str]]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
+import sqlite3
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from ingestion.settings import Settings
 from orchestration import prepare as preparing
 from orchestration.builds import POOL
-from orchestration.prepare import NotPrepared, manifest_path, prepare
+from orchestration.prepare import INDEX, RECORDS, NotPrepared, manifest_path, prepare, read_manifest
 from orchestration.serving import CODE, DAEMON, WEBSERVER, become, command, dagster_environment
 
 
@@ -52,10 +54,14 @@ class Parses:
         self.settings = settings
         self.count = 0
 
-    def __call__(self, *_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *_: Any, env: Mapping[str, str], **__: Any
+    ) -> subprocess.CompletedProcess[str]:
         self.count += 1
-        manifest_path(self.settings).parent.mkdir(parents=True, exist_ok=True)
-        manifest_path(self.settings).write_text("{}")
+        folder = Path(env["DBT_TARGET_PATH"])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "manifest.json").write_text('{"nodes": {}}')
+        (folder / "partial_parse.msgpack").write_bytes(b"parsed")
         return subprocess.CompletedProcess([], 0, "", "")
 
 
@@ -94,11 +100,100 @@ def test_a_changed_project_is_parsed_however_old_its_files_say_they_are(parses: 
     assert parses.count == 3
 
 
-def test_a_manifest_that_was_not_finished_is_made_again(parses: Parses) -> None:
+Damage = Callable[[bytes], bytes]
+#: What a kill, a full disk or another program leaves of a file.
+DAMAGES: dict[str, Damage] = {
+    "half": lambda whole: whole[: len(whole) // 2],
+    "empty": lambda whole: b"",
+    "garbage": lambda whole: b"\x00\xff{]" * 100,
+    "JSON": lambda whole: b"{}",
+    "bent": lambda whole: whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+}
+
+
+@pytest.fixture(params=DAMAGES)
+def damage(request: pytest.FixtureRequest) -> Damage:
+    return DAMAGES[request.param]
+
+
+def test_a_damaged_manifest_is_made_again(parses: Parses, damage: Damage) -> None:
+    """A torn one made every run, every job and the code location end in a JSONDecodeError."""
     prepare(parses.settings)
-    shutil.rmtree(manifest_path(parses.settings).parent)
+    kept = manifest_path(parses.settings)
+    whole = kept.read_bytes()
+
+    kept.write_bytes(damage(whole))
     prepare(parses.settings)
-    assert parses.count == 2
+    assert kept.read_bytes() == whole
+
+    kept.write_bytes(damage(whole))
+    assert read_manifest(parses.settings) == {"nodes": {}}
+    assert kept.read_bytes() == whole
+
+
+def test_a_missing_manifest_is_made_where_it_is_read(parses: Parses) -> None:
+    assert read_manifest(parses.settings) == {"nodes": {}}
+    assert parses.count == 1
+
+
+def test_a_manifest_of_another_project_is_not_taken_for_ours(parses: Parses) -> None:
+    """An older version and back made every run fail with a KeyError."""
+    prepare(parses.settings)
+    ours = manifest_path(parses.settings).read_bytes()
+    (parses.settings.dbt_project / "marts" / "fct_new.sql").write_text("select 1")
+    prepare(parses.settings)
+    assert manifest_path(parses.settings).read_bytes() != ours
+
+    manifest_path(parses.settings).write_bytes(ours)
+    read_manifest(parses.settings)
+    assert parses.count == 3
+
+
+def test_a_build_does_not_touch_the_manifest_that_dagster_reads(parses: Parses) -> None:
+    """dbt writes its own in place: whoever reads at that moment, or after a kill, has half."""
+    target = Path(dagster_environment(parses.settings)["DBT_TARGET_PATH"])
+    assert not manifest_path(parses.settings).is_relative_to(target)
+
+
+def test_what_dbt_parsed_is_there_for_the_build(parses: Parses) -> None:
+    prepare(parses.settings)
+    target = Path(dagster_environment(parses.settings)["DBT_TARGET_PATH"])
+    assert (target / "partial_parse.msgpack").read_bytes() == b"parsed"
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("kind", ["half", "garbage"])
+def test_a_damaged_record_of_dagster_is_named(parses: Parses, name: str, kind: str) -> None:
+    prepare(parses.settings)
+    path = parses.settings.dagster_home / name
+    path.write_bytes(DAMAGES[kind](path.read_bytes()))
+
+    with pytest.raises(NotPrepared, match=f"^{re.escape(str(path))} cannot be read .*: move"):
+        prepare(parses.settings)
+    folder = parses.settings.dagster_home / Path(name).parts[0]
+    folder.rename(folder.with_name("away"))
+    prepare(parses.settings)
+    assert limits_of(parses.settings) == [(POOL, 1)]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_an_empty_record_of_dagster_is_begun_anew(parses: Parses, name: str) -> None:
+    prepare(parses.settings)
+    (parses.settings.dagster_home / name).write_bytes(b"")
+
+    prepare(parses.settings)
+    assert limits_of(parses.settings) == [(POOL, 1)]
+
+
+def test_a_record_that_dagster_was_killed_while_making_is_made_again(parses: Parses) -> None:
+    index = parses.settings.dagster_home / INDEX
+    index.parent.mkdir(parents=True)
+    with sqlite3.connect(index) as database:
+        database.execute("create table event_logs (id integer)")
+    database.close()
+
+    prepare(parses.settings)
+    assert limits_of(parses.settings) == [(POOL, 1)]
 
 
 def test_an_older_instance_file_is_replaced_and_the_same_one_left_alone(parses: Parses) -> None:
@@ -108,14 +203,18 @@ def test_an_older_instance_file_is_replaced_and_the_same_one_left_alone(parses: 
     prepare(parses.settings)
     assert instance.stat().st_mtime == 0
 
-    instance.write_text("telemetry: {enabled: true}")
-    prepare(parses.settings)
-    assert instance.read_bytes() == preparing.INSTANCE.read_bytes()
+    for other in (b"telemetry: {enabled: true}", b"", b"\x00\xff{]"):
+        instance.write_bytes(other)
+        prepare(parses.settings)
+        assert instance.read_bytes() == preparing.INSTANCE.read_bytes()
 
 
 def test_a_new_home_has_one_place_for_writers_before_a_daemon_looks(parses: Parses) -> None:
     prepare(parses.settings)
 
-    with dg.DagsterInstance.from_config(str(parses.settings.dagster_home)) as instance:
-        limits = instance.event_log_storage.get_pool_limits()
-    assert [(pool.name, pool.limit) for pool in limits] == [(POOL, 1)]
+    assert limits_of(parses.settings) == [(POOL, 1)]
+
+
+def limits_of(settings: Settings) -> list[tuple[str, int]]:
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        return [(pool.name, pool.limit) for pool in instance.event_log_storage.get_pool_limits()]
