@@ -60,8 +60,8 @@ faults: install ## a thousand kills, power cuts, sick disks and clock steps: not
 	$(RUN) -m pytest -s tests/faults --rounds 1000 -m "crashes or not crashes"
 	$(RUN) -m pytest -s tests/orchestration -m crashes
 
-fuzz: install ## ten thousand hostile requests: each is answered, and what was taken is landed
-	$(RUN) -m pytest -s tests/fuzz --requests 10000
+fuzz: install ## ten thousand hostile requests and fifty thousand odd events: nothing stops
+	$(RUN) -m pytest -s tests/fuzz --requests 10000 --events 50000
 
 bench: install ## the figures of the README, peers beside them
 	$(RUN) -m benchmarks

@@ -248,6 +248,38 @@ class MemoryWarehouse:
                 "insert into raw._dlt_loads values (?, 0, '2026-01-01 00:00:00+00')", [load_id]
             )
 
+    def take(self, warehouse: Path, load_number: int) -> None:
+        """Put into raw what a load of dlt brought to another warehouse."""
+        self.connection.execute(f"attach '{warehouse}' as landed (read_only)")
+        for table in RAW_TABLES:
+            self.connection.execute(
+                f"insert into raw.{table} by name from landed.raw.{table} where load_number = ?",
+                [load_number],
+            )
+        self.connection.execute(
+            """
+            insert into raw._dlt_loads
+            select load_id, status, inserted_at from landed.raw._dlt_loads
+            where load_id in (select _dlt_load_id from raw.files where load_number = ?)
+            """,
+            [load_number],
+        )
+        self.connection.execute("detach landed")
+
+    def save(self, warehouse: Path) -> None:
+        """Write all tables to a file, for what works on a warehouse on disk."""
+        self.connection.execute(f"attach '{warehouse}' as saved")
+        tables = self.connection.execute(
+            "select schema_name, table_name from duckdb_tables()"
+            " where database_name = 'footfall' and not temporary"
+        ).fetchall()
+        for schema, table in tables:
+            self.connection.execute(f"create schema if not exists saved.{schema}")
+            self.connection.execute(
+                f"create table saved.{schema}.{table} as from footfall.{schema}.{table}"
+            )
+        self.connection.execute("detach saved")
+
     def build(self, *, full_refresh: bool = False, stop_after: str | None = None) -> None:
         """Run every model in order; with ``stop_after`` fail there, like a run that was killed."""
         for model in self._compiled.models:
