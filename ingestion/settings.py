@@ -33,8 +33,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     home: Path = Field(default=Path("data"), description="Folder of all state; made absolute.")
-    landing_url: str = Field(
-        default="",
+    landing_url: SecretStr = Field(
+        default=SecretStr(""),
         description="fsspec URL of the landing (s3://…, gs://…, az://…); empty: home/landing.",
     )
 
@@ -257,7 +257,7 @@ class Settings(BaseSettings):
     @cached_property
     def landing(self) -> str:
         """Where sealed segments lie: the configured URL, else the folder under home."""
-        return self.landing_url.rstrip("/") or str(self.home / "landing")
+        return self.landing_url.get_secret_value().rstrip("/") or str(self.home / "landing")
 
     @cached_property
     def open_segments(self) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ingestion.collector.disk import fsync_folder, make_folders
+from ingestion.storage import Storage
 
 
 class Landing(Protocol):
@@ -49,26 +49,21 @@ class LocalLanding:
 class RemoteLanding:
     """An fsspec file system; an object store shows an upload only once it is complete."""
 
-    def __init__(self, filesystem: Any, root: str) -> None:
-        self._filesystem = filesystem
-        self._root = root.rstrip("/")
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
 
     def holds(self, relative: str) -> bool:
         """Whether an object is there; if it is, it is whole and durable."""
-        try:
-            self._filesystem.invalidate_cache()
-            return bool(self._filesystem.exists(f"{self._root}/{relative}"))
-        except Exception as error:  # each driver raises its own kinds; all mean "not now"
-            raise OSError(f"cannot reach the landing: {type(error).__name__}") from error
+        with self._storage.opened() as (storage, root):
+            storage.invalidate_cache()
+            return bool(storage.exists(f"{root}/{relative}"))
 
     def put(self, finished: Path, relative: str) -> None:
         """Upload a finished file, then take the local one away."""
-        target = f"{self._root}/{relative}"
-        try:
-            self._filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
-            self._filesystem.put_file(os.fspath(finished), target)
-        except Exception as error:  # each driver raises its own kinds; all mean "not now"
-            raise OSError(f"cannot reach the landing: {type(error).__name__}") from error
+        with self._storage.opened() as (storage, root):
+            target = f"{root}/{relative}"
+            storage.makedirs(target.rpartition("/")[0], exist_ok=True)
+            storage.put_file(os.fspath(finished), target)
         finished.unlink()
 
 
@@ -86,10 +81,10 @@ def open_landing(location: str) -> tuple[Landing, Path | None]:
     if "://" not in location:
         return LocalLanding(Path(location)), Path(location)
     try:
-        filesystem, root = importlib.import_module("fsspec").url_to_fs(location)
-    except (ImportError, ValueError) as error:
+        storage = Storage(location)
+    except ValueError as error:
         raise LandingUnusable(
             f"FOOTFALL_LANDING_URL: cannot use {location.partition('://')[0]}://: {error}; "
             "install fsspec and the driver of that scheme, such as s3fs"
-        ) from error
-    return RemoteLanding(filesystem, root), None
+        ) from None
+    return RemoteLanding(storage), None

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from fsspec.core import url_to_fs
+from ingestion.storage import Storage, StorageAway, shown
 
 logger = logging.getLogger(__name__)
 
@@ -50,40 +51,41 @@ class Landing:
         #: Files that the last listing left out because their names are no text.
         self.unnamable: list[str] = []
         try:
-            self._fs, root = url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise self._unusable(error, "install the fsspec driver of its scheme") from error
-        self._root = str(root).rstrip("/")
-        protocol = self._fs.protocol
-        self.is_local = "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+            self._storage = Storage(url)
+        except ValueError as error:
+            raise self._unusable(error, "install the fsspec driver of its scheme") from None
+        self.is_local = "://" not in url or url.startswith("file://")
         if self.is_local:
             try:
                 for folder in KINDS:
-                    (Path(self._root) / folder).mkdir(parents=True, exist_ok=True)
+                    path = Path(url.removeprefix("file://"), folder)
+                    path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise self._unusable(error, "make it writable for this user") from error
 
     def _unusable(self, error: Exception, remedy: str) -> LandingUnusable:
         return LandingUnusable(
-            f"FOOTFALL_LANDING_URL: {self._url} cannot be used ({error}): {remedy}, or name "
-            "another (empty: the folder landing under FOOTFALL_HOME)"
+            f"FOOTFALL_LANDING_URL: {shown(self._url)} cannot be used ({error}): {remedy}, or "
+            "name another (empty: the folder landing under FOOTFALL_HOME)"
         )
 
     def files(self) -> list[LandedFile]:
         """All sealed files in order of name, which is the order they were sealed in."""
-        self._fs.invalidate_cache()
         self.unnamable.clear()
         try:
-            # Manifests last: a segment that is seen here has its manifest in the landing.
-            found = [file for folder in KINDS for file in self._files_of(folder)]
-        except Exception as error:  # each driver raises its own kinds
-            raise self._unusable(error, "make it readable for this user") from error
+            with self._storage.opened() as (storage, root):
+                storage.invalidate_cache()
+                # Manifests last: a segment that is seen here has its manifest in the landing.
+                found = [each for folder in KINDS for each in self._files_of(folder, storage, root)]
+        except StorageAway as error:
+            remedy = "make it readable for this user" if self.is_local else "see that it is up"
+            raise self._unusable(error, remedy) from None
         return sorted(found, key=lambda file: file.name)
 
-    def _files_of(self, folder: str) -> Iterator[LandedFile]:
-        found = self._fs.find(f"{self._root}/{folder}", detail=True)
+    def _files_of(self, folder: str, storage: Any, root: str) -> Iterator[LandedFile]:
+        found = storage.find(f"{root}/{folder}", detail=True)
         for path, info in found.items():
-            name = str(path)[len(self._root) :].lstrip("/")
+            name = str(path)[len(root) :].lstrip("/")
             # A name that starts with a dot is still being written (rename it to publish it).
             if "/." in name:
                 continue
@@ -103,13 +105,12 @@ class Landing:
         Raises FileUnreadable where a remote file does not arrive whole, and OSError where this
         disk cannot hold it.
         """
-        path = f"{self._root}/{file.name}"
         if self.is_local:
-            return Path(path)
+            return Path(self._url.removeprefix("file://"), file.name)
         # A key may be four times as long as the name of a file, and hold what a name may not.
         local = into / hashlib.sha256(file.name.encode()).hexdigest()
         with local.open("wb") as copy:
-            for piece in self._pieces(path):
+            for piece in self._pieces(file.name):
                 copy.write(piece)
             arrived = copy.tell()
         # A broken connection can look like the end of the file, and a file that is loaded short is
@@ -118,17 +119,21 @@ class Landing:
             raise FileUnreadable(f"{arrived} of its {file.size_bytes} bytes arrived")
         return local
 
-    def _pieces(self, path: str) -> Iterator[bytes]:
+    def _pieces(self, name: str) -> Iterator[bytes]:
         try:
-            with self._fs.open(path, "rb") as remote:
+            with (
+                self._storage.opened() as (storage, root),
+                storage.open(f"{root}/{name}", "rb") as remote,
+            ):
                 while piece := remote.read(COPIED_BYTES):
                     yield piece
-        except Exception as error:  # each driver raises its own kinds; all mean "not now"
-            raise FileUnreadable(f"the landing gave {type(error).__name__}") from error
+        except StorageAway as away:
+            raise FileUnreadable(f"the landing gave {away}") from None
 
     def delete(self, file: LandedFile) -> None:
-        """Delete a sealed file that is kept no longer."""
-        self._fs.rm_file(f"{self._root}/{file.name}")
+        """Delete a sealed file that is kept no longer; raises OSError."""
+        with self._storage.opened() as (storage, root):
+            storage.rm_file(f"{root}/{file.name}")
 
 
 def _is_text(name: str) -> bool:

@@ -22,6 +22,7 @@ from ingestion.collector.recovery import leftovers
 from ingestion.collector.sealer import Sealer
 from ingestion.collector.sealing import seal
 from ingestion.collector.segments import EVENTS, QUARANTINE, OpenSegment
+from ingestion.storage import Storage
 from tests.ingestion.collector.live import landed
 
 NAME = "01M856MMWJDSWC2B9E0A4YSGPD-host-1-abcd"
@@ -225,7 +226,8 @@ def test_an_unreachable_landing_is_tried_until_it_answers(
             shutil.copyfile(local, remote)
 
     bucket = tmp_path / "bucket"
-    sealer = Sealer(RemoteLanding(Flaky(), str(bucket)), tmp_path / "open", metrics=Metrics())
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda *_, **__: (Flaky(), str(bucket)))
+    sealer = Sealer(RemoteLanding(Storage("memory://bucket")), tmp_path / "open", metrics=Metrics())
     segment = written(tmp_path, event(1))
     other = written(tmp_path, event(2), name=NAME.replace("abcd", "bcde"))
     sealer.start()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
 from ingestion.loading import staging
 from ingestion.loading.landing import Landing, LandingUnusable
@@ -212,7 +213,7 @@ def test_a_landing_that_cannot_be_listed_says_what_to_do(
     def denied(*arguments: Any, **how: Any) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(landing._fs, "find", denied)
+    monkeypatch.setattr(LocalFileSystem, "find", denied)
     with pytest.raises(LandingUnusable, match=r"Permission denied\): make it readable"):
         landing.files()
 
