@@ -197,8 +197,12 @@ def test_older_sdks_of_posthog_name_the_key_elsewhere(shared: LiveCollector, bod
 UNREADABLE: list[tuple[str, str, bytes | None]] = [
     ("POST", "/v1/batch", b'{"batch":[{}],"writeKey":"%s",' % KEY.encode()),
     ("POST", "/v1/batch", rb'{"batch":7,"write\u004bey":"%s"}' % KEY.encode()),
-    ("POST", "/v1/track", gzip.compress(b'{"writeKey":"%s","a":"%s"' % (KEY.encode(), b"x" * 99))),
-    ("POST", "/v1/track", gzip.compress(json.dumps(OPENED).encode())[:-9]),
+    (
+        "POST",
+        "/v1/track",
+        gzip.compress(b'{"writeKey":"%s","a":"%s"' % (KEY.encode(), b"x" * 99), mtime=0),
+    ),
+    ("POST", "/v1/track", gzip.compress(json.dumps(OPENED).encode(), mtime=0)[:-9]),
     ("POST", "/v1/batch", json.dumps({"batch": [{}] * 2501, "writeKey": KEY}).encode()),
     ("POST", "/v1/batch", json.dumps({"a": "x" * 600_000, "writeKey": KEY}).encode()[::-1]),
     ("POST", f"/v1/batch?writeKey={KEY}", b"what?"),
