@@ -92,6 +92,9 @@ class Model:
 
     def foretold(self, matrix: Floats) -> Floats:
         """The same, of rows that the encoder has made numbers of."""
+        # scikit-learn refuses to foretell nobody.
+        if not len(matrix):
+            return np.empty(0)
         with _one_thread():
             return np.asarray(self.learner.predict_proba(matrix)[:, 1])
 

@@ -282,6 +282,32 @@ def test_nobody_at_all_is_too_little(settings: Settings) -> None:
     assert foreseen.scored == 0
 
 
+@pytest.mark.parametrize("at_risk", [0, 1])
+def test_a_model_is_learnt_and_speaks_when_hardly_anybody_is_at_risk(
+    settings: Settings, at_risk: int
+) -> None:
+    """With nobody at risk scikit-learn refused the rows, and the night published nothing."""
+    marts = Marts.empty().people(PEOPLE, until=EDGE - 10 * DAY)
+    if at_risk:
+        marts.people(at_risk, seed=2, days=2)
+    foreseen = night(settings, marts)
+    assert foreseen.is_taken
+    assert (foreseen.scored > 0) == bool(at_risk)
+    assert {verdict for (verdict,) in scores(marts, "verdict")} == ({"ok"} if at_risk else set())
+
+    told = tell(marts.connection, [QUESTION], "UTC")
+    assert told["fct_conversion_scores"] == foreseen.scored
+
+    again = night(settings, marts)
+    assert (again.version, again.learnt, again.scored) == (foreseen.version, None, 0)
+
+
+def test_of_nobody_no_reasons_are_told(marts: Marts, learnt: Learnt) -> None:
+    nobody = days_of(marts)[np.zeros(len(days_of(marts)), dtype=bool)]
+    assert len(learnt.model.probabilities(nobody)) == 0
+    assert all(len(parts) == 0 for parts in learnt.model.reasons(nobody).values())
+
+
 def test_conversions_of_the_last_days_alone_are_too_few_to_learn_from() -> None:
     late = Marts.empty().people(900, lambda used, at: 0.3 if at > EDGE - 15 * DAY else 0.0, seed=3)
     with pytest.raises(InsufficientData, match="0 persons in the part to train converted"):
