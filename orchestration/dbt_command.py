@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ingestion.settings import PREFIX, Settings
+from orchestration.definition import definition
 
 #: The dbt of this virtual environment, whatever the PATH says.
 DBT = str(Path(sys.executable).with_name("dbt"))
@@ -22,6 +23,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         f"{PREFIX}HOME": str(settings.home),
         f"{PREFIX}REPORTING_TIME_ZONE": settings.reporting_time_zone,
         f"{PREFIX}FRESHNESS_HOURS": str(settings.freshness_hours),
+        f"{PREFIX}DEFINITION": definition(settings),
         f"{PREFIX}THREADS": str(settings.threads),
         f"{PREFIX}MEMORY_LIMIT": settings.memory_limit,
         "DBT_PROFILES_DIR": str(settings.dbt_project),

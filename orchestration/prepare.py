@@ -14,14 +14,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from ingestion.erasure.tombstones import replace_file
 from ingestion.settings import Settings
 from orchestration.builds import POOL
 from orchestration.dbt_command import DBT, dbt_environment, dbt_target
+from orchestration.definition import project_files, zone_rules
 
 INSTANCE = Path(__file__).with_name("dagster.yaml")
-#: In a dbt project, and no part of it.
-WRITTEN_BY_DBT = {"target", "logs", ".user.yml"}
 #: dbt's own record of what it parsed.
 PARTIAL_PARSE = "partial_parse.msgpack"
 #: Dagster's databases, in its home.
@@ -48,8 +49,15 @@ def prepare(settings: Settings) -> None:
 
     Processes that start together take turns: none reads what another is still writing. Raises
     NotPrepared with what to do where the home cannot be written or read, or the project does not
-    parse.
+    parse, or the engine does not know the reporting time zone.
     """
+    try:
+        zone_rules(settings.reporting_time_zone)
+    except duckdb.Error as error:
+        raise NotPrepared(
+            f"FOOTFALL_REPORTING_TIME_ZONE: DuckDB {duckdb.__version__} does not know "
+            f"{settings.reporting_time_zone}: write a zone of a place, such as Europe/Vienna"
+        ) from error
     with _turn(settings):
         instance = settings.dagster_home / INSTANCE.name
         # Only where it differs: a daemon that runs may read it at any moment.
@@ -173,8 +181,6 @@ def _fingerprint(project: Path) -> str:
     its last start, and a home outlives many images.
     """
     digest = hashlib.sha256(f"{version('dbt-core')}\n{project}\n".encode())
-    for path in sorted(project.rglob("*")):
-        name = path.relative_to(project)
-        if path.is_file() and name.parts[0] not in WRITTEN_BY_DBT:
-            digest.update(f"{name}\n{path.stat().st_size}\n".encode() + path.read_bytes())
+    for name, content in project_files(project):
+        digest.update(f"{name}\n{len(content)}\n".encode() + content)
     return digest.hexdigest()

@@ -1,8 +1,8 @@
 {#
     What was built, and from which definitions. A load stays pending until a whole build that
     saw it has succeeded; until then every run works it in again, which changes nothing where
-    it was worked in already. When a model, a seed or the reporting time zone has changed since
-    the last build, every load is pending: old rows follow the new definition.
+    it was worked in already. When anything that decides a number has changed since the last
+    build, every load is pending: old rows follow the new definition.
 #}
 {% macro builds_relation() -%} meta.builds {%- endmacro %}
 
@@ -15,23 +15,13 @@
 {# The conversion questions of the site, as orchestration/conversion/keeping.py keeps them. #}
 {% macro conversion_relation(name) -%} meta.conversion_{{ name }} {%- endmacro %}
 
-{% macro definition() -%}
-    {%- set parts = [
-        env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC'),
-        var('placeholder_ids') | join(','),
-        var('min_trial_peers'),
-    ] -%}
-    {%- for node in (graph.nodes.values() if execute else []) | sort(attribute='unique_id') -%}
-        {%- if node.resource_type in ('model', 'seed') -%}
-            {%- do parts.append(node.name ~ '=' ~ node.checksum.checksum) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {{- local_md5(parts | join(',')) -}}
-{%- endmacro %}
+{# The sum over all that decides a number (orchestration/definition.py), which Footfall's commands set. #}
+{% macro definition() -%} {{ env_var('FOOTFALL_DEFINITION') if execute }} {%- endmacro %}
 
 {#
     A changed definition may take keys away, as when an id turns out to stand for nobody: no event
-    would touch their rows any more. So the first build of it makes every table anew.
+    would touch their rows any more. So the first build of it makes every table anew. So does a
+    build after which none has succeeded yet: what it left may be of any definition.
 #}
 {% macro should_full_refresh() %}
     {{ return(flags.FULL_REFRESH or definition_has_changed()) }}
@@ -42,9 +32,9 @@
         {{ return(false) }}
     {%- endif -%}
     {%- set others -%}
-        select count(*) from {{ builds_relation() }} where definition <> '{{ definition() }}'
+        select count(*) = 0 or max(definition is distinct from '{{ definition() }}') from {{ builds_relation() }}
     {%- endset -%}
-    {{ return(run_query(others).columns[0].values()[0] > 0) }}
+    {{ return(run_query(others).columns[0].values()[0]) }}
 {% endmacro %}
 
 {% macro prepare_builds() %}
@@ -52,6 +42,10 @@
     create table if not exists {{ builds_relation() }} (
         load_number bigint, definition varchar, invocation_id varchar, built_at timestamp
     );
+    -- Once a build of another definition has begun, the tables are of the one before no more,
+    -- though this build fail and the change be taken back.
+    update {{ builds_relation() }} set definition = ''
+    where definition is distinct from '{{ definition() }}';
     create table if not exists {{ changed_rows_relation() }} (
         table_name varchar, key_columns varchar, key_text varchar
     );

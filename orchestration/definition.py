@@ -1,0 +1,104 @@
+"""The definition of the numbers: one sum over all that decides them, beside the events themselves.
+
+A load is worked in by one definition. Where it is another now, all tables are built anew
+(macros/builds.sql), and what that changes is restated as a `definition_change`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from ingestion.settings import Settings
+
+#: What reads the seeds, turns a model into a table, and computes it. A list that comes as a
+#: package, of bots or of referrers, belongs here.
+LIBRARIES: Final = ("dbt-core", "dbt-duckdb", "duckdb")
+#: In a dbt project, and no part of it.
+WRITTEN_BY_DBT: Final = {"target", "logs", ".user.yml"}
+#: What judges numbers, or describes the file of questions, and decides none.
+JUDGES: Final = ("tests/*", "*__unit_tests.yml", "*.schema.json", ".sqlfluffignore")
+#: The questions that were built are in the warehouse, and others order a full refresh
+#: (orchestration/conversion/keeping.py).
+QUESTIONS: Final = "conversion_questions.yml"
+
+
+def definition(settings: Settings) -> str:
+    """The sum, in hex. The same files, zone and versions give the same one on any machine.
+
+    It takes a few milliseconds, and half a second once where the reporting zone is not UTC.
+    Raises duckdb.Error for a zone that the engine does not know.
+    """
+    digest = hashlib.sha256()
+    for library in LIBRARIES:
+        digest.update(f"{library} {version(library)}\n".encode())
+    zone = settings.reporting_time_zone
+    digest.update(f"{zone} {zone_rules(zone)}\n".encode())
+    for name, content in project_files(settings.dbt_project):
+        if name != Path(QUESTIONS) and not any(fnmatch(str(name), each) for each in JUDGES):
+            digest.update(f"{name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def project_files(project: Path) -> Iterator[tuple[Path, bytes]]:
+    """The files of a dbt project in a fixed order: name in the project, content.
+
+    By content, however large: dbt compares a seed of over a megabyte by its path alone.
+    """
+    for path in sorted(project.rglob("*")):
+        name = path.relative_to(project)
+        if path.is_file() and name.parts[0] not in WRITTEN_BY_DBT:
+            yield name, path.read_bytes()
+
+
+@lru_cache
+def zone_rules(zone: str) -> str:
+    """When the clocks of a zone change and by how much, as the engine itself knows it.
+
+    Each DuckDB brings zone data of its own: 2026-12-15 05:30 UTC is the 14th in Winnipeg for
+    1.5.6, and the 15th for 2.0.1. Days on which the offset changes are looked at each quarter of
+    an hour; no zone changes and goes back within a day.
+    """
+    if zone == "UTC":
+        return ""
+    with duckdb.connect() as connection:
+        rules = connection.execute(
+            """
+            with days as (
+                select unnest(generate_series(
+                    timestamp '1900-01-01', timestamp '2100-01-01', interval 1 day
+                )) as instant
+            ),
+
+            offsets as (
+                select instant, timezone($zone, timezone('UTC', instant)) - instant as utc_offset
+                from days
+            ),
+
+            changing as (
+                select instant
+                from offsets
+                qualify utc_offset is distinct from lead(utc_offset) over (order by instant)
+            ),
+
+            quarters as (
+                select unnest(generate_series(
+                    instant, instant + interval 1 day, interval 15 minutes
+                )) as instant
+                from changing
+            )
+
+            select instant, timezone($zone, timezone('UTC', instant)) as local
+            from quarters
+            order by instant
+            """,
+            {"zone": zone},
+        ).fetchall()
+    return hashlib.sha256(repr(rules).encode()).hexdigest()
