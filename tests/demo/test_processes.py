@@ -52,5 +52,5 @@ def test_a_failed_nightly_job_says_why_without_its_traceback(tmp_path: Path) -> 
     assert "Traceback" in log.read_text()
     headline, cause, whole = str(failed.value).splitlines()
     assert headline == "the nightly job failed:"
-    assert cause.strip().startswith("FileExistsError: ")
+    assert cause.strip().startswith("NotADirectoryError: ")
     assert whole.strip() == f"(all of it: {log})"
