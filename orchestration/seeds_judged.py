@@ -1,4 +1,4 @@
-"""What a funnel, a tracking plan and a list of events or words may not say, without any I/O."""
+"""What the seeds may not say: funnels, the tracking plan and lists. Without any I/O."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "tracking_plan": ("event_name", "description"),
     "passive_events": ("event_name", "reason"),
+    "ignored_referrers": ("host", "reason"),
     "concluding_words": ("words", "record_instead"),
 }
 #: As in int_funnel_steps_listed: ten actions that mean one step are a question of design.
@@ -143,6 +144,8 @@ def _judge_order(steps: Sequence[Row]) -> list[Mistake]:
 def _judge_name(row: Row, column: str) -> Iterator[Mistake]:
     if not row[column]:
         yield Mistake(row.line, f"{column} is missing; write it, or remove the line")
+    if column == "host" and not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", row[column]):
+        yield Mistake(row.line, f"{row[column]}: write a host alone, as pay.example")
     if row[column].lower() == "null":
         yield Mistake(row.line, f"dbt reads {row[column]} as an empty cell; remove the line")
     if column == "words" and not re.fullmatch(r"[^\W_]+(_[^\W_]+)*", row[column].lower()):

@@ -70,6 +70,14 @@ ADDRESSES: Final = (
     "https://a.example/?to=https://b.example/?utm_source=no&utm_medium=",
 )
 
+#: Where pages were come to from: elsewhere, nowhere, the site itself, a payment.
+REFERRERS: Final = (
+    "https://news.example/",
+    "",
+    "https://WWW.a.example:8443/p?utm_source=no",
+    "https://www.paypal.com/pay",
+)
+
 #: (occurred, received) → (original_timestamp, sent_at), such that it did occur then, where it can.
 Clock = Callable[[datetime, datetime], tuple[datetime | None, datetime | None]]
 CLOCKS: Final[tuple[Clock, ...]] = (

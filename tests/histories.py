@@ -31,6 +31,7 @@ from tests.alphabet import (
     PLACEHOLDERS,
     PLANS,
     QUESTIONS,
+    REFERRERS,
     SECOND,
     SOURCES,
     TIMES,
@@ -367,11 +368,19 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
             **({} if act.place == 1 else {"footfall": numbered(visit, event_id)}),
             **({} if act.user_agent is None else {"userAgent": act.user_agent}),
             **({"campaign": {"source": act.tie, "name": " \n"}} if act.place == 0 else {}),
-            **({"page": {"url": ADDRESSES["abc".index(act.tie)]}} if act.place < 3 else {}),
+            **({"page": seen_page(act)} if act.place < 6 else {}),
             **({"extra_fields": TOLD[5 + "abc".index(act.tie)]} if act.place in (1, 4) else {}),
         },
         "request": REQUESTS.get(act.place, {}),
     }
+
+
+def seen_page(act: Act) -> dict[str, object]:
+    """The page's address, where the act tells one, and where it came from."""
+    place = "abc".index(act.tie)
+    url = {"url": ADDRESSES[place]} if act.place < 3 else {}
+    path = {"path": f"/{act.place}"} if act.place in (2, 5) else {}
+    return {**url, **path, "referrer": REFERRERS[(place + act.place) % len(REFERRERS)]}
 
 
 def numbered(visit: Visit, event_id: str) -> dict[str, object]:

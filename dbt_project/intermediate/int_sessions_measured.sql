@@ -10,7 +10,13 @@
 
 -- depends_on: {{ ref('int_visitors_touched') }}
 
-with events as (
+with ignored as (
+
+    select * from {{ ref('ignored_referrers') }}
+
+),
+
+events as (
 
     select
         sessionized.session_id,
@@ -25,6 +31,7 @@ with events as (
         sessionized.occurred_at,
         events.event_type in ('page', 'screen') as is_page_view,
         events.page_path,
+        events.page_url,
         events.referrer,
         events.utm_source,
         events.utm_medium,
@@ -65,6 +72,7 @@ sessions_measured as (
         sum(case when is_page_view then 1 else 0 end) as page_view_count,
         min_by(page_path, case when page_path is not null then event_number end) as entry_page,
         max_by(page_path, case when page_path is not null then event_number end) as exit_page,
+        min_by(page_url, case when page_url is not null then event_number end) as entry_url,
         coalesce(min(case when page_path is not null then event_number end), 1)
             as entry_event_number,
         min(case when has_campaign then event_number end) as campaign_event_number,
@@ -106,6 +114,40 @@ origins_read as (
 
 ),
 
+hosts_read as (
+
+    select
+        sessions_measured.session_id,
+        {{ host_of('origins_read.referrer') }} as referrer_host,
+        {{ host_of('sessions_measured.entry_url') }} as page_host
+
+    from sessions_measured
+
+    inner join origins_read
+        on sessions_measured.session_id = origins_read.session_id
+
+    where origins_read.referrer is not null
+
+),
+
+-- Who comes back from the site itself, or from paying or signing in elsewhere, came from nowhere.
+referrers_ignored as (
+
+    select session_id
+    from hosts_read
+    where {{ site_of('referrer_host') }} = {{ site_of('page_host') }}
+
+    union
+
+    select hosts_read.session_id
+    from hosts_read
+    inner join ignored
+        on
+            hosts_read.referrer_host = ignored.host
+            or right(hosts_read.referrer_host, length(ignored.host) + 1) = '.' || ignored.host
+
+),
+
 sessions_described as (
 
     select
@@ -124,6 +166,7 @@ sessions_described as (
         sessions_measured.entry_page,
         sessions_measured.exit_page,
         origins_read.referrer,
+        referrers_ignored.session_id is not null as is_referrer_ignored,
         origins_read.utm_source,
         origins_read.utm_medium,
         origins_read.utm_campaign,
@@ -133,6 +176,9 @@ sessions_described as (
 
     left join origins_read
         on sessions_measured.session_id = origins_read.session_id
+
+    left join referrers_ignored
+        on sessions_measured.session_id = referrers_ignored.session_id
 
 )
 

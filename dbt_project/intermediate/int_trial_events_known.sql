@@ -28,10 +28,16 @@ events_known as (
             as known_day,
         floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,
         events.occurred_at >= trials.started_at as is_in_trial,
-        -- A campaign says more than an address.
+        -- A campaign says more than an address, and the site itself says nothing.
         coalesce(
             events.utm_source,
-            nullif(regexp_extract(events.referrer, '^[a-z]+://([^/:?#]+)', 1), ''),
+            case
+                when
+                    {{ site_of(host_of('events.referrer')) }}
+                    = {{ site_of(host_of('events.page_url')) }}
+                    then null
+                else {{ host_of('events.referrer') }}
+            end,
             'direct'
         ) as entry_source
 

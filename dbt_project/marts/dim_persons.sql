@@ -33,9 +33,9 @@ sessions as (
 
     select
         sessions.*,
-        coalesce(
-            sessions.utm_source, sessions.utm_medium, sessions.utm_campaign, sessions.referrer
-        ) is not null as has_source
+        case when not sessions.is_referrer_ignored then sessions.referrer end as touch_referrer,
+        coalesce(sessions.utm_source, sessions.utm_medium, sessions.utm_campaign) is not null
+        or (sessions.referrer is not null and not sessions.is_referrer_ignored) as has_source
 
     from {{ ref('fct_sessions') }} as sessions
 
@@ -76,14 +76,14 @@ touches as (
         max(case when visit_number = 1 then utm_source end) as first_touch_source,
         max(case when visit_number = 1 then utm_medium end) as first_touch_medium,
         max(case when visit_number = 1 then utm_campaign end) as first_touch_campaign,
-        max(case when visit_number = 1 then referrer end) as first_touch_referrer,
+        max(case when visit_number = 1 then touch_referrer end) as first_touch_referrer,
         max(case when has_source and visit_number_from_last = 1 then utm_source end)
             as last_touch_source,
         max(case when has_source and visit_number_from_last = 1 then utm_medium end)
             as last_touch_medium,
         max(case when has_source and visit_number_from_last = 1 then utm_campaign end)
             as last_touch_campaign,
-        max(case when has_source and visit_number_from_last = 1 then referrer end)
+        max(case when has_source and visit_number_from_last = 1 then touch_referrer end)
             as last_touch_referrer
 
     from sessions_ranked

@@ -50,6 +50,7 @@ sessions_attributed as (
         sessions.entry_page,
         sessions.exit_page,
         sessions.referrer,
+        sessions.is_referrer_ignored,
         sessions.utm_source,
         sessions.utm_medium,
         sessions.utm_campaign,

@@ -46,6 +46,14 @@ class Campaign(NamedTuple):
     name: str | None = None
 
 
+class Page(NamedTuple):
+    """What an event says of the page it happened on."""
+
+    path: str | None = None
+    url: str | None = None
+    referrer: str | None = None
+
+
 @dataclass(frozen=True)
 class Arrival:
     """A line and where it stood when it was loaded."""
@@ -89,6 +97,7 @@ class Event:
     set_once: Mapping[str, Any]
     unset: frozenset[str]
     campaign: Campaign
+    page: Page
     is_bot: bool
 
     @property
@@ -267,16 +276,21 @@ def campaign(line: Line) -> Campaign:
     """Each field from the context, else from the parameters of the page's address."""
     context = line.get("context") or {}
     told = context.get("campaign") or {}
-    page = dict(context.get("page") or {})
-    if line["type"] in ("page", "screen"):
-        page = {**(line.get("properties") or {}), **page}
-    linked = parameters(page.get("url") or "")
+    linked = parameters(page(line).url or "")
     return Campaign(
         *(
             visible(told.get(field)) or visible(linked.get(f"utm_{name}"))
             for name, field in (("source", "source"), ("medium", "medium"), ("campaign", "name"))
         )
     )
+
+
+def page(line: Line) -> Page:
+    """Each field from the context, else from the properties of a page or screen."""
+    told = dict((line.get("context") or {}).get("page") or {})
+    if line["type"] in ("page", "screen"):
+        told = {**(line.get("properties") or {}), **told}
+    return Page(told.get("path"), told.get("url"), told.get("referrer") or None)
 
 
 def parameters(address: str) -> dict[str, str]:
@@ -349,5 +363,6 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         set_once=told_as(line, "$set_once"),
         unset=frozenset(told_as(line, "$unset")),
         campaign=campaign(line),
+        page=page(line),
         is_bot=is_bot(line),
     )

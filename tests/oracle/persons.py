@@ -125,8 +125,13 @@ def person_rows(
                 traits.pop(name, None)
         own_sessions = [s for s in sessions if person_of[s.first.event_id] == person_id]
         visits = sorted((s for s in own_sessions if not s.is_bot), key=_visit_order)
-        campaigns = [visit.campaign for visit in visits]
-        last = next((each for each in reversed(campaigns) if any(each)), Campaign())
+        touches = [
+            (visit.campaign, None if visit.is_referrer_ignored else visit.referrer)
+            for visit in visits
+        ]
+        nowhere: tuple[Campaign, str | None] = (Campaign(), None)
+        first = touches[0] if touches else nowhere
+        last = next((each for each in reversed(touches) if any((*each[0], each[1]))), nowhere)
         rows.append(
             {
                 "person_id": person_id,
@@ -136,9 +141,11 @@ def person_rows(
                 "device_count": len({e.anonymous_id for e in own if e.anonymous_id is not None}),
                 "session_count": len(own_sessions),
                 "event_count": len(own),
-                "first_touch_source": campaigns[0].source if campaigns else None,
-                "last_touch_source": last.source,
-                "last_touch_campaign": last.name,
+                "first_touch_source": first[0].source,
+                "first_touch_referrer": first[1],
+                "last_touch_source": last[0].source,
+                "last_touch_campaign": last[0].name,
+                "last_touch_referrer": last[1],
                 "traits": traits,
             }
         )

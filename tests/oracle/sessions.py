@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tests.oracle.events import Campaign, Event
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 SESSION_TIMEOUT = timedelta(minutes=30)
 MAX_DURATION = timedelta(hours=24)
+#: Of the project's list.
+IGNORED_REFERRERS = ("paypal.com", "checkout.stripe.com", "accounts.google.com")
+#: Domains under which strangers have sites of their own, as far as tests go there.
+SHARED_DOMAINS = ("co.uk", "com.au", "github.io", "myshopify.com", "s3.amazonaws.com")
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,21 @@ class Session:
         return next((e.campaign for e in self.events if any(e.campaign)), Campaign())
 
     @property
+    def referrer(self) -> str | None:
+        """That of the first page, else of the first event."""
+        return next((e for e in self.events if e.page.path is not None), self.first).page.referrer
+
+    @property
+    def is_referrer_ignored(self) -> bool:
+        """Whether the referrer is the site itself, or where people pay and sign in."""
+        referrer = host(self.referrer)
+        page = host(next((e.page.url for e in self.events if e.page.url is not None), None))
+        return referrer is not None and (
+            any(f".{referrer}".endswith(f".{each}") for each in IGNORED_REFERRERS)
+            or (page is not None and site(referrer) == site(page))
+        )
+
+    @property
     def is_bot(self) -> bool:
         """Whether any of its events came from a bot."""
         return any(event.is_bot for event in self.events)
@@ -84,6 +104,8 @@ class Session:
             "duration_seconds": (ended_at - self.started_at).total_seconds(),
             "event_count": len(self.events),
             "page_view_count": len([e for e in self.events if e.type in ("page", "screen")]),
+            "referrer": self.referrer,
+            "is_referrer_ignored": self.is_referrer_ignored,
             "utm_source": self.campaign.source,
             "utm_medium": self.campaign.medium,
             "utm_campaign": self.campaign.name,
@@ -145,6 +167,28 @@ def cut_at_full_days(turn: Piece) -> Iterator[Piece]:
     for n in full_days:
         events = [e for e in turn.events if (e.occurred_at - first) // MAX_DURATION == n]
         yield Piece(turn.split_reason if n == 0 else "max_duration", events)
+
+
+def host(address: str | None) -> str | None:
+    """The host of an address; what has no scheme begins with it."""
+    if address is None:
+        return None
+    try:
+        told = urlsplit(address if "//" in address else f"//{address}").netloc
+    except ValueError:
+        return None
+    name = told.rpartition("@")[2].lower()
+    name = name[: name.index("]") + 1] if name.startswith("[") else name.partition(":")[0]
+    return name.rstrip(".") or None
+
+
+def site(name: str) -> str:
+    """What somebody registered, of which the host is a part."""
+    labels = name.split(".")
+    if name.startswith("[") or name.replace(".", "").isdigit():
+        return name
+    shared = next((each for each in SHARED_DOMAINS if f".{name}".endswith(f".{each}")), "x")
+    return ".".join(labels[-1 - len(shared.split(".")) :])
 
 
 def event_transitions(sessions: list[Session], calendar: Calendar) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from tests.oracle.events import Event
 from tests.oracle.funnels import scalar_text
 from tests.oracle.persons import People
-from tests.oracle.sessions import SESSION_TIMEOUT
+from tests.oracle.sessions import SESSION_TIMEOUT, host, site
 
 DAY = timedelta(days=1)
 #: The project says 30; the people of a test are few.
@@ -146,7 +146,7 @@ class Look:
             "days_since_last_event": self.days_since(own),
             "session_count": sessions(own),
             "device_count": len({event.anonymous_id for event in own} - {None}),
-            "entry_source": (activity[0].campaign.source if activity else None) or "direct",
+            "entry_source": entry_source(activity[0]) if activity else "direct",
         }
 
 
@@ -229,6 +229,14 @@ def matches(event: Event, wanted: str | Mapping[str, Any] | list[Any] | None) ->
         return False
     value = scalar_text(event.properties.get(wanted["property"]))
     return value == scalar_text(wanted["value"])
+
+
+def entry_source(event: Event) -> str:
+    """The campaign, else the host that was come from, unless it is of the site itself."""
+    referrer, page = host(event.page.referrer), host(event.page.url)
+    if referrer is not None and page is not None and site(referrer) == site(page):
+        referrer = None
+    return event.campaign.source or referrer or "direct"
 
 
 def sessions(events: list[Event]) -> int:

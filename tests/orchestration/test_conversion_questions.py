@@ -129,7 +129,7 @@ def site(folder: Path, text: str | None) -> Settings:
     """A site of its own, which planned nothing but its trials."""
     seeds = folder / "project" / "seeds"
     seeds.mkdir(parents=True)
-    for seed in ("funnel_steps", "passive_events", "concluding_words"):
+    for seed in ("funnel_steps", "passive_events", "ignored_referrers", "concluding_words"):
         shipped = CHECKOUT / "dbt_project" / "seeds" / f"{seed}.csv"
         (seeds / f"{seed}.csv").write_text(shipped.read_text().splitlines()[0] + "\n")
     (seeds / "tracking_plan.csv").write_text("event_name,description\ntrial_started,Begins\n")

@@ -37,6 +37,7 @@ def site(folder: Path, *steps: str, plan: str = "") -> Settings:
     (seeds / "tracking_plan.csv").write_text(f"event_name,description\n{plan}")
     (seeds / "concluding_words.csv").write_text("words,record_instead\n")
     (seeds / "passive_events.csv").write_text("event_name,reason\n")
+    (seeds / "ignored_referrers.csv").write_text("host,reason\n")
     return Settings(home=folder / "home", dbt_project=folder / "project")
 
 
@@ -271,6 +272,12 @@ def test_a_passive_event_that_stands_there_twice_is_told_its_line() -> None:
     content = b"event_name,reason\n$pageleave,a\n$pageleave,b\n"
     mistake = "3: $pageleave stands in line 2 already; remove one of the two"
     assert mistakes("passive_events", content) == [mistake]
+
+
+@pytest.mark.parametrize("host", ["https://pay.example/", "Pay.example", "pay.example:80", ".a"])
+def test_a_referrer_that_would_never_be_found_is_told_what_to_write(host: str) -> None:
+    mistake = f"2: {host}: write a host alone, as pay.example"
+    assert mistakes("ignored_referrers", f"host,reason\n{host},x\n".encode()) == [mistake]
 
 
 @pytest.mark.parametrize(
