@@ -7,13 +7,6 @@
     )
 }}
 
-{#- Only browsers report their user agent in the context; a server's HTTP library is not a bot.
-    CUBOT is a make of telephone. -#}
-{%- set bots = [
-    '(^|[^u])bot', '[^c]ubot', 'crawl', 'spider', 'slurp', 'headlesschrome', 'lighthouse',
-    'facebookexternalhit', 'pingdom', 'bingpreview',
-] | join('|') %}
-
 {#- Days that a live event may have waited for its delivery. The longest that Snowplow's own test
     events waited is 4.3. A telephone that lay in a drawer for a year is rare; a clock that nobody
     ever set, and that says 1970, 1980 or 2001, is not. -#}
@@ -269,10 +262,8 @@ events_described as (
             ) as utm_{{ name }},
         {% endfor %}
         user_agent,
-        coalesce(
-            {{ matches('lower(user_agent)', bots) }},
-            false
-        ) as is_bot,
+        -- Only browsers report their user agent in the context; a server's library is not a bot.
+        {{ is_bot('user_agent') }} as is_bot,
         properties,
         traits,
         context,
