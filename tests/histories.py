@@ -366,6 +366,7 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
         "traits": {"plan": act.plan, act.tie: act.event_name} if act.type == "identify" else {},
         "context": {
             **({} if act.place == 1 else {"footfall": numbered(visit, event_id)}),
+            **({"groupId": "g2"} if act.place == 3 else {}),
             **({} if act.user_agent is None else {"userAgent": act.user_agent}),
             **({"campaign": {"source": act.tie, "name": " \n"}} if act.place == 0 else {}),
             **({"page": seen_page(act)} if act.place < 6 else {}),

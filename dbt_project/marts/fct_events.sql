@@ -36,6 +36,14 @@ events_attributed as (
         events.event_value,
         events.user_id,
         events.anonymous_id,
+        -- Other calls than a group's may name the group in their context, as Segment has it.
+        coalesce(
+            events.group_id,
+            case
+                when events.context like '%groupId%'
+                    then nullif({{ json_text('events.context', 'groupId') }}, '')
+            end
+        ) as group_id,
         attributed.person_id,
         attributed.session_id,
         events.occurred_at,
@@ -45,7 +53,12 @@ events_attributed as (
         events.page_path,
         events.page_url,
         events.referrer,
-        events.properties,
+        -- What a group call says of its group are its traits.
+        case
+            when events.event_type = 'group' and coalesce(events.properties, '{}') = '{}'
+                then events.traits
+            else events.properties
+        end as properties,
         events.context,
         events.is_bot,
         events.is_activity

@@ -144,6 +144,7 @@ def _event_row(event: Event, people: People) -> Row:
         "event_name": event.event_name,
         "user_id": event.user_id,
         "anonymous_id": event.anonymous_id,
+        "group_id": event.group_id,
         "person_id": people.person_of(event),
         "first_event_id": session.first.event_id if session else None,
         "occurred_at": event.occurred_at,

@@ -86,6 +86,7 @@ class Event:
     event_name: str
     user_id: str | None
     anonymous_id: str | None
+    group_id: str | None
     previous_id: str | None
     occurred_at: datetime
     received_at: datetime
@@ -352,6 +353,7 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         event_name=line["event_name"],
         user_id=identifier(line, "user_id"),
         anonymous_id=identifier(line, "anonymous_id"),
+        group_id=line.get("group_id") or (line.get("context") or {}).get("groupId") or None,
         previous_id=identifier(line, "previous_id"),
         occurred_at=occurred_at,
         received_at=arrival.received_at,
