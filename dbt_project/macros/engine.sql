@@ -103,6 +103,25 @@
     nullif(trim(regexp_replace({{ text }}, '\p{Cc}+', ' ', 'g')), '')
 {%- endmacro %}
 
+{#
+    What is left of a text without case, blanks at its ends, all but one blank in a row, and
+    characters that nobody sees, composed as NFC. Most ids are plain, and told so ten times sooner.
+#}
+{% macro folded(text) %}{{ return(adapter.dispatch('folded')(text)) }}{% endmacro %}
+{% macro duckdb__folded(text) -%}
+    {%- set invisible -%}
+        [\p{Cf}\x{34F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}\x{E0100}-\x{E01EF}]
+    {%- endset -%}
+    {%- set blanks = '[\\s\\x0B\\p{Z}\\x{2800}\\x{85}]+' -%}
+    {%- set unseen = invisible ~ '|[\\x00-\\x08\\x0E-\\x1F\\x7F-\\x84\\x86-\\x9F]' -%}
+    case
+        when regexp_full_match({{ text }}, '[!-@[-~]*') then {{ text }}
+        else nfc_normalize(lower(upper(nfc_normalize(
+            trim(regexp_replace(regexp_replace({{ text }}, '{{ unseen }}', '', 'g'), '{{ blanks }}', ' ', 'g'))
+        ))))
+    end
+{%- endmacro %}
+
 {# The text where it is JSON, else null: what a stranger sent need not be. #}
 {% macro valid_json(text) %}{{ return(adapter.dispatch('valid_json')(text)) }}{% endmacro %}
 {% macro duckdb__valid_json(text) -%} case when json_valid({{ text }}) then {{ text }} end {%- endmacro %}

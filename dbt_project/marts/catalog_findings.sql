@@ -29,6 +29,13 @@ conclusions as (
 
 ),
 
+spellings as (
+
+    select * from {{ ref('int_spellings_compared') }}
+    where kind = 'event_name'
+
+),
+
 edge as (
 
     select * from {{ ref('int_data_edge') }}
@@ -99,6 +106,28 @@ findings as (
         words as details,
         'Record ' || record_instead || '.' as advice
     from conclusions
+
+    union all
+
+    select
+        'several_spellings' as finding,
+        spellings.spelling as event_name,
+        null as property_name,
+        {{ json_array_of_distinct('events.source_id') }} as source_ids,
+        sum(events.event_count) as event_count,
+        spellings.first_seen_at,
+        spellings.last_found_at,
+        false as is_defined,
+        spellings.spellings as details,
+        'Send one of them; the others count as events of their own.' as advice
+    from spellings
+    inner join events
+        on spellings.spelling = events.event_name
+    group by
+        spellings.spelling,
+        spellings.first_seen_at,
+        spellings.last_found_at,
+        spellings.spellings
 
 ),
 

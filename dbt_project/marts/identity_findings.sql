@@ -38,6 +38,13 @@ person_days as (
 
 ),
 
+spellings as (
+
+    select * from {{ ref('int_spellings_compared') }}
+    where kind in ('user_id', 'anonymous_id')
+
+),
+
 edge as (
 
     select * from {{ ref('int_data_edge') }}
@@ -158,6 +165,19 @@ findings as (
     from days_counted
     where events > {{ max_events_of_a_day }}
     group by person_id
+
+    union all
+
+    select
+        case kind when 'user_id' then 'user' else 'device' end || '_of_several_spellings'
+            as finding,
+        spelling as subject,
+        null as source_id,
+        spelling_count as found_count,
+        1 as bound,
+        last_found_at,
+        'Have the product send one spelling: ' || spellings || ' are counted apart.' as advice
+    from spellings
 
 ),
 
