@@ -6,11 +6,12 @@ A bad value stops the program at start and names the variable.
 from __future__ import annotations
 
 import ipaddress
+import re
 import sys
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -20,6 +21,10 @@ from ingestion.collector.keys import parse_write_keys
 from ingestion.collector.origins import parse_origins
 
 PREFIX = "FOOTFALL_"
+
+#: Of these, DuckDB takes some for patterns, quotes or partitions, and SQLite's and Alembic's URLs
+#: take others for codes and fragments. No name that a person gives to a folder needs the rest.
+_UNUSUAL: Final = re.compile(r"""[%#*?\[\\'"=]|[\x00-\x1f\x7f-\x9f\ud800-\udfff]""")
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -32,7 +37,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    home: Path = Field(default=Path("data"), description="Folder of all state; made absolute.")
+    home: Path = Field(
+        default=Path("data"),
+        description="Folder of all state; made absolute. Its path has none of % # * ? [ \\ ' \" = "
+        "in it.",
+    )
     landing_url: SecretStr = Field(
         default=SecretStr(""),
         description="fsspec URL of the landing (s3://…, gs://…, az://…); empty: home/landing.",
@@ -195,10 +204,27 @@ class Settings(BaseSettings):
         description="Folder of the dbt project; a copy may be a site's own, with its own seeds.",
     )
 
+    @field_validator("home", "dbt_project", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("it is empty: name a folder, or leave the variable out")
+        return value
+
     @field_validator("home", "dbt_project")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("home")
+    @classmethod
+    def _usable(cls, value: Path) -> Path:
+        if unusual := sorted(set(_UNUSUAL.findall(str(value)))):
+            raise ValueError(
+                f"{str(value)!r} holds {' '.join(map(ascii, unusual))}, which the databases in it "
+                "would read as patterns, codes or quotes: name a folder without"
+            )
+        return value
 
     @field_validator("write_keys", mode="before")
     @classmethod

@@ -20,7 +20,7 @@ from ingestion.loading.landing import LandedFile, Landing
 from ingestion.loading.ledger import Ledger, read_ledger, sweep_orphans
 from ingestion.loading.source import PendingLoad, landing_source, scratch_of
 from ingestion.settings import Settings
-from ingestion.warehouse import HomeUnusable, connect, engine_config, usable_home
+from ingestion.warehouse import connect, engine_config, usable_home
 
 PIPELINE = "landing"
 SCHEMA = "raw"
@@ -86,11 +86,6 @@ def load(
     ``run`` takes the pipeline and the source and runs the one on the other. The caller holds
     the writer lock. Raises HomeUnusable, LandingUnusable or WarehouseBusy.
     """
-    if unusual := set("'*?[\\") & set(str(settings.home)):
-        raise HomeUnusable(
-            f"FOOTFALL_HOME: {settings.home} holds {' '.join(sorted(unusual))}, which paths of "
-            "Parquet files may not hold: name another folder"
-        )
     scratch = scratch_of(settings)
     with connect(settings) as connection:
         swept = sweep_orphans(connection)

@@ -39,6 +39,43 @@ def test_a_landing_url_takes_the_place_of_the_folder(tmp_path: Path) -> None:
     assert settings.open_segments == tmp_path / "landing" / "open"
 
 
+@pytest.mark.parametrize("name", ["FOOTFALL_HOME", "FOOTFALL_DBT_PROJECT"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_folder_is_no_folder(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All state went into whatever folder the program was started in."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match="2"):
+        get_settings()
+    assert capsys.readouterr().err == (
+        f"{name}: Value error, it is empty: name a folder, or leave the variable out\n"
+    )
+
+
+@pytest.mark.parametrize("character", [*"%#*?[\\'\"=", "\n", "\t", "\r", "\x01", "\x7f", "\x85"])
+def test_a_home_that_a_database_would_misread_is_named(
+    character: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With % Dagster's tables could not be made, with = DuckDB read the folder as a partition."""
+    monkeypatch.setenv("FOOTFALL_HOME", str(tmp_path / f"a{character}b" / "home"))
+    with pytest.raises(SystemExit, match="2"):
+        get_settings()
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("FOOTFALL_HOME: ")
+    assert f"holds {character!a}, which" in said
+
+
+def test_a_home_may_have_any_other_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nightly run was made in each of these."""
+    home = tmp_path / "Zoë {}$&;,@+~()!^`|<>:]"
+    monkeypatch.setenv("FOOTFALL_HOME", str(home))
+    assert get_settings().home == home
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
