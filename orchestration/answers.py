@@ -15,8 +15,8 @@ from orchestration.findings import DELIVERIES, Finding
 def published_is_current(
     connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
 ) -> Finding:
-    """Flags: a published file that is older than FOOTFALL_FRESHNESS_HOURS, or holds only older
-    events, or less than the warehouse.
+    """Flags: a published file that cannot be read, is older than FOOTFALL_FRESHNESS_HOURS, or
+    holds only older events, or less than the warehouse.
 
     Matters: readers see no error, they see yesterday's numbers.
     Do: look at the last run of `nightly`: what failed there kept the file as it was. If it went
@@ -24,7 +24,12 @@ def published_is_current(
     """
     if not settings.published.exists():
         return Finding(False, "nothing has been published yet")
-    with duckdb.connect(str(settings.published), read_only=True) as published:
+    try:
+        published = duckdb.connect(str(settings.published), read_only=True)
+    except duckdb.Error:
+        seen = f"{settings.published} cannot be read: run the job nightly, which makes it anew"
+        return Finding(False, seen)
+    with published:
         row = published.execute(
             """
             select

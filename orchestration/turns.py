@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import dagster as dg
@@ -24,6 +25,7 @@ from dagster._daemon.controller import all_daemons_live
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import GetCurrentRunsResult
 from dagster._serdes import deserialize_value
+from sqlalchemy.exc import DatabaseError
 
 from ingestion.settings import Settings
 from orchestration.builds import POOL
@@ -120,9 +122,20 @@ def _fail_dead(instance: dg.DagsterInstance, is_terminal_idle: Callable[[], bool
         # It may have ended by itself after it was listed.
         now = instance.get_run_by_id(run.run_id)
         if now and now.status == dg.DagsterRunStatus.STARTED:
-            instance.report_run_failed(now, DEAD)
+            try:
+                instance.report_run_failed(now, DEAD)
+            except DatabaseError:
+                _forget_log(instance, run.run_id)
+                instance.report_run_failed(now, DEAD)
             count += 1
     return count
+
+
+def _forget_log(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Remove the log of a run, a database of its own, which cannot be read and so not end."""
+    for path in (Path(instance.root_directory) / "history" / "runs").glob(f"{run_id}.db*"):
+        logger.warning("%s cannot be read: it goes", path)
+        path.unlink()
 
 
 def _lives(run: dg.DagsterRun, is_terminal_idle: Callable[[], bool]) -> bool:

@@ -475,6 +475,21 @@ def test_an_arrival_ahead_of_its_load_is_not_missed_in_what_is_published(
     assert published_is_current(raw.connection, settings, NOW).passed
 
 
+@pytest.mark.parametrize("kind", ["half", "empty", "garbage"])
+def test_a_published_file_that_cannot_be_read_is_named(
+    raw: RawRows, settings: Settings, kind: str
+) -> None:
+    publish(settings, at=NOW, through=NOW, occurred=NOW)
+    whole = settings.published.read_bytes()
+    damaged = {"half": whole[: len(whole) // 2], "empty": b"", "garbage": b"\0{" * 9000}
+    settings.published.write_bytes(damaged[kind])
+
+    found = published_is_current(raw.connection, settings, NOW)
+
+    assert not found.passed
+    assert f"{settings.published} cannot be read: run the job nightly" in found.seen
+
+
 def test_nothing_published_is_flagged(raw: RawRows, settings: Settings) -> None:
     assert not published_is_current(raw.connection, settings, NOW).passed
 

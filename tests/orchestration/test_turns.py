@@ -104,6 +104,29 @@ def test_a_run_is_left_alone_whose_launcher_cannot_say_whether_it_lives(
     assert fail_dead_runs(settings, instance) == 1
 
 
+@pytest.mark.parametrize("kind", ["half", "empty", "garbage"])
+def test_a_dead_run_whose_log_is_torn_is_failed_all_the_same(settings: Settings, kind: str) -> None:
+    with dg.DagsterInstance.from_config(str(prepared(settings))) as instance:
+        run = going(instance)
+        instance.report_engine_event("began", instance.get_run_by_id(run))
+        log = settings.dagster_home / "history" / "runs" / f"{run}.db"
+        whole = log.read_bytes()
+    for beside in log.parent.glob(f"{run}.db-*"):
+        beside.unlink()
+    log.write_bytes({"half": whole[: len(whole) // 2], "empty": b"", "garbage": b"\0{"}[kind])
+
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        assert fail_dead_runs(settings, instance) == 1
+        assert status(instance, run) == dg.DagsterRunStatus.FAILURE
+        assert fail_dead_runs(settings, instance) == 0
+
+
+def prepared(settings: Settings) -> Path:
+    """A home of Dagster's own, whose records are files."""
+    (settings.dagster_home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    return settings.dagster_home
+
+
 def test_two_terminals_take_turns(settings: Settings, instance: dg.DagsterInstance) -> None:
     told: list[str] = []
     begun = threading.Event()
