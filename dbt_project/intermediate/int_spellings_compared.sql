@@ -1,7 +1,9 @@
 {{ config(materialized='table') }}
 
-{#- So many spellings are shown of a text that a stranger may write in as many as they like. -#}
+{#- So many spellings, and so many characters of each, are shown of a text that a stranger may write
+    in as many, and as long, as they like. -#}
 {% set shown_spellings = 5 %}
+{% set shown_characters = 100 %}
 
 with event_counts as (
 
@@ -109,7 +111,10 @@ spellings_shown as (
 
     select
         *,
-        case when spelling_number <= {{ shown_spellings }} then spelling end as shown_spelling
+        case
+            when spelling_number <= {{ shown_spellings }}
+                then left(spelling, {{ shown_characters }})
+        end as shown_spelling
 
     from spellings_numbered
 
