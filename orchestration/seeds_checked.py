@@ -13,6 +13,7 @@ from ingestion.settings import Settings
 from ingestion.warehouse import connect
 from orchestration.conversion.questions import Question
 from orchestration.conversion.reading import Asked, read_questions
+from orchestration.event_grammar import read_name
 from orchestration.seed_files import Mistake, Row, read_rows
 from orchestration.seeds_judged import BUILT_IN, COLUMNS, event_names, judge, judge_events
 
@@ -34,7 +35,7 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
         rows[seed], mistakes[seed] = read_rows(path.read_bytes() if path.exists() else b"", columns)
         mistakes[seed] += judge(seed, rows[seed])
     steps = rows["funnel_steps"]
-    planned = {row["event_name"] for row in rows["tracking_plan"]}
+    planned = {read_name(row["event_name"]) for row in rows["tracking_plan"]}
     asked = _asked(settings)
     questioned = list(asked.mistakes)
     named = {name for step in steps for name in event_names(step)} | asked.event_names

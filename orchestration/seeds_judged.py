@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from itertools import groupby
 from typing import Final
 
+from orchestration.event_grammar import as_written, read_step
 from orchestration.seed_files import Mistake, Row
 
 #: Seed → its columns, in the order in which a header is suggested.
@@ -21,10 +22,11 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "ignored_referrers": ("host", "reason"),
     "concluding_words": ("words", "record_instead"),
 }
-#: As in int_funnel_steps_listed: ten actions that mean one step are a question of design.
+#: Ten actions that mean one step are a question of design.
 MAX_ALTERNATIVES: Final = 10
 #: A century: what is longer is a slip, and timestamps end some thousand centuries later.
 MAX_WINDOW_HOURS: Final = 24 * 36_525
+MIN_WINDOW_HOURS: Final = 1 / 60
 #: What the collector names by itself, or a client: no plan need have them.
 BUILT_IN: Final = frozenset(
     {"page_view", "screen_view", "identify", "group", "alias", "footfall_events_dropped"}
@@ -41,7 +43,7 @@ def judge(seed: str, rows: Sequence[Row]) -> list[Mistake]:
 
 def event_names(step: Row) -> list[str]:
     """The alternatives of a step, as the models read them."""
-    return [name.strip() for name in step["event_name"].split("|")]
+    return [meant.event_name for meant in read_step(step["event_name"])]
 
 
 def judge_events(steps: Sequence[Row], known: Collection[str]) -> list[Mistake]:
@@ -58,9 +60,9 @@ def what_to_send(name: str, known: Collection[str]) -> str:
     """What is wrong with the name of an event that is not known, and what to write instead."""
     by_lower_case = {name.lower(): name for name in sorted(known)}
     near = get_close_matches(name.lower(), by_lower_case, n=1)
-    write = f"write {by_lower_case[near[0]]}" if near else "write the name that is sent"
+    write = f"write {as_written(by_lower_case[near[0]])}" if near else "write the name that is sent"
     return (
-        f"nobody has ever sent {name}, nor is it planned; {write}, or add {name} to "
+        f"nobody has ever sent {name}, nor is it planned; {write}, or add {as_written(name)} to "
         "seeds/tracking_plan.csv"
     )
 
@@ -79,9 +81,11 @@ def _judge_step(step: Row) -> Iterator[Mistake]:
         yield mistake("a funnel needs a name; write the same funnel_name on all its steps")
     if _number(number) is None:
         yield mistake(f"{number or 'nothing'} is no step_number; write 1, 2, 3 …")
-    if not all(names):
+    if not names:
         yield mistake(
-            "an event name is missing; write event_name as one_event or as first_event|second_event"
+            f"{step['event_name'] or 'an empty cell'} names no event; write event_name as "
+            "one_event or as first_event|second_event, and in double quotes a name that holds one "
+            'of | [ ] "'
         )
     if len(names) > MAX_ALTERNATIVES:
         yield mistake(
@@ -93,16 +97,19 @@ def _judge_step(step: Row) -> Iterator[Mistake]:
             "half a condition is no condition; write both property_name and property_value, or "
             "neither"
         )
-    if re.fullmatch(r"-.*|[0.,]+", hours):
+    if re.fullmatch(r"-.*|[0.,]+m?", hours):
         yield mistake(
-            f"nothing happens within {hours} hours; write a window_hours above 0, as 24 for a day"
+            f"nothing happens within {hours} hours; write a window_hours from 1m to "
+            f"{MAX_WINDOW_HOURS}, as 24 for a day"
         )
     elif _hours(hours) is None:
         example = hours.replace(",", ".")
-        example = example if _hours(example) else "24 for a day, 0.5 for half an hour"
+        example = example if _hours(example) else "24 for a day, 30m for half an hour"
         yield mistake(f"{hours or 'nothing'} is no number of hours; write {example}")
     elif (_hours(hours) or 0) > MAX_WINDOW_HOURS:
         yield mistake(f"{hours} hours are over a century; write at most {MAX_WINDOW_HOURS}")
+    elif (_hours(hours) or 0) < MIN_WINDOW_HOURS:
+        yield mistake(f"{hours} hours are under a minute; write at least 1m")
 
 
 def _judge_order(steps: Sequence[Row]) -> list[Mistake]:
@@ -168,4 +175,8 @@ def _number(text: str) -> int | None:
 
 
 def _hours(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text) else None
+    """Hours, or minutes with an m behind them; None where it is neither, or nothing."""
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?m?", text):
+        return None
+    number = float(text.removesuffix("m"))
+    return number / 60 if text.endswith("m") else number

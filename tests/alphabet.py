@@ -53,7 +53,7 @@ PLACEHOLDERS: Final = ("NULL", ' "None" ', "\t", "00000000-0000-0000-0000-000000
 TYPES: Final = ("track",) * 6 + ("page", "page", "screen", "identify", "group", "alias")
 # The last is passive, by the seed that the project ships.
 ACTIONS: Final = ("sign_up", "invite_sent", "purchase", "Email Delivered")
-PLANS: Final = ("annual", "1", 1, True, 2.5, None, ["annual"])
+PLANS: Final = ("annual", "1", 1, True, 2.5, "1.00", None, ["annual"])
 USER_AGENTS: Final = (
     None,
     None,
@@ -136,6 +136,8 @@ FUNNELS: Final = tuple(
         # Both ends reach as far, so that at one moment only the event_id decides.
         ("ends", "24", [("sign_up|purchase", ""), ("purchase", ""), ("purchase|sign_up", "")]),
         ("single", "1", [("purchase", "2.5")]),
+        # A condition of one alternative, inside of another property; a number written otherwise.
+        ("inside", "90m", [("sign_up[cart.plan=1.0]|purchase", ""), ("page_view", "")]),
     )
     for number, (event_name, plan) in enumerate(steps, start=1)
 )

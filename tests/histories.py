@@ -360,7 +360,7 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
         "sent_at": iso(sent_at),
         "received_at": iso(received_at),
         "properties": {
-            **({} if act.plan is None else {"plan": act.plan}),
+            **({} if act.plan is None else {"plan": act.plan, "cart": {"plan": act.plan}}),
             **TOLD.get(act.place, {}),
         },
         "traits": {"plan": act.plan, act.tie: act.event_name} if act.type == "identify" else {},

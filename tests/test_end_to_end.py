@@ -151,7 +151,7 @@ def test_definitions_that_make_no_sense_build_nothing_and_say_where(tmp_path: Pa
     assert at_once.returncode == 2
     assert at_once.stderr.splitlines() == [
         f"{seed}:{line}: funnel broken, step 2: nothing happens within 0 hours; write a "
-        "window_hours above 0, as 24 for a day",
+        "window_hours from 1m to 876600, as 24 for a day",
         f"{seed}:{line}: funnel broken, step 2: steps are numbered 1, 2, 3 without gaps; write "
         "step_number 1",
     ]

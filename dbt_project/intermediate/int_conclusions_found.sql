@@ -8,7 +8,8 @@ with counts as (
 
 plan as (
 
-    select * from {{ ref('tracking_plan') }}
+    select {{ event_named('event_name') }} as event_name
+    from {{ ref('tracking_plan') }}
 
 ),
 

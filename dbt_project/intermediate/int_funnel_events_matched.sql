@@ -15,7 +15,11 @@ with events as (
         events.event_id,
         events.person_id,
         events.event_name,
+        events.event_type,
         events.occurred_at,
+        events.page_path,
+        events.page_url,
+        events.referrer,
         events.properties
 
     from {{ ref('fct_events') }} as events
@@ -35,23 +39,40 @@ steps as (
 
 ),
 
-events_matched as (
+events_named as (
 
-    select distinct
+    select
         steps.funnel_name,
         events.person_id,
         events.event_id,
         events.occurred_at,
-        steps.step_number
+        steps.step_number,
+        steps.property_name,
+        steps.property_value,
+        case
+            when steps.property_name is not null
+                then {{ event_text('events', 'steps.property_name') }}
+        end as found_text
 
     from events
 
     inner join steps
         on events.event_name = steps.event_name
 
-    where
-        steps.property_name is null
-        or {{ json_text_at('events.properties', 'steps.property_name') }} = steps.property_value
+),
+
+events_matched as (
+
+    select distinct
+        funnel_name,
+        person_id,
+        event_id,
+        occurred_at,
+        step_number
+
+    from events_named
+
+    where {{ meets('property_name', 'found_text', 'property_value') }}
 
 )
 

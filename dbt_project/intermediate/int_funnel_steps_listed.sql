@@ -1,44 +1,64 @@
 {{ config(materialized='table') }}
 
--- Alternatives an event_name may list; ten product actions that mean one step are a design
--- question, not a funnel's.
-{% set max_alternatives = 10 %}
-
 with steps as (
 
     select * from {{ ref('funnel_steps') }}
 
 ),
 
-alternatives as (
-
-    {% for number in range(1, max_alternatives + 1) -%}
-        select {{ number }} as alternative_number
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
-
-),
-
-steps_listed as (
+windows as (
 
     select
-        steps.funnel_name,
-        steps.step_number,
-        steps.step_name,
-        trim(split_part(steps.event_name, '|', alternatives.alternative_number)) as event_name,
-        case when steps.property_value <> '' then nullif(steps.property_name, '') end
-            as property_name,
-        case when steps.property_name <> '' then nullif(steps.property_value, '') end
-            as property_value,
-        cast(max(steps.window_hours) over (partition by steps.funnel_name) as double)
-            as window_hours,
-        max(steps.step_number) over (partition by steps.funnel_name) as last_step_number
+        funnel_name,
+        max(step_number) as last_step_number,
+        max(
+            case
+                when window_hours like '%m'
+                    then cast(replace(window_hours, 'm', '') as double) / 60
+                else cast(window_hours as double)
+            end
+        ) as window_hours
 
     from steps
 
-    cross join alternatives
+    group by funnel_name
 
-    where trim(split_part(steps.event_name, '|', alternatives.alternative_number)) <> ''
+),
+
+alternatives as (
+
+    {{ event_alternatives('steps', 'event_name', ['funnel_name', 'step_number']) }}
+
+),
+
+-- A condition of its own, or else that of the row, which is one of all its alternatives.
+steps_listed as (
+
+    select distinct
+        steps.funnel_name,
+        steps.step_number,
+        steps.step_name,
+        alternatives.event_name,
+        case
+            when alternatives.property_name is not null then alternatives.property_name
+            when steps.property_value <> '' then nullif(steps.property_name, '')
+        end as property_name,
+        case
+            when alternatives.property_name is not null then alternatives.property_value
+            when steps.property_name <> '' then nullif(steps.property_value, '')
+        end as property_value,
+        windows.window_hours,
+        windows.last_step_number
+
+    from steps
+
+    inner join windows
+        on steps.funnel_name = windows.funnel_name
+
+    inner join alternatives
+        on
+            steps.funnel_name = alternatives.funnel_name
+            and steps.step_number = alternatives.step_number
 
 )
 

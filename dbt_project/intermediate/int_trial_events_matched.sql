@@ -15,11 +15,15 @@ with events as (
         events.load_number,
         events.event_id,
         events.source_id,
+        events.event_type,
         events.event_name,
         events.user_id,
         events.anonymous_id,
         events.occurred_at,
         events.known_at,
+        events.page_path,
+        events.page_url,
+        events.referrer,
         events.properties
 
     from {{ ref('stg_footfall__events') }} as events
@@ -39,33 +43,48 @@ definitions as (
 
 ),
 
--- An event that two of a feature's definitions mean is one use.
-events_matched as (
+events_named as (
 
-    select distinct
-        events.load_number,
+    select
+        events.*,
         definitions.question_name,
         definitions.event_role,
         definitions.feature_name,
-        events.event_id,
-        events.source_id,
-        events.anonymous_id,
-        -- Whom the event names is what the product said, not who that is today: a merge of
-        -- tomorrow would tell of the future.
-        events.user_id is not null as is_user_name,
-        coalesce(events.user_id, events.anonymous_id) as actor_name,
-        events.occurred_at,
-        events.known_at
+        definitions.property_name,
+        definitions.property_value,
+        case
+            when definitions.property_name is not null
+                then {{ event_text('events', 'definitions.property_name') }}
+        end as found_text
 
     from events
 
     inner join definitions
         on events.event_name = definitions.event_name
 
-    where
-        definitions.property_name is null
-        or {{ json_text_at('events.properties', 'definitions.property_name') }}
-        = definitions.property_value
+),
+
+-- An event that two of a feature's definitions mean is one use.
+events_matched as (
+
+    select distinct
+        load_number,
+        question_name,
+        event_role,
+        feature_name,
+        event_id,
+        source_id,
+        anonymous_id,
+        -- Whom the event names is what the product said, not who that is today: a merge of
+        -- tomorrow would tell of the future.
+        user_id is not null as is_user_name,
+        coalesce(user_id, anonymous_id) as actor_name,
+        occurred_at,
+        known_at
+
+    from events_named
+
+    where {{ meets('property_name', 'found_text', 'property_value') }}
 
 )
 

@@ -126,13 +126,75 @@
 {% macro valid_json(text) %}{{ return(adapter.dispatch('valid_json')(text)) }}{% endmacro %}
 {% macro duckdb__valid_json(text) -%} case when json_valid({{ text }}) then {{ text }} end {%- endmacro %}
 
-{# The text of a scalar under a key that is itself a column, whatever characters it holds. #}
-{% macro json_text_at(json, key) %}{{ return(adapter.dispatch('json_text_at')(json, key)) }}{% endmacro %}
-{% macro duckdb__json_text_at(json, key) -%}
-    {%- set path -%} '$."' || replace(replace({{ key }}, '\', '\\'), '"', '\"') || '"' {%- endset -%}
+{#
+    The text of a scalar under a property's name that is itself a column, whatever characters it
+    holds. cart.total is a property of that name, else total inside of cart.
+#}
+{% macro property_text(json, property) %}{{ return(adapter.dispatch('property_text')(json, property)) }}{% endmacro %}
+{% macro duckdb__property_text(json, property) -%}
+    {%- set key -%} '/' || replace(replace({{ property }}, '~', '~0'), '/', '~1') {%- endset -%}
+    {%- set path -%} '/' || replace(replace(replace({{ property }}, '~', '~0'), '/', '~1'), '.', '/') {%- endset -%}
     case
+        when json_type({{ json }}, {{ key }}) in ('OBJECT', 'ARRAY') then null
+        when json_type({{ json }}, {{ key }}) is not null then json_extract_string({{ json }}, {{ key }})
         when json_type({{ json }}, {{ path }}) not in ('OBJECT', 'ARRAY')
             then json_extract_string({{ json }}, {{ path }})
+    end
+{%- endmacro %}
+
+{# A number in the one form that all ways of writing it share, exact however long; else the text. #}
+{% macro comparable(value) %}{{ return(adapter.dispatch('comparable')(value)) }}{% endmacro %}
+{% macro duckdb__comparable(value) -%}
+    {%- set digits -%} replace(regexp_extract({{ value }}, '^-?([0-9.]+)', 1), '.', '') {%- endset -%}
+    {%- set exponent -%} replace(regexp_extract({{ value }}, '[eE](.+)$', 1), '+', '') {%- endset -%}
+    case
+        when not regexp_full_match({{ value }}, '-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?')
+            then {{ value }}
+        when trim({{ digits }}, '0') = '' then '0'
+        else
+            case when {{ value }} like '-%' then '-' else '' end || trim({{ digits }}, '0') || 'e' || (
+                coalesce(try_cast({{ exponent }} as bigint), 0)
+                - length(regexp_extract({{ value }}, '\.([0-9]+)', 1))
+                + length({{ digits }}) - length(rtrim({{ digits }}, '0'))
+            )
+    end
+{%- endmacro %}
+
+{#
+    The alternatives of the steps of a relation, one a row, with some of its columns: event_name, and
+    property_name and property_value where it has a condition. The patterns are those of
+    orchestration/event_grammar.py, which judged the steps.
+#}
+{% macro event_alternatives(relation, step, columns) %}{{ return(adapter.dispatch('event_alternatives')(relation, step, columns)) }}{% endmacro %}
+{% macro duckdb__event_alternatives(relation, step, columns) -%}
+    {%- set blanks = '[ \\t\\r\\n]*' -%}
+    {%- set name = '(?:"((?:[^"]|"")+)"|([^"| \\t\\r\\n][^|]*?))' -%}
+    {%- set property = '(?:"((?:[^"]|"")+)"|([^="|\\[\\]]+?))' -%}
+    {%- set value = '(?:"((?:[^"]|"")*)"|([^"| \\t\\r\\n][^|]*?))' -%}
+    {%- set condition = '\\[' ~ blanks ~ property ~ blanks ~ '=' ~ blanks ~ value ~ blanks ~ '\\]' -%}
+    {%- set alternative = blanks ~ name ~ blanks ~ '(?:' ~ condition ~ ')?' ~ blanks -%}
+    {%- set each = modules.re.sub('(?<!\\\\)\\((?!\\?)', '(?:', alternative) -%}
+    {%- set part -%} regexp_extract(alternatives.alternative, '(?s)^{{ alternative }}$', {%- endset -%}
+    select
+        {% for column in columns %}alternatives.{{ column }}, {% endfor %}
+        coalesce(nullif({{ part }} 2), ''), replace({{ part }} 1), '""', '"')) as event_name,
+        nullif(coalesce(nullif({{ part }} 4), ''), replace({{ part }} 3), '""', '"')), '') as property_name,
+        coalesce(nullif({{ part }} 6), ''), replace({{ part }} 5), '""', '"')) as property_value
+    from (
+        select
+            {% for column in columns %}{{ column }}, {% endfor %}
+            unnest(regexp_extract_all({{ step }}, '(?s)({{ each }})(?:\||$)', 1)) as alternative
+        from {{ relation }}
+    ) as alternatives
+{%- endmacro %}
+
+{# The name of one event as a seed writes it: in double quotes, or as it stands. #}
+{% macro event_named(text) %}{{ return(adapter.dispatch('event_named')(text)) }}{% endmacro %}
+{% macro duckdb__event_named(text) -%}
+    case
+        when regexp_full_match({{ text }}, '(?s)"(?:[^"]|"")*"')
+            then replace(substr({{ text }}, 2, length({{ text }}) - 2), '""', '"')
+        else {{ text }}
     end
 {%- endmacro %}
 

@@ -12,7 +12,7 @@ with events as (
 
 plan as (
 
-    select distinct event_name
+    select distinct {{ event_named('event_name') }} as event_name
     from {{ ref('tracking_plan') }}
 
 ),

@@ -36,7 +36,7 @@ loads as (
 
 passive_events as (
 
-    select distinct event_name
+    select distinct {{ event_named('event_name') }} as event_name
     from {{ ref('passive_events') }}
 
 ),

@@ -8,6 +8,7 @@ import sys
 from typing import Annotated, Any, Final
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,6 +17,8 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+
+from orchestration.event_grammar import comparable, quoted, read_name, read_step
 
 #: A year: every age of every trial is a row for each feature.
 MAX_DAYS: Final = 366
@@ -29,8 +32,10 @@ def _text(value: object) -> object:
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-#: What a product sends, whatever it is called; blanks around it are a slip.
-SentText = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$")]
+#: Blanks around it are a slip.
+Text = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$")]
+#: What a product sends, whatever it is called: in double quotes it may have blanks around it.
+SentText = Annotated[Text, AfterValidator(read_name)]
 Scalar = Annotated[SentText, BeforeValidator(_text, json_schema_input_type=SentText | int | float)]
 Days = Annotated[int, Field(strict=True, ge=1, le=MAX_DAYS)]
 
@@ -56,7 +61,14 @@ class Event(_Strict):
     @model_validator(mode="before")
     @classmethod
     def _spelt_out(cls, written: Any) -> Any:
-        return {"event": written} if isinstance(written, str) else written
+        """Alternatives are a list here, so a name that holds a | needs no quotes."""
+        if not isinstance(written, str):
+            return written
+        meant = read_step(written)
+        if len(meant) != 1 or meant[0].property_name is None:
+            return {"event": written}
+        texts = (meant[0].event_name, meant[0].property_name, meant[0].property_value or "")
+        return dict(zip(("event", "property", "value"), map(quoted, texts), strict=True))
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> Any:
@@ -68,7 +80,7 @@ class Event(_Strict):
         return self.event == other.event and not (
             self.property_name is not None
             and self.property_name == other.property_name
-            and self.property_value != other.property_value
+            and comparable(self.property_value or "") != comparable(other.property_value or "")
         )
 
 
@@ -99,7 +111,7 @@ class Question(_Strict):
     """How likely a person in a trial converts within a horizon, asked at each of some ages."""
 
     name: Name = Field(description="What answers call it.")
-    description: SentText = Field(description="What is asked, in a sentence.")
+    description: Text = Field(description="What is asked, in a sentence.")
     start: Events = Field(description="The event, or a list of events, that starts a trial.")
     conversion: Events = Field(description="The event, or a list, that is the conversion.")
     end: Events | None = Field(

@@ -7,16 +7,24 @@ and chosen with ``use``.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
+from orchestration import event_grammar
+
 FOLDER = Path(__file__).parent
-#: What the macros read besides meta.published.
-TABLES = (
-    *("dim_events", "fct_daily_actives", "fct_events", "fct_sessions"),
-    *("fct_trials", "fct_trial_days", "fct_trial_day_features", "fct_conversion_scores"),
-)
+#: What stands in braces in the SQL → its pattern.
+PATTERNS: Final = {
+    "alternative": event_grammar.ALTERNATIVE,
+    "each": event_grammar.EACH,
+    "number": event_grammar.NUMBER,
+    "step": event_grammar.STEP,
+}
+_MACRO: Final = re.compile(r"^create or replace macro (\w+)", re.MULTILINE)
+_TABLE: Final = re.compile(r"\b(?:marts|meta)\.\w+")
 #: Wilson's score interval (Wilson 1927) of a rate of n draws, z deviations to either side: it holds
 #: for small n and for rates near 0.
 WILSON = """
@@ -32,19 +40,19 @@ WILSON = """
 
 
 def install(connection: duckdb.DuckDBPyConnection, database: str, time_zone: str) -> None:
-    """Write all macros into an attached database that holds the marts and meta.published.
+    """Write the macros into an attached database that holds the marts and meta.published.
 
-    A database without the marts they read gets none. Leaves ``database`` no longer current.
+    One that reads a table which is not there is left out, and the others answer. Leaves
+    ``database`` no longer current.
     """
     found = connection.execute(
         """
-        select count(*) from duckdb_tables()
-        where database_name = ? and schema_name = 'marts' and table_name in (select unnest(?))
+        select schema_name || '.' || table_name from duckdb_tables()
+        where database_name = ? and schema_name in ('marts', 'meta')
         """,
-        [database, list(TABLES)],
-    ).fetchone()
-    if found is None or found[0] < len(TABLES):
-        return
+        [database],
+    ).fetchall()
+    tables_there = {name for (name,) in found}
     before = connection.execute("select current_database()").fetchone()
     assert before is not None
     # DuckDB looks for the tables of a macro while it creates it, in the current database.
@@ -52,10 +60,24 @@ def install(connection: duckdb.DuckDBPyConnection, database: str, time_zone: str
     try:
         connection.execute(_reporting_date(time_zone))
         connection.execute(f"create or replace {WILSON}")
-        for path in sorted(FOLDER.glob("*.sql")):
-            connection.execute(path.read_text())
+        reads: dict[str, set[str]] = {}
+        for name, statement in macros().items():
+            used = [tables for macro, tables in reads.items() if f"{macro}(" in statement]
+            reads[name] = set(_TABLE.findall(statement)).union(*used)
+            if reads[name] <= tables_there:
+                connection.execute(statement)
     finally:
         connection.execute(f'use "{before[0]}"')
+
+
+def macros() -> dict[str, str]:
+    """Name of a macro → what creates it; those that others use come first."""
+    text = "\n".join(path.read_text() for path in sorted(FOLDER.glob("*.sql")))
+    for name, pattern in PATTERNS.items():
+        text = text.replace(f"{{{name}}}", pattern)
+    found = list(_MACRO.finditer(text))
+    ends = [*(each.start() for each in found[1:]), len(text)]
+    return {each[1]: text[each.start() : end] for each, end in zip(found, ends, strict=True)}
 
 
 def _reporting_date(time_zone: str) -> str:
@@ -65,3 +87,10 @@ def _reporting_date(time_zone: str) -> str:
         zone = time_zone.replace("'", "''")
         day = f"cast((moment at time zone 'UTC') at time zone '{zone}' as date)"
     return f"create or replace macro reporting_date(moment) as {day}"
+
+
+#: The marts that the macros read.
+TABLES: Final = sorted(
+    {name.removeprefix("marts.") for text in macros().values() for name in _TABLE.findall(text)}
+    - {"meta.published"}
+)

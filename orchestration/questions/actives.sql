@@ -2,7 +2,7 @@
 --
 --     from actives()                          daily actives, as fct_daily_actives
 --     from actives(trailing_days := 7)        weekly actives
---     from actives(action := 'report_created', source := 'web')
+--     from actives(action := 'report_created|query_saved', source := 'web')
 --
 -- Every day of fct_daily_actives is a row, silent ones too.
 create or replace macro actives(
@@ -17,17 +17,24 @@ with mistakes as (
 
     select
         case
-            when trailing_days is null or trailing_days < 1
+            when not coalesce(as_number(trailing_days) between 1 and 36525, false)
                 then error('actives: no days are no period; write trailing_days := 7 for a week')
-            when source is not null
-                and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
-                then error(
-                    'actives: no source is called ' || source || '; write one of: '
-                    || (select string_agg(distinct seen.source_id, ', ') from marts.dim_events as seen)
-                )
-            when action is not null
-                and not exists (select 1 from marts.dim_events as seen where seen.event_name = action)
-                then error('actives: never seen: ' || action || '; write one of: from marts.dim_events')
+            when
+                (since is not null and as_day(since) is null)
+                or (until is not null and as_day(until) is null)
+                then error('actives: since and until are days; write since := date ''2026-03-01''')
+            when mistake_of(action, source) is not null
+                then error('actives: ' || mistake_of(action, source))
+            when coalesce(since, until) is not null and not exists (
+                select 1 from marts.fct_daily_actives as spine
+                where
+                    (since is null or spine.activity_date >= as_day(since))
+                    and (until is null or spine.activity_date <= as_day(until))
+            )
+                then error('actives: nobody was active then; days are ' || coalesce((
+                    select min(spine.activity_date) || ' to ' || max(spine.activity_date)
+                    from marts.fct_daily_actives as spine
+                ), 'none yet'))
             else false
         end as is_mistaken
 
@@ -40,17 +47,7 @@ person_dates as (
         activity_date,
         lead(activity_date) over (partition by person_id order by activity_date) as next_date
 
-    from (
-        select distinct
-            events.person_id,
-            reporting_date(events.occurred_at) as activity_date
-        from marts.fct_events as events
-        where
-            events.is_activity
-            and not events.is_bot
-            and (action is null or events.event_name = action)
-            and (source is null or events.source_id = source)
-    ) as distinct_dates
+    from activity_read(action, source)
 
 ),
 
@@ -67,8 +64,8 @@ borders as (
 
     select
         least(
-            coalesce(next_date, activity_date + cast(trailing_days as integer)),
-            activity_date + cast(trailing_days as integer)
+            coalesce(next_date, activity_date + cast(as_number(trailing_days) as integer)),
+            activity_date + cast(as_number(trailing_days) as integer)
         ) as border_date,
         -1 as change
     from person_dates
@@ -106,7 +103,7 @@ from days_counted
 
 where
     not (select is_mistaken from mistakes)
-    and (since is null or activity_date >= cast(since as date))
-    and (until is null or activity_date <= cast(until as date))
+    and (since is null or activity_date >= as_day(since))
+    and (until is null or activity_date <= as_day(until))
 
 order by activity_date;

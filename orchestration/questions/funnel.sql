@@ -2,8 +2,9 @@
 --
 --     from funnel(['trial_started', 'project_created', 'plan_purchased'], within := interval 14 day)
 --
--- A step is 'event', 'event|another_event', or 'event[property=value]'. A person counts once, with
--- the best attempt: of the whole time, or of each entry date (per := 'day', as fct_funnel_steps).
+-- A step is 'event', 'event|another_event', or 'event[property=value]'; docs/asking.md has the grammar.
+-- A person counts once, with the best attempt: of the whole time, or of each entry date
+-- (per := 'day', as fct_funnel_steps).
 create or replace macro funnel(
     steps,
     within := interval 7 day,
@@ -16,31 +17,15 @@ create or replace macro funnel(
 with recursive steps_listed as (
 
     select
-        unnest(cast(steps as varchar[])) as step_name,
-        generate_subscripts(cast(steps as varchar[]), 1) as step_number
-
-),
-
-alternatives as (
-
-    select
-        step_number,
-        unnest(string_split(step_name, '|')) as alternative
-
-    from steps_listed
+        unnest(try_cast(steps as varchar[])) as step_name,
+        generate_subscripts(try_cast(steps as varchar[]), 1) as step_number
 
 ),
 
 conditions as (
 
-    select
-        step_number,
-        trim(split_part(alternative, '[', 1)) as event_name,
-        nullif(regexp_extract(alternative, '\[([^=]+)=(.*)\]\s*$', 1), '') as property_name,
-        nullif(regexp_extract(alternative, '\[([^=]+)=(.*)\]\s*$', 2), '') as property_value,
-        alternative like '%[%' as has_condition
-
-    from alternatives
+    select *
+    from steps_read(try_cast(steps as varchar[]))
 
 ),
 
@@ -49,34 +34,28 @@ mistakes as (
 
     select
         case
-            when coalesce(len(cast(steps as varchar[])), 0) = 0
+            when steps is not null and try_cast(steps as varchar[]) is null
+                then error('funnel: steps is no list; write steps as [''first_event'', ''second_event'']')
+            when coalesce(len(try_cast(steps as varchar[])), 0) = 0
                 then error('funnel: steps is empty; write steps as [''first_event'', ''second_event'']')
-            when within is null or cast('2000-01-01' as timestamp) + within
+            when within is not null and as_interval(within) is null
+                then error('funnel: within is a time; write within := interval 7 day')
+            when as_interval(within) > interval 100 year
+                then error('funnel: that is over a century; write within := interval 7 day')
+            when within is null or cast('2000-01-01' as timestamp) + as_interval(within)
                 <= cast('2000-01-01' as timestamp)
                 then error('funnel: nothing happens within no time; write within := interval 7 day')
             when per is null or per not in ('period', 'day')
                 then error('funnel: per is ''period'' (each person once) or ''day'' (once per entry date)')
+            when
+                (since is not null and as_day(since) is null)
+                or (until is not null and as_day(until) is null)
+                then error('funnel: since and until are days; write since := date ''2026-03-01''')
             when source is not null
                 and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
-                then error(
-                    'funnel: no source is called ' || source || '; write one of: '
-                    || (select string_agg(distinct seen.source_id, ', ') from marts.dim_events as seen)
-                )
-            when exists (
-                select 1 from conditions
-                where has_condition and (property_name is null or property_value is null)
-            )
-                then error('funnel: a step with a condition is written event[property=value]')
-            when exists (
-                select 1 from conditions
-                where event_name not in (select seen.event_name from marts.dim_events as seen)
-            )
-                then error(
-                    'funnel: never seen: ' || (
-                        select string_agg(event_name, ', ') from conditions
-                        where event_name not in (select seen.event_name from marts.dim_events as seen)
-                    ) || '; write event names of: from marts.dim_events'
-                )
+                then error('funnel: ' || mistake_of(null, source))
+            when exists (select 1 from conditions where mistake is not null)
+                then error('funnel: ' || (select min(mistake) from conditions))
             else false
         end as is_mistaken
 
@@ -88,7 +67,7 @@ names as (
     select
         event_name,
         min(step_number) as step_number,
-        min(step_number) = max(step_number) and not bool_or(has_condition) as is_plain
+        min(step_number) = max(step_number) and count(property_name) = 0 as is_plain
 
     from conditions
 
@@ -118,17 +97,12 @@ events_matched as (
         and (source is null or events.source_id = source)
         and (
             conditions.property_name is null
-            or case
-                when json_type(
-                    events.properties,
-                    '$."' || replace(replace(conditions.property_name, '\', '\\'), '"', '\"') || '"'
-                ) not in ('OBJECT', 'ARRAY')
-                    then json_extract_string(
-                        events.properties,
-                        '$."' || replace(replace(conditions.property_name, '\', '\\'), '"', '\"')
-                        || '"'
-                    )
-            end = conditions.property_value
+            or comparable(
+                event_text(
+                    events.event_type, events.page_path, events.page_url, events.referrer,
+                    events.properties, conditions.property_name
+                )
+            ) = conditions.property_value
         )
 
 ),
@@ -243,8 +217,8 @@ attempts as (
     from entries_placed
 
     where
-        (since is null or reporting_date(entered_at) >= cast(since as date))
-        and (until is null or reporting_date(entered_at) <= cast(until as date))
+        (since is null or reporting_date(entered_at) >= as_day(since))
+        and (until is null or reporting_date(entered_at) <= as_day(until))
 
     union all
 
@@ -268,7 +242,7 @@ attempts as (
                 entered_at,
                 place
             from attempts
-            where step_number < len(cast(steps as varchar[]))
+            where step_number < len(try_cast(steps as varchar[]))
 
             union all
 
@@ -297,7 +271,7 @@ attempts as (
 
     where
         entered_at is not null
-        and make_timestamp(cast(next_place >> 64 as bigint)) <= entered_at + within
+        and make_timestamp(cast(next_place >> 64 as bigint)) <= entered_at + as_interval(within)
         -- Of two that wait for the same next step, who entered later stays ahead all the way.
         and (
             rival_entered_at is null
@@ -386,7 +360,7 @@ steps_measured as (
     select
         steps_reached.entry_date,
         steps_reached.step_number,
-        steps_reached.entered_at + within < edge.data_through as is_mature,
+        steps_reached.entered_at + as_interval(within) < edge.data_through as is_mature,
         (
             epoch_us(steps_reached.reached_at) - epoch_us(
                 lag(steps_reached.reached_at) over (
@@ -398,7 +372,7 @@ steps_measured as (
 
     from steps_reached
 
-    cross join (select max(data_through) as data_through from meta.published) as edge
+    cross join (select edge_of(source) as data_through) as edge
 
 ),
 

@@ -4,8 +4,8 @@
 --     from paths(null, steps := 2)                how sessions begin
 --
 -- Null stands before a session's first event and after its last, so a shorter path ends in null: an
--- event may be called anything, but it always has a name. Each occurrence of the event begins a path of its own; with
--- steps := 1 the answer is that of fct_event_transitions.
+-- event may be called anything, but it always has a name. Each occurrence of the event begins a path
+-- of its own; with steps := 1 the answer is that of fct_event_transitions.
 create or replace macro paths(
     from_action,
     steps := 3,
@@ -14,27 +14,12 @@ create or replace macro paths(
     until := null
 ) as table
 
-with mistakes as (
+with names as (
 
     select
-        case
-            when steps is null or steps < 1 or steps > 20
-                then error('paths: write steps := 3, from 1 to 20; longer paths are each their own')
-            when source is not null
-                and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
-                then error(
-                    'paths: no source is called ' || source || '; write one of: '
-                    || (select string_agg(distinct seen.source_id, ', ') from marts.dim_events as seen)
-                )
-            when from_action is not null and not exists (
-                select 1 from marts.dim_events as seen where seen.event_name = from_action
-            )
-                then error(
-                    'paths: never seen: ' || from_action
-                    || '; write null for how sessions begin, or one of: from marts.dim_events'
-                )
-            else false
-        end as is_mistaken
+        event_name,
+        property_name
+    from steps_read([from_action])
 
 ),
 
@@ -55,10 +40,37 @@ sessions_read as (
     where
         not sessions.is_bot
         and (source is null or sessions.source_id = source)
-        and (since is null or sessions.session_date >= cast(since as date))
-        and (until is null or sessions.session_date <= cast(until as date))
+        and (since is null or sessions.session_date >= as_day(since))
+        and (until is null or sessions.session_date <= as_day(until))
 
     group by events.session_id
+
+),
+
+mistakes as (
+
+    select
+        case
+            when not coalesce(as_number(steps) between 1 and 20, false)
+                then error('paths: write steps := 3, from 1 to 20; longer paths are each their own')
+            when
+                (since is not null and as_day(since) is null)
+                or (until is not null and as_day(until) is null)
+                then error('paths: since and until are days; write since := date ''2026-03-01''')
+            when mistake_of(from_action, source) is not null
+                then error('paths: ' || mistake_of(from_action, source)
+                    || '. Write null for how sessions begin')
+            when exists (select 1 from names where property_name is not null)
+                then error('paths: a path begins at an event, whatever it has; write it without [ ]')
+            when
+                (source is not null or coalesce(since, until) is not null)
+                and not exists (select 1 from sessions_read)
+                then error('paths: no such session began; sessions began ' || coalesce((
+                    select min(sessions.session_date) || ' to ' || max(sessions.session_date)
+                    from marts.fct_sessions as sessions
+                ), 'never yet'))
+            else false
+        end as is_mistaken
 
 ),
 
@@ -69,22 +81,25 @@ places as (
         names,
         unnest(range(1, len(names))) as place
     from sessions_read
-    where from_action is null or list_contains(names, from_action)
 
 ),
 
 paths_counted as (
 
     select
-        names[place : place + cast(steps as bigint)] as path,
+        names[place : place + as_number(steps)] as path,
         count(*) as times,
         count(distinct session_id) as sessions
 
     from places
 
-    where names[place] is not distinct from from_action
+    where
+        case
+            when from_action is null then place = 1
+            else names[place] in (select names.event_name from names)
+        end
 
-    group by names[place : place + cast(steps as bigint)]
+    group by names[place : place + as_number(steps)]
 
 )
 

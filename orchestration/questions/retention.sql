@@ -4,7 +4,7 @@
 --     from retention(period_days := 1)                      its days, without its bound
 --     from retention(first_action := 'trial_started', return_action := 'report_created')
 --
--- Without an action, any activity counts. Who returns on the first day itself counts in period 0.
+-- Without an action, any activity counts. Of one source, periods end with what has come from it. Who returns on the first day itself counts in period 0.
 create or replace macro retention(
     first_action := null,
     return_action := null,
@@ -14,56 +14,12 @@ create or replace macro retention(
     until := null
 ) as table
 
-with mistakes as (
-
-    select
-        case
-            when period_days is null or period_days < 1
-                then error('retention: no days are no period; write period_days := 7 for weeks')
-            when source is not null
-                and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
-                then error(
-                    'retention: no source is called ' || source || '; write one of: '
-                    || (select string_agg(distinct seen.source_id, ', ') from marts.dim_events as seen)
-                )
-            when first_action is not null and not exists (
-                select 1 from marts.dim_events as seen where seen.event_name = first_action
-            )
-                then error(
-                    'retention: never seen: ' || first_action || '; write one of: from marts.dim_events'
-                )
-            when return_action is not null and not exists (
-                select 1 from marts.dim_events as seen where seen.event_name = return_action
-            )
-                then error(
-                    'retention: never seen: ' || return_action || '; write one of: from marts.dim_events'
-                )
-            else false
-        end as is_mistaken
-
-),
-
-activity as (
-
-    select distinct
-        events.person_id,
-        events.event_name,
-        reporting_date(events.occurred_at) as activity_date
-    from marts.fct_events as events
-    where
-        events.is_activity
-        and not events.is_bot
-        and (source is null or events.source_id = source)
-
-),
-
-persons_started as (
+with persons_started as (
 
     select
         person_id,
         min(activity_date) as cohort_date
-    from activity
-    where first_action is null or event_name = first_action
+    from activity_read(first_action, source)
     group by person_id
 
 ),
@@ -73,8 +29,33 @@ persons_chosen as (
     select *
     from persons_started
     where
-        (since is null or cohort_date >= cast(since as date))
-        and (until is null or cohort_date <= cast(until as date))
+        (since is null or cohort_date >= as_day(since))
+        and (until is null or cohort_date <= as_day(until))
+
+),
+
+mistakes as (
+
+    select
+        case
+            when not coalesce(as_number(period_days) between 1 and 36525, false)
+                then error('retention: no days are no period; write period_days := 7 for weeks')
+            when
+                (since is not null and as_day(since) is null)
+                or (until is not null and as_day(until) is null)
+                then error('retention: since and until are days; write since := date ''2026-03-01''')
+            when mistake_of(first_action, source) is not null
+                then error('retention: ' || mistake_of(first_action, source))
+            when mistake_of(return_action, source) is not null
+                then error('retention: ' || mistake_of(return_action, source))
+            when source is not null and not exists (select 1 from persons_started)
+                then error('retention: nobody was ever active in ' || source)
+            when coalesce(since, until) is not null and not exists (select 1 from persons_chosen)
+                then error('retention: nobody began then; first days are ' || coalesce((
+                    select min(cohort_date) || ' to ' || max(cohort_date) from persons_started
+                ), 'none yet'))
+            else false
+        end as is_mistaken
 
 ),
 
@@ -83,17 +64,15 @@ periods_active as (
     select distinct
         persons_chosen.cohort_date,
         persons_chosen.person_id,
-        (activity.activity_date - persons_chosen.cohort_date) // cast(period_days as bigint)
+        (activity.activity_date - persons_chosen.cohort_date) // as_number(period_days)
             as period_number
 
     from persons_chosen
 
-    inner join activity
+    inner join activity_read(return_action, source) as activity
         on
             persons_chosen.person_id = activity.person_id
             and persons_chosen.cohort_date <= activity.activity_date
-
-    where return_action is null or activity.event_name = return_action
 
 ),
 
@@ -123,14 +102,16 @@ period_numbers as (
 
     select
         cohorts.cohort_date,
-        (spine.activity_date - cohorts.cohort_date) // cast(period_days as bigint) as period_number
+        (spine.activity_date - cohorts.cohort_date) // as_number(period_days) as period_number
 
     from cohorts
 
     inner join marts.fct_daily_actives as spine
         on cohorts.cohort_date <= spine.activity_date
 
-    where (spine.activity_date - cohorts.cohort_date) % cast(period_days as bigint) = 0
+    where
+        spine.activity_date <= reporting_date(edge_of(source))
+        and (spine.activity_date - cohorts.cohort_date) % as_number(period_days) = 0
 
     union
 
@@ -148,7 +129,7 @@ periods as (
         cohorts.cohort_size,
         period_numbers.period_number,
         cohorts.cohort_date
-        + cast((period_numbers.period_number + 1) * cast(period_days as bigint) - 1 as integer)
+        + cast((period_numbers.period_number + 1) * as_number(period_days) - 1 as integer)
             as last_date
 
     from cohorts
@@ -204,7 +185,7 @@ left join ends_counted
         periods.cohort_date = ends_counted.cohort_date
         and periods.period_number = ends_counted.period_number
 
-cross join (select max(data_through) as data_through from meta.published) as edge
+cross join (select edge_of(source) as data_through) as edge
 
 where not (select is_mistaken from mistakes)
 

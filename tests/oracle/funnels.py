@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from statistics import median
 from typing import Any
 
@@ -20,17 +21,16 @@ class Step:
 
     step_number: int
     step_name: str
-    event_names: list[str]
-    property_name: str
-    property_value: str
+    #: Name, property and value of each alternative; no property, no condition.
+    alternatives: list[tuple[str, str, str]]
 
     def matches(self, event: Event) -> bool:
         """Whether the event could fill this step."""
-        if event.event_name not in self.event_names:
-            return False
-        if not self.property_name or not self.property_value:
-            return True
-        return scalar_text(event.properties.get(self.property_name)) == self.property_value
+        return any(
+            event.event_name == name
+            and (not property_name or same(inside(event.properties, property_name), value))
+            for name, property_name, value in self.alternatives
+        )
 
 
 @dataclass(frozen=True)
@@ -195,21 +195,54 @@ def read_funnels(definitions: list[Mapping[str, Any]]) -> list[Funnel]:
         )
         if [int(row["step_number"]) for row in rows] != list(range(1, len(rows) + 1)):
             raise ValueError(f"steps of {funnel_name} are not numbered 1 to n")
-        windows = {float(row["window_hours"]) for row in rows}
+        windows = {hours(row["window_hours"]) for row in rows}
         if len(windows) != 1:
             raise ValueError(f"{funnel_name} has more than one window: {sorted(windows)}")
         steps = [
             Step(
                 step_number=int(row["step_number"]),
                 step_name=row["step_name"],
-                event_names=row["event_name"].split("|"),
-                property_name=row["property_name"] or "",
-                property_value=row["property_value"] or "",
+                alternatives=[read_alternative(text, row) for text in row["event_name"].split("|")],
             )
             for row in rows
         ]
         funnels.append(Funnel(funnel_name, steps, timedelta(hours=windows.pop())))
     return funnels
+
+
+def read_alternative(text: str, row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """An alternative with a condition of its own, or with that of its row where it is whole."""
+    name, _, condition = text.partition("[")
+    if condition:
+        property_name, _, value = condition.removesuffix("]").partition("=")
+        return name, property_name, value
+    if row["property_name"] and row["property_value"]:
+        return name, row["property_name"], row["property_value"]
+    return name, "", ""
+
+
+def hours(text: Any) -> float:
+    """Hours, or minutes with an m behind them."""
+    return float(str(text)[:-1]) / 60 if str(text).endswith("m") else float(text)
+
+
+def inside(properties: Mapping[str, Any], name: str) -> object:
+    """A property of that name, else what the parts of the name lead to."""
+    if name in properties:
+        return properties[name]
+    found: object = properties
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def same(value: object, wanted: str) -> bool:
+    """Whether both are the same number, or the same text."""
+    text = scalar_text(value)
+    try:
+        return text is not None and Fraction(text) == Fraction(wanted)
+    except ValueError:
+        return text == wanted
 
 
 def scalar_text(value: object) -> str | None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.oracle.events import Event
-from tests.oracle.funnels import scalar_text
+from tests.oracle.funnels import inside, same, scalar_text
 from tests.oracle.persons import People
 from tests.oracle.sessions import SESSION_TIMEOUT, host, site
 
@@ -227,8 +227,10 @@ def matches(event: Event, wanted: str | Mapping[str, Any] | list[Any] | None) ->
         return event.event_name == wanted
     if event.event_name != wanted["event"]:
         return False
-    value = scalar_text(event.properties.get(wanted["property"]))
-    return value == scalar_text(wanted["value"])
+    wanted_text = scalar_text(wanted["value"])
+    return wanted_text is not None and same(
+        inside(event.properties, wanted["property"]), wanted_text
+    )
 
 
 def entry_source(event: Event) -> str:

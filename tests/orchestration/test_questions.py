@@ -11,13 +11,16 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from ingestion.loading.source import RAW_TABLES
 from ingestion.warehouse import connect, writer_lock
 from orchestration.conversion.telling import tell
+from orchestration.event_grammar import EventMeant, read_step
 from orchestration.publish import publish
 from orchestration.questions import install
 from tests import golden
 from tests.histories import FUNNELS, random_histories
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded, warehouse_copy
+from tests.oracle.events import File
 
 HISTORIES = 15
 
@@ -39,7 +42,8 @@ def warehouses(compiled: CompiledModels) -> list[MemoryWarehouse]:
     return [asked(loaded(compiled, history)) for history in loads]
 
 
-def steps_of(funnel: list[dict[str, Any]]) -> str:
+def steps_of(funnel: list[dict[str, Any]]) -> list[str]:
+    """The steps of a seed as the macro writes them."""
     texts = []
     for row in sorted(funnel, key=lambda row: int(row["step_number"])):
         condition = f"[{row['property_name']}={row['property_value']}]"
@@ -47,8 +51,22 @@ def steps_of(funnel: list[dict[str, Any]]) -> str:
             name + (condition if row["property_name"] and row["property_value"] else "")
             for name in row["event_name"].split("|")
         ]
-        texts.append("'" + "|".join(names).replace("'", "''") + "'")
-    return f"[{', '.join(texts)}]"
+        texts.append("|".join(names))
+    return texts
+
+
+def sql_list(texts: list[str]) -> str:
+    return "[{}]".format(", ".join("'" + text.replace("'", "''") + "'" for text in texts))
+
+
+def names_with(warehouse: MemoryWarehouse, meant: EventMeant) -> set[str]:
+    """The names of events whose property ever was a text, a number or a truth."""
+    rows = warehouse.rows(
+        "select distinct event_name from marts.fct_events"
+        f" where json_type(properties, '$.{meant.property_name}')"
+        " not in ('OBJECT', 'ARRAY', 'NULL')"
+    )
+    return {row["event_name"] for row in rows}
 
 
 @pytest.mark.parametrize("name", sorted({row["funnel_name"] for row in FUNNELS}))
@@ -56,18 +74,23 @@ def test_a_funnel_per_day_is_the_mart_of_its_definition(
     warehouses: list[MemoryWarehouse], name: str
 ) -> None:
     funnel: list[dict[str, Any]] = [dict(row) for row in FUNNELS if row["funnel_name"] == name]
-    hours = funnel[0]["window_hours"]
-    within = f"to_microseconds(cast({hours} * 3600000000 as bigint))"
+    window = funnel[0]["window_hours"]
+    within = f"interval '{window[:-1]} minutes'" if "m" in window else f"interval '{window} hours'"
     answers = 0
     for warehouse in warehouses:
         seen = {row["event_name"] for row in warehouse.rows("from marts.dim_events")}
-        wanted = {event for row in funnel for event in row["event_name"].split("|")}
-        if not wanted <= seen:
+        meant = [each for step in steps_of(funnel) for each in read_step(step)]
+        if any(
+            each.event_name not in seen
+            or (each.property_name and each.event_name not in names_with(warehouse, each))
+            for each in meant
+        ):
             continue
         found = warehouse.connection.execute(
             f"""
-            select * exclude (step_name) from funnel({steps_of(funnel)}, within := {within},
-                per := 'day') order by all
+            select * exclude (step_name)
+            from funnel({sql_list(steps_of(funnel))}, within := {within}, per := 'day')
+            order by all
             """
         ).fetchall()
         expected = warehouse.connection.execute(
@@ -199,7 +222,7 @@ def test_a_macro_answers_what_the_mart_of_its_definition_says(
     answers = 0
     for warehouse in warehouses:
         if "page_view" in question and not answer(
-            warehouse, "from marts.dim_events where event_name = 'page_view'"
+            warehouse, "from marts.fct_event_transitions where from_event = 'page_view'"
         ):
             continue
         expected = answer(warehouse, f"from ({mart}) order by all")
@@ -311,3 +334,164 @@ def test_days_are_those_of_the_reporting_time_zone(published: Path, tmp_path: Pa
     assert days == [(date(2026, 3, 1), date(2026, 3, 2))]
     assert entries == expected
     assert entries != (None,)
+
+
+def named_by_strangers(compiled: CompiledModels) -> MemoryWarehouse:
+    """Events called like steps of several, like conditions, or with a blank at the end."""
+    events: list[dict[str, Any]] = [
+        {"event_name": name}
+        for name in (
+            "Home | Nav",
+            "Done",
+            "Joined",
+            "Joined ",
+            "Cart [v2]",
+            "[A] Viewed",
+            "a|b",
+            "a",
+        )
+    ]
+    events += [
+        {"event_name": "a"},
+        {"event_name": "b"},
+        {"event_name": "x[y=1]"},
+        *({"event_name": "x", "properties": {"y": y}} for y in (1, "1.0", 2**53, 2**53 + 1)),
+        {"event_name": "x", "properties": {"cart": {"total": 5}}},
+        {"event_name": "identify", "type": "identify"},
+        {"event_name": "identify", "type": "identify", "source_id": "crm"},
+    ]
+    lines = [
+        dict.fromkeys(RAW_TABLES["events"])
+        | {
+            "event_id": f"e{number:02}",
+            "source_id": "web",
+            "type": "track",
+            "anonymous_id": "d1",
+            "original_timestamp": f"2026-03-01T10:{number:02}:00.000000Z",
+            "received_at": f"2026-03-01T10:{number:02}:00.000000Z",
+        }
+        | event
+        for number, event in enumerate(events)
+    ]
+    lines.append(lines[0] | {"event_id": "late", "source_id": "app", "anonymous_id": "d2"})
+    lines[-1] |= {"received_at": "2026-03-20T10:00:00.000000Z"}
+    lines[-1] |= {"original_timestamp": "2026-03-20T10:00:00.000000Z"}
+    return asked(loaded(compiled, [[File("strange.ndjson", lines)]]))
+
+
+@pytest.fixture(scope="module")
+def strange(compiled: CompiledModels) -> MemoryWarehouse:
+    return named_by_strangers(compiled)
+
+
+@pytest.mark.parametrize(
+    ("steps", "persons"),
+    [
+        (["Home | Nav", "Done"], [2, 1]),
+        (["[A] Viewed"], [1]),
+        (["Cart [v2]"], [1]),
+        (['"a|b"'], [1]),
+        (['"a"|b', "x"], [1, 1]),
+        (['"x[y=1]"'], [1]),
+        (["x[y=1e0]", "x[y=1.00]"], [1, 1]),
+        ([f"x[y={2**53}]", f"x[y={2**53 + 1}]"], [1, 1]),
+        ([f"x[y={2**53 + 1}]", f"x[y={2**53}]"], [1, 0]),
+        (["x[cart.total=5.0]"], [1]),
+        (["identify"], [1]),
+    ],
+)
+def test_a_step_names_any_event_that_was_sent(
+    strange: MemoryWarehouse, steps: list[str], persons: list[int]
+) -> None:
+    found = answer(strange, f"select persons from funnel({sql_list(steps)})")
+    assert [row[0] for row in found] == persons
+
+
+def test_a_blank_at_the_end_is_part_of_a_name(strange: MemoryWarehouse) -> None:
+    seconds = "select median_seconds_from_previous_step from funnel([{}]) where step_number = 2"
+    assert answer(strange, seconds.format("'Done', 'Joined '")) == [(120.0,)]
+    assert answer(strange, seconds.format("'Done', 'Joined'")) == [(60.0,)]
+    assert answer(strange, seconds.format("""'Done', '"Joined "|a|"b"'""")) == [(120.0,)]
+
+
+@pytest.mark.parametrize("macro", ["actives", "retention", "paths"])
+def test_an_action_is_written_as_a_step_is(strange: MemoryWarehouse, macro: str) -> None:
+    for action in ('"a|b"', "Home | Nav", '"Joined "', "a|Done"):
+        assert answer(strange, f"from {macro}('{action}')")
+    if macro != "paths":
+        assert answer(strange, f"from {macro}('x[cart.total=5]')")
+
+
+@pytest.mark.parametrize(
+    ("question", "advice"),
+    [
+        ("funnel('Done')", r"steps is no list; write steps as \['first_event'"),
+        ("funnel(['Done'], within := 7)", r"within is a time; write within := interval 7 day"),
+        ("funnel(['Done'], within := '7')", r"within is a time"),
+        ("funnel(['Done'], within := interval 2000 year)", r"over a century"),
+        ("funnel(['Done'], since := 'monday')", r"write since := date '2026-03-01'"),
+        (
+            "funnel(['a|b'])",
+            r'the name of one event and means others as well; write "a\|b"',
+        ),
+        ("funnel(['x[y=1]'])", r"is the name of one event and means others as well"),
+        ("funnel(['Done|'])", r"not written as a step: Done\|"),
+        ("funnel(['Done', null])", r"a step is empty"),
+        ("funnel(['x[z=1]'])", r"no x ever had a text or number in z"),
+        ("funnel(['x[cart.totl=1]'])", r"no x ever had a text or number in cart\.totl"),
+        ("actives('identify')", r"nobody was ever active by identify"),
+        ("actives('Done', source := 'app')", r"nobody was ever active by Done in app"),
+        ("actives('x[z=1]')", r"no x ever had a text or number in z"),
+        ("actives(trailing_days := 'week')", r"write trailing_days := 7"),
+        ("actives(since := date '2030-01-01')", r"nobody was active then; days are 2026-03-01 to"),
+        ("retention('identify')", r"nobody was ever active by identify"),
+        ("retention('Done', 'identify')", r"nobody was ever active by identify"),
+        ("retention(source := 'crm')", r"nobody was ever active in crm"),
+        ("paths(null, source := 'crm')", r"no such session began"),
+        ("retention('Done', source := 'app')", r"nobody was ever active by Done in app"),
+        ("retention(period_days := interval 7 day)", r"write period_days := 7"),
+        ("retention(since := date '2030-01-01')", r"nobody began then; first days are 2026-03-01"),
+        ("paths('identify')", r"nobody was ever active by identify"),
+        ("paths('Done', source := 'app')", r"nobody was ever active by Done in app"),
+        ("paths('x[y=1.0]')", r"write it without \[ \]"),
+        ("paths(null, until := date '2020-01-01')", r"no such session began; sessions began 2026"),
+    ],
+)
+def test_nothing_is_never_the_answer_to_a_mistake(
+    strange: MemoryWarehouse, question: str, advice: str
+) -> None:
+    with pytest.raises(duckdb.Error, match=advice):
+        answer(strange, f"from {question}")
+
+
+def test_a_source_in_which_nobody_is_active_has_days_of_zeros(strange: MemoryWarehouse) -> None:
+    assert set(answer(strange, "select persons from actives(source := 'crm')")) == {(0,)}
+
+
+def test_retention_of_a_source_ends_with_what_has_come_from_it(strange: MemoryWarehouse) -> None:
+    columns = "select cohort_date, period_number, is_mature"
+    both = answer(strange, f"{columns} from retention(period_days := 7)")
+    assert both == [
+        (date(2026, 3, 1), 0, True),
+        (date(2026, 3, 1), 1, True),
+        (date(2026, 3, 1), 2, False),
+        (date(2026, 3, 20), 0, False),
+    ]
+    web = answer(strange, f"{columns} from retention(period_days := 7, source := 'web')")
+    assert web == [(date(2026, 3, 1), 0, False)]
+
+
+def test_a_missing_table_takes_away_only_the_macros_that_read_it() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as published; use published")
+        connection.execute("create schema marts; create schema meta; use memory")
+        install(connection, "published", "UTC")
+        connection.execute("use published")
+        assert connection.execute("""select property_text('{"a": {"b": 1}}', 'a.b')""").fetchall()
+        names = connection.execute(
+            "select distinct function_name from duckdb_functions()"
+            " where database_name = 'published' and not internal"
+        ).fetchall()
+    found = {name for (name,) in names}
+    assert "comparable" in found
+    assert not found & {"funnel", "actives", "retention", "paths", "conversion_odds"}

@@ -157,4 +157,4 @@ def test_what_a_customer_did_next_goes_over_days_there_and_ends_with_the_visit_h
     paths = published.execute(
         "select path, times from paths(?, steps := 5)", [name("simple", placed)]
     ).fetchall()
-    assert paths == [([name("simple", placed), "(end)"], sum(expected.values()))]
+    assert paths == [([name("simple", placed), None], sum(expected.values()))]

@@ -1,0 +1,28 @@
+{#
+    The text that an event has under a property's name. A page's path, url and referrer are those of
+    its page, whichever SDK sent it and wherever that put them; of other events they are page_path,
+    page_url and referrer.
+#}
+{% macro event_text(events, property) -%}
+    coalesce(
+        case
+            when {{ events }}.event_type in ('page', 'screen')
+                then case {{ property }}
+                    when 'path' then {{ events }}.page_path
+                    when 'url' then {{ events }}.page_url
+                    when 'referrer' then {{ events }}.referrer
+                end
+        end,
+        {{ property_text(events ~ '.properties', property) }},
+        case {{ property }}
+            when 'page_path' then {{ events }}.page_path
+            when 'page_url' then {{ events }}.page_url
+            when 'referrer' then {{ events }}.referrer
+        end
+    )
+{%- endmacro %}
+
+{# Whether what an event has under a property's name is the value that is wanted, or none is. #}
+{% macro meets(property, found_text, wanted_text) -%}
+    ({{ property }} is null or {{ comparable(found_text) }} = {{ comparable(wanted_text) }})
+{%- endmacro %}
