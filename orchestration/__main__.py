@@ -114,6 +114,8 @@ def _run(
         sys.stderr.write(f"{line}\n")
     for line in notes(result):
         sys.stdout.write(f"{line}\n")
+    if not result.success:
+        sys.stderr.write(f"{job} failed\n")
     if result.success and job == NIGHTLY:
         sys.stdout.write(f"published {settings.published}\n")
     if not is_verbose:

@@ -50,7 +50,9 @@ def published_is_current(
     wrong = []
     if published_at is None or published_at < oldest:
         wrong.append(f"it was last published {published_at}")
-    if occurred_at is None or occurred_at < oldest:
+    if occurred_at is None:
+        wrong.append("it holds no event yet")
+    elif occurred_at < oldest:
         wrong.append(f"its newest event occurred {occurred_at}")
     if loaded_through and (data_through is None or data_through < loaded_through):
         wrong.append(f"it holds data up to {data_through}, the warehouse up to {loaded_through}")

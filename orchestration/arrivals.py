@@ -7,6 +7,7 @@ nothing, an old backfill or a collector that is stuck turns none of them green.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 
@@ -53,7 +54,7 @@ def raw_events_are_fresh(
         if occurred_at is None or occurred_at < oldest
     ]
     if not rows:
-        return Finding(False, "no source has ever sent anything")
+        return Finding(False, _nothing_loaded(settings))
     return Finding(
         not stale,
         "; ".join(stale[:SHOWN]) or f"all {len(rows)} sources are recent",
@@ -62,6 +63,23 @@ def raw_events_are_fresh(
             for source, received, occurred in rows
         },
     )
+
+
+def _nothing_loaded(settings: Settings) -> str:
+    """Why there is no event yet: none came, or those that came wait to be sealed."""
+    waiting = sorted(minted_at(path) for path in _open_segments(settings) if path.stat().st_size)
+    if not waiting:
+        return "no source has ever sent anything"
+    sealed_by = waiting[0] + timedelta(seconds=settings.segment_seconds)
+    return (
+        "the first events wait in the collector's open segment, which is sealed by "
+        f"{naive(sealed_by):%Y-%m-%d %H:%M:%S} UTC: run `nightly` after that"
+    )
+
+
+def _open_segments(settings: Settings) -> list[Path]:
+    folder = settings.open_segments
+    return [path for path in folder.iterdir() if is_segment(path)] if folder.is_dir() else []
 
 
 def no_segment_waits_too_long(
@@ -105,9 +123,8 @@ def every_segment_is_sealed(
     Do: ask the collector's /readyz; start one that is down (it seals what it left), else its log
     says why it cannot seal: the landing is away, full or not writable.
     """
-    folder = settings.open_segments
     limit = now - timedelta(seconds=settings.segment_seconds) - SEALING_GRACE
-    segments = [path for path in folder.iterdir() if is_segment(path)] if folder.is_dir() else []
+    segments = _open_segments(settings)
     stuck = sorted((minted_at(path), path.name) for path in segments if minted_at(path) < limit)
     if not stuck:
         return Finding(True, f"{len(segments)} segments are open, none for too long")

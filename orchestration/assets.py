@@ -15,6 +15,7 @@ from dagster_dlt import DagsterDltResource, DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import Field
 
+from ingestion.collector.sealing_requests import seal_now
 from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
@@ -78,8 +79,13 @@ class RawTranslator(DagsterDltTranslator):
     pool=POOL,
 )
 def raw_assets(context: dg.AssetExecutionContext, dlt: DagsterDltResource) -> Iterator[Any]:
-    """Load the landed files that no completed load holds."""
+    """Load the landed files that no completed load holds.
+
+    Collectors of this home seal first: what was acknowledged before the run is in its tables.
+    """
     results: list[Any] = []
+    if not seal_now(_settings):
+        context.log.warning("events wait in %s for a later run", _settings.open_segments)
     with writer_lock(_settings):
         report = load(
             _settings,

@@ -9,6 +9,8 @@ import duckdb
 
 #: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
 POOL = "warehouse"
+#: The asset of the received days, whose partitions `rebuild_days` takes.
+RECEIVED_DAYS = ("raw", "received_days")
 #: The loads that a whole build of given definitions has seen; what is not here is pending.
 BUILDS = "meta.builds"
 #: A row here makes the next build a full refresh; the macro record_build takes it away once one

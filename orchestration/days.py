@@ -8,12 +8,13 @@ import dagster as dg
 
 from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import connect, writer_lock
+from orchestration import builds
 from orchestration.builds import POOL, rebuild_days
 
 #: Days that one load tells of by themselves: a year and some weeks. An import of more tells of its
 #: last ones, because each is a record in Dagster's database.
 MAX_DAYS_TOLD = 400
-RECEIVED_DAYS = dg.AssetKey(["raw", "received_days"])
+RECEIVED_DAYS = dg.AssetKey(builds.RECEIVED_DAYS)
 
 _settings = get_settings()
 

@@ -19,6 +19,8 @@ AT = {
     "check_answers": "checking what is published",
 }
 EVENTS = dg.AssetKey(["raw", "events"])
+#: What Dagster raises where a step is told to end.
+INTERRUPTED = "DagsterExecutionInterruptedError"
 #: The only events that say anything here; a run has some two thousand others.
 TOLD = {
     dg.DagsterEventType.STEP_START,
@@ -60,6 +62,8 @@ def failures(events: Iterable[dg.DagsterEvent]) -> list[str]:
             cause = failed.error.cause if failed.error and failed.error.cause else failed.error
             said = failed.user_failure_data and failed.user_failure_data.description
             said = said or (cause.message if cause else "failed")
+            if failed.error and failed.error.cls_name == INTERRUPTED:
+                said = "it was told to end (SIGTERM, Ctrl-C, or in the UI); run it again"
             lines.append(f"{event.step_key}: {said.strip()}")
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import dagster as dg
@@ -54,12 +56,16 @@ def run_job(
         dg.DagsterInstance.get() as instance,
         turn_of_a_terminal(settings, instance, lambda said: print(said, file=sys.stderr)),
         nullcontext(sys.stdout) if is_verbose else kept_in(settings, name) as terminal,
+        _signals_noted() as has_been_told_to_end,
     ):
         run_id = make_new_run_id()
 
         def show(entry: dg.EventLogEntry) -> None:
-            if entry.dagster_event and (line := progress(entry.dagster_event)):
-                terminal.write(f"{name}  {line}\n")
+            if event := entry.dagster_event:
+                if line := progress(event):
+                    terminal.write(f"{name}  {line}\n")
+                if event.is_step_start and has_been_told_to_end():
+                    signal.raise_signal(signal.SIGTERM)
 
         instance.add_event_listener(run_id, show)
         return job.execute_in_process(
@@ -69,6 +75,31 @@ def run_job(
             partition_key=day,
             run_id=run_id,
         )
+
+
+@contextmanager
+def _signals_noted() -> Iterator[Callable[[], bool]]:
+    """Note SIGTERM and SIGINT whoever handles them; yields whether one has come.
+
+    dlt has handlers of its own while it loads, and one that comes as its work ends is lost there:
+    the run would go on for as long as it takes.
+    """
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        former = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        came: set[int] = set()
+
+        def has_come() -> bool:
+            with suppress(BlockingIOError):
+                came.update(ours.recv(1024))
+            return bool(came & {signal.SIGTERM, signal.SIGINT})
+
+        try:
+            yield has_come
+        finally:
+            signal.set_wakeup_fd(former)
 
 
 def notes(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -29,6 +29,7 @@ from ingestion.collector.origins import OriginPolicy
 from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.recovery import leftovers
 from ingestion.collector.sealer import Sealer
+from ingestion.collector.sealing_requests import LOOK_SECONDS, is_asked
 from ingestion.erasure.tombstones import TombstoneFile, TombstonesUnusable
 from ingestion.settings import Settings
 
@@ -151,6 +152,7 @@ async def _serve(
     watching = [
         loop.create_task(_watch(keys_file, hung_up)),
         loop.create_task(_watch_erasures(erasures, journal)),
+        loop.create_task(_watch_requests(settings.open_segments, journal)),
     ]
     logger.info("collecting on http://%s:%d", settings.host, settings.port)
     await server.serve()
@@ -189,6 +191,15 @@ async def _watch_erasures(erasures: TombstoneFile, journal: Journal) -> None:
             known = found
             journal.rotate()
             logger.info("the tombstones were read: %d erasures", len(found.entries))
+
+
+async def _watch_requests(folder: Path, journal: Journal) -> None:
+    """Seal at once where somebody of this home asks for it."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        with suppress(OSError):  # the journal says what ails the disk
+            if await asyncio.to_thread(is_asked, folder):
+                journal.rotate()
 
 
 def _connections(wanted: int) -> int:

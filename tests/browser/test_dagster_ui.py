@@ -54,9 +54,6 @@ def night(site: Server, page: Page, request: pytest.FixtureRequest) -> str:
     """The run that somebody started with the button of the job's page."""
     page.visit(f"{site.ui}/locations/orchestration.definitions/jobs/nightly")
     page.click("button", "Materialize all")
-    # On the very first night the UI asks whether to go on without raw/received_days, which the
-    # load marks by itself.
-    page.click("button", "Confirm")
     site.until(lambda: bool(site.runs()))
     runs = site.runs()
     assert [run["jobName"] for run in runs] == ["nightly"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from ingestion.settings import PREFIX, Settings
@@ -54,6 +57,7 @@ def test_up_tells_a_run_of_the_ui_in_a_few_lines_and_a_terminal_waits_for_it(sit
             said.append(line)
             if line.startswith("Ctrl-C"):
                 break
+        click(site)
         run = site.launch("nightly")
         # Told by `up` itself: it reads what the run writes.
         for line in up.stdout:
@@ -69,6 +73,11 @@ def test_up_tells_a_run_of_the_ui_in_a_few_lines_and_a_terminal_waits_for_it(sit
     finally:
         os.kill(up.pid, signal.SIGINT)
         said.append(up.communicate()[0])
+
+    # The click was acknowledged a moment before: the run had it sealed.
+    with duckdb.connect(str(Settings(home=site.home).published), read_only=True) as published:
+        found = published.execute("from marts.fct_events where event_name = 'first_click'")
+        assert len(found.fetchall()) == 1
 
     told = "".join(said)
     assert up.returncode == 0, told
@@ -95,6 +104,13 @@ def test_up_says_which_process_could_not_start_and_why(site: Server) -> None:
     assert up.returncode == 1
     assert "collector has ended with 2; stopping." in said
     assert "FOOTFALL_WRITE_KEYS_FILE" in said
+
+
+def click(site: Server) -> None:
+    port = site.ports[f"{PREFIX}PORT"]
+    event = json.dumps({"userId": "u1", "event": "first_click", "writeKey": "a-key"}).encode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/track", event) as answer:
+        assert json.load(answer)["accepted"] == 1
 
 
 def ticks(site: Server) -> list[str]:

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from dagster import DagsterEventType
 
+from ingestion.collector.disk import Disk
 from ingestion.collector.identifiers import UlidSequence
 from ingestion.collector.segments import EVENTS, OpenSegment
 from ingestion.erasure.receipts import Account
@@ -134,6 +135,26 @@ def test_a_load_that_never_completed_makes_nothing_fresh(raw: RawRows, settings:
 
     assert raw_events_are_fresh(raw.connection, settings, NOW).seen == (
         "no source has ever sent anything"
+    )
+
+
+def test_first_events_that_are_not_sealed_yet_are_told_with_the_time_of_it(
+    raw: RawRows, settings: Settings
+) -> None:
+    """Somebody's first click, and a run at once: "no source has ever sent anything"."""
+    raw.load(NOW - HOUR)
+    settings.open_segments.mkdir(parents=True)
+    name = f"{UlidSequence(lambda: int(NOW.timestamp() * 1e9)).next()}-host-1-abcd"
+    segment = OpenSegment.create(settings.open_segments, name, EVENTS)
+    assert raw_events_are_fresh(raw.connection, settings, NOW).seen == (
+        "no source has ever sent anything"
+    )
+    segment.append(b"{}\n", Disk())
+    segment.close()
+
+    assert raw_events_are_fresh(raw.connection, settings, NOW).seen == (
+        "the first events wait in the collector's open segment, which is sealed by "
+        "2026-06-10 12:01:00 UTC: run `nightly` after that"
     )
 
 
