@@ -174,7 +174,7 @@ def _compare_facts(
             )
         """
     columns = "event_id, source_id, event_name, occurred_at, user_id, anonymous_id, person_id"
-    columns += ", session_id, properties"
+    columns += ", event_type, session_id, properties"
     # A file that an older version published has no is_activity: there all activity had a session.
     has_activity = _has(connection, "previous", "marts", "fct_events", "is_activity")
     was_activity = "is_activity" if has_activity else "session_id is not null"
@@ -211,8 +211,12 @@ def _compare_facts(
                         )
                         then 'redelivered'
                     when was.person_id <> now.person_id then 'reattributed'
-                    -- Sessions are cut anew only where an event came in between, or went.
-                    when was.session_id is distinct from now.session_id then 'late'
+                    -- Sessions are cut anew only where an event came in between, or went. Which
+                    -- of them a server's event happened in changes no figure.
+                    when
+                        was.session_id is distinct from now.session_id
+                        and not (now.event_type = 'track' and now.anonymous_id is null)
+                        then 'late'
                 end as change
             from was
             full outer join now using (event_id)

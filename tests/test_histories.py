@@ -48,6 +48,8 @@ def edges(history: History) -> Iterator[str]:
         yield f"skew {row['clock_skew_ms'] in (2000, -2000)} {row['time_quality']}"
         is_late = row["received_at"] - row["occurred_at"] > timedelta(days=30)
         yield from (["a month late"] if is_late else [])
+        if row["event_type"] == "track" and row["anonymous_id"] is None and row["person_id"]:
+            yield "in a visit" if row["first_event_id"] else "in no visit"
         if row["person_id"] is None:
             yield f"nobody's {row['event_type']}"
         elif row["user_id"] is not None:
@@ -100,6 +102,8 @@ def test_random_histories_reach_every_edge() -> None:
         "a month late",
         "user",
         "alias",
+        "in a visit",
+        "in no visit",
         "device",
         "seen on device",
         *(f"nobody's {t}" for t in ("track", "page", "identify", "alias")),
@@ -177,7 +181,9 @@ def test_sessions_divide_the_activity_among_them(history: History) -> None:
     active = [
         row
         for row in marts.events
-        if row["event_type"] in ("track", "page", "screen") and row["person_id"] is not None
+        if row["event_type"] in ("track", "page", "screen")
+        and row["person_id"] is not None
+        and (row["first_event_id"] or row["anonymous_id"] or row["event_type"] != "track")
     ]
     assert sum(row["event_count"] for row in marts.sessions) == len(active)
 

@@ -217,9 +217,83 @@ def test_sources_and_visitors_have_sessions_of_their_own() -> None:
 
 
 def test_without_a_device_the_user_is_the_visitor_by_the_same_text() -> None:
-    lines = event("a", "09:00", anonymous_id="d"), event("b", "09:01", anonymous_id="", user_id="d")
-    (row,) = marts(*lines).sessions
+    user = event("b", "09:01", "page", anonymous_id="", user_id="d")
+    (row,) = marts(event("a", "09:00", anonymous_id="d"), user).sessions
     assert (row["anonymous_id"], row["user_id"], row["event_count"]) == ("d", "d", 2)
+
+
+def server(event_id: str, at: str, user_id: str = "ana", **fields: Any) -> Line:
+    """What a server tells of a user: a track event without a device."""
+    return event(event_id, at, anonymous_id=None, user_id=user_id, **fields)
+
+
+def joined(*lines: Line) -> dict[str, str | None]:
+    """By event of a server, the first event of the session it is in."""
+    rows = marts(*lines).events
+    return {row["event_id"]: row["first_event_id"] for row in rows if row["anonymous_id"] is None}
+
+
+def test_a_servers_event_is_in_its_users_running_session_and_opens_none() -> None:
+    visit = [event("a", "09:00", "page", user_id="ana"), event("b", "09:10", "page")]
+    assert joined(
+        *visit,
+        server("before", "08:59"),
+        server("start", "09:00"),
+        server("in", "09:05"),
+        server("end", "09:40"),
+        server("after", "09:40:00.000001"),
+        server("elsewhere", "09:05", source_id="api"),
+        server("another's", "09:05", "ben"),
+    ) == {
+        **dict.fromkeys(("before", "after", "elsewhere", "another's")),
+        **dict.fromkeys(("start", "in", "end"), "a"),
+    }
+
+
+def test_a_servers_event_makes_a_session_neither_longer_nor_another() -> None:
+    bounce = event("a", "09:00", "page", user_id="ana", context={"campaign": {"name": "spring"}})
+    told = [server("s", "09:20"), server("t", "09:25", user_agent="bot")]
+    (alone,), (row,) = marts(bounce).sessions, marts(bounce, *told).sessions
+    assert row == {**alone, "event_count": 3}
+    assert (row["is_bounce"], row["duration_seconds"]) == (True, 0)
+    late = event("z", "09:31", "page", user_id="ana")
+    assert sessions(bounce, *told, late) == [("a", "first", 3), ("z", "timeout", 1)]
+
+
+def test_a_servers_event_outside_sessions_is_its_users_activity() -> None:
+    answered = marts(server("s", "09:00"))
+    assert answered.sessions == answered.event_transitions == []
+    (row,) = answered.person_days
+    assert (row["person_id"], row["events"], row["sessions"]) == ("ana", 1, 0)
+    assert column(answered.retention, "cohort_size") == [1]
+
+
+def test_a_session_is_its_users_whom_a_sign_in_names_while_it_runs() -> None:
+    visit = event("a", "09:00", "page")
+    told = server("s", "09:10")
+    assert joined(visit, told) == {"s": None}
+    assert joined(visit, event("i", "09:30", "identify", user_id="ana"), told) == {"s": "a"}
+    too_late = event("i", "09:30:00.000001", "identify", user_id="ana")
+    assert joined(visit, too_late, told) == {"s": None}
+    other = event("h", "09:05", "identify", user_id="ben")
+    assert joined(visit, other, event("i", "09:09", "identify", user_id="ana"), told) == {"s": None}
+
+
+def test_of_two_running_sessions_the_one_that_began_last_has_the_servers_event() -> None:
+    laptop = [event("a", "09:00", "page", user_id="ana"), event("c", "09:25", "page")]
+    phone = event("b", "09:05", "page", anonymous_id="phone", user_id="ana")
+    told = [server("s", "09:30"), server("t", "09:40")]
+    assert joined(*laptop, phone, *told) == {"s": "b", "t": "a"}
+
+
+def test_a_page_that_a_server_tells_opens_a_session() -> None:
+    page = event("p", "09:00", "page", anonymous_id=None, user_id="ana")
+    assert sessions(page, server("s", "09:10")) == [("p", "first", 2)]
+
+
+def test_a_servers_event_with_the_device_is_in_the_devices_session() -> None:
+    visit = event("a", "09:00", "page")
+    assert sessions(visit, event("s", "09:20", user_id="ana")) == [("a", "first", 2)]
 
 
 def test_identify_group_and_alias_belong_to_no_session() -> None:

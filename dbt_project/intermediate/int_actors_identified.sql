@@ -27,7 +27,8 @@ sightings as (
 
 ),
 
--- identify, group and alias events belong to no session; each is an act of its own.
+-- identify, group and alias events belong to no session, and what a server tells of a user is that
+-- user's with or without one; each is an act of its own.
 actors_gathered as (
 
     select
@@ -53,7 +54,7 @@ actors_gathered as (
         event_id as first_event_id,
         false as is_session
     from events
-    where not is_activity and visitor_id is not null
+    where not opens_session and visitor_id is not null
 
 ),
 

@@ -12,6 +12,12 @@ sessionized as (
 
 ),
 
+joined as (
+
+    select * from {{ ref('int_events_joined') }}
+
+),
+
 actors as (
 
     select * from {{ ref('int_actors_attributed') }}
@@ -33,12 +39,14 @@ events_attributed as (
 
     select
         events.event_id,
-        null as session_id,
+        joined.session_id,
         actors.person_id
     from events
     inner join actors
         on events.event_id = actors.actor_id
-    where not actors.is_session and not events.is_activity
+    left join joined
+        on events.event_id = joined.event_id
+    where not actors.is_session and not events.opens_session
 
     union all
 

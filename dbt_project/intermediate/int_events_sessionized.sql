@@ -29,7 +29,7 @@ with events as (
                 and events.occurred_at >= touched.rebuild_from
     {% endif %}
 
-    where events.is_activity
+    where events.opens_session
 
 ),
 

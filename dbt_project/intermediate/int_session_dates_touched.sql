@@ -12,6 +12,12 @@ touched as (
 
 ),
 
+joinable as (
+
+    select * from {{ ref('int_sessions_joinable') }}
+
+),
+
 -- A session that was cut anew began at one of these events, and so did the one it was before.
 session_dates_touched as (
 
@@ -25,7 +31,14 @@ session_dates_touched as (
             and events.visitor_id = touched.visitor_id
             and events.occurred_at >= touched.rebuild_from
 
-    where events.is_activity
+    where events.opens_session
+
+    union
+
+    -- What happened in a session may be known only now, or happened in another one.
+    select {{ reporting_date('joinable.started_at') }} as session_date
+
+    from joinable
 
 )
 

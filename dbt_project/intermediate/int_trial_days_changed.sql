@@ -41,7 +41,7 @@ moments as (
 
     from events
 
-    where is_in_trial
+    where is_in_trial and opens_session
 
     group by question_name, actor_id, source_id, visitor_id, occurred_at
 

@@ -24,6 +24,7 @@ events_known as (
         events.visitor_id,
         events.anonymous_id,
         events.occurred_at,
+        events.opens_session,
         {{ first_known_day('trials.first_day', 'trials.started_at', 'events.known_at') }}
             as known_day,
         floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,

@@ -26,7 +26,7 @@ visitors_arrived as (
     inner join loads
         on events.load_number = loads.load_number
 
-    where events.is_activity
+    where events.opens_session
 
     group by events.source_id, events.visitor_id
 

@@ -30,6 +30,22 @@ actors as (
 
 ),
 
+joined_counted as (
+
+    select
+        joined.session_id,
+        count(*) as event_count
+
+    from {{ ref('int_events_joined') }} as joined
+
+    inner join actors
+        on joined.session_id = actors.actor_id
+
+    group by joined.session_id
+
+),
+
+-- A bounce is the visitor's: what a server told meanwhile is no second look.
 sessions_attributed as (
 
     select
@@ -45,7 +61,7 @@ sessions_attributed as (
         sessions.ended_at,
         {{ reporting_date('sessions.started_at') }} as session_date,
         {{ seconds_between('sessions.started_at', 'sessions.ended_at') }} as duration_seconds,
-        sessions.event_count,
+        sessions.event_count + coalesce(joined_counted.event_count, 0) as event_count,
         sessions.page_view_count,
         sessions.entry_page,
         sessions.exit_page,
@@ -61,6 +77,9 @@ sessions_attributed as (
 
     inner join actors
         on sessions.session_id = actors.actor_id
+
+    left join joined_counted
+        on sessions.session_id = joined_counted.session_id
 
 )
 

@@ -243,6 +243,8 @@ events_described as (
         previous_id,
         placeholder_ids,
         is_activity,
+        -- A server that names a user and no device tells what happened in a visit, if in any.
+        is_activity and not (event_type = 'track' and anonymous_id is null) as opens_session,
         original_timestamp,
         sent_at,
         received_at,

@@ -54,7 +54,10 @@ events_misplaced as (
 
     from events
 
-    where (session_id is not null) <> is_activity
+    where
+        (session_id is not null) <> is_activity
+        -- A server's event may have happened in a session or not.
+        and not (is_activity and event_type = 'track' and anonymous_id is null)
 
     group by event_type
 

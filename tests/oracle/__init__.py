@@ -53,7 +53,7 @@ from tests.oracle.events import (
     names_a_bot,
 )
 from tests.oracle.funnels import funnel_attempts, funnel_steps
-from tests.oracle.persons import People, person_rows
+from tests.oracle.persons import People, join_server_events, person_rows
 from tests.oracle.sessions import event_transitions, sessionize
 from tests.oracle.trials import trial_rows
 
@@ -105,6 +105,7 @@ def warehouse(
     received = arrivals(loads, began)
     events = counted_events(received, is_bot)
     sessions = sessionize(events)
+    join_server_events(events, sessions)
     people = People(events, sessions)
     calendar = Calendar(
         zone=ZoneInfo(time_zone),

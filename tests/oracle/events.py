@@ -113,12 +113,17 @@ class Event:
 
     @property
     def is_activity(self) -> bool:
-        """Whether it belongs to a session and makes a person active."""
+        """Whether it makes a person active."""
         return (
             self.type in SESSION_TYPES
             and self.event_name not in PASSIVE_EVENTS
             and self.visitor is not None
         )
+
+    @property
+    def opens_session(self) -> bool:
+        """Whether a session begins or goes on with it; a server's event only joins one."""
+        return self.is_activity and not (self.type == "track" and self.anonymous_id is None)
 
 
 def arrivals(loads: Sequence[Load], began: Sequence[datetime] = ()) -> list[Arrival]:

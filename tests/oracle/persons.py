@@ -29,7 +29,7 @@ class People:
         self._sightings = sightings(events)
         self._canonical = canonical_users(events)
         self._session_by_event = {
-            event.event_id: session for session in sessions for event in session.events
+            event.event_id: session for session in sessions for event in session.path
         }
 
     def session_of(self, event: Event) -> Session | None:
@@ -105,6 +105,37 @@ def canonical_users(events: list[Event]) -> dict[str, str]:
             component = joined
         canonical[member] = min(component, key=seniority)
     return canonical
+
+
+def join_server_events(events: list[Event], sessions: list[Session]) -> None:
+    """Put each activity without a device in its user's running session of its source, if any.
+
+    Of several the one that began last. The user is the one named in the session, else the first
+    seen on its device while it ran.
+    """
+    seen = sightings(events)
+
+    def user_of(session: Session) -> str | None:
+        on_device = (
+            sighting.user_id
+            for sighting in seen
+            if session.anonymous_id is not None
+            and sighting.device == session.anonymous_id
+            and session.started_at <= sighting.seen_at <= session.running_until
+        )
+        return session.user_id or next(on_device, None)
+
+    users = [(user_of(session), session) for session in sessions]
+    for event in events:
+        if event.is_activity and not event.opens_session:
+            running = [
+                session
+                for user, session in users
+                if (user, session.first.source_id) == (event.user_id, event.source_id)
+                and session.started_at <= event.occurred_at <= session.running_until
+            ]
+            if running:
+                max(running, key=lambda session: session.first.order).joined.append(event)
 
 
 def person_rows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -33,11 +33,25 @@ class Piece:
 
 @dataclass(frozen=True)
 class Session:
-    """A visit: one visitor, one source, at most one explicit user."""
+    """A visit: one visitor, one source, at most one explicit user.
+
+    ``joined`` are events of servers that happened in it; they make it neither longer nor another.
+    """
 
     session_number: int
     split_reason: str
     events: list[Event]
+    joined: list[Event] = field(default_factory=list)
+
+    @property
+    def path(self) -> list[Event]:
+        """All that happened in it, in order."""
+        return sorted(self.events + self.joined, key=lambda event: event.order)
+
+    @property
+    def running_until(self) -> datetime:
+        """Until when an event without a device may be of this visit."""
+        return self.events[-1].occurred_at + SESSION_TIMEOUT
 
     @property
     def first(self) -> Event:
@@ -102,7 +116,7 @@ class Session:
             "ended_at": ended_at,
             "session_date": calendar.day_of(self.started_at),
             "duration_seconds": (ended_at - self.started_at).total_seconds(),
-            "event_count": len(self.events),
+            "event_count": len(self.path),
             "page_view_count": len([e for e in self.events if e.type in ("page", "screen")]),
             "referrer": self.referrer,
             "is_referrer_ignored": self.is_referrer_ignored,
@@ -117,7 +131,7 @@ class Session:
 def sessionize(events: list[Event]) -> list[Session]:
     """All sessions, by source, visitor and number."""
     sessions = []
-    active = [event for event in events if event.is_activity]
+    active = [event for event in events if event.opens_session]
     for source_id, visitor in sorted({(event.source_id, event.visitor) for event in active}):
         own = sorted(
             (e for e in active if (e.source_id, e.visitor) == (source_id, visitor)),
@@ -197,7 +211,7 @@ def event_transitions(sessions: list[Session], calendar: Calendar) -> list[dict[
     for number, session in enumerate(sessions):
         if session.is_bot:
             continue
-        path = [None, *(event.event_name for event in session.events), None]
+        path = [None, *(event.event_name for event in session.path), None]
         place = (calendar.day_of(session.started_at), session.first.source_id)
         for pair in pairwise(path):
             found.setdefault((*place, *pair), []).append(number)

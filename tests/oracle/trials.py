@@ -244,7 +244,7 @@ def entry_source(event: Event) -> str:
 def sessions(events: list[Event]) -> int:
     """Pauses beyond the timeout, and nothing else, part them on each device."""
     devices: dict[tuple[str, str | None], list[datetime]] = {}
-    for event in events:
+    for event in (event for event in events if event.opens_session):
         device = (event.source_id, event.anonymous_id or event.user_id)
         devices.setdefault(device, []).append(event.occurred_at)
     return sum(

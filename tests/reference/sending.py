@@ -46,15 +46,18 @@ def id_in(source: str, given: object) -> str:
 
 
 def track(client: Client, source: str, event: Event) -> None:
-    """Report one event of a data set; whoever has no user is the invoice."""
-    user, anonymous = event["user_id"], None
-    if source == GUEST:
-        anonymous = id_in(source, event["properties"]["invoice"])
+    """Report one event of a data set; whoever has no user is the invoice.
+
+    The published answers count visits by user, so the user is the device as well: track events
+    without one would be in no visit.
+    """
+    user = event["user_id"]
+    visitor = id_in(source, event["properties"]["invoice"] if source == GUEST else user)
     client.track(
-        None if user is None else id_in(source, user),
+        None if user is None else visitor,
         event["event"],
         extra_info=event["properties"],
-        anonymous_id=anonymous,
+        anonymous_id=visitor,
         timestamp=event["timestamp"],
         event_id=event["message_id"],
     )
