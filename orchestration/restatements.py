@@ -135,7 +135,7 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
                 0 as days_before,
                 (
                     select cast(ceil(max(window_hours) / 24) as integer)
-                    from seeds.funnel_steps as steps
+                    from intermediate.int_funnel_steps_listed as steps
                     where steps.funnel_name = was.funnel_name
                 ) as days_after,
                 false as is_of_activity
