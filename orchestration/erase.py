@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +24,7 @@ from ingestion.erasure.resolving import BadSubject, Kind, Person, Subject, resol
 from ingestion.erasure.settling import settle
 from ingestion.erasure.tombstones import Entry, TombstoneFile, Tombstones, hexes
 from ingestion.loading.landing import Landing
-from ingestion.loading.ledger import has_table, read_ledger
+from ingestion.loading.ledger import read_ledger
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
@@ -31,13 +32,16 @@ from orchestration.conversion.scoring import TABLE as SCORES
 from orchestration.conversion.scoring import count_scores, forget_scores
 from orchestration.conversion.telling import tell
 from orchestration.dbt_command import DBT, dbt_environment
-from orchestration.prepare import prepare
-from orchestration.publish import publish
+from orchestration.prepare import NotPrepared, prepare
+from orchestration.publish import PublishError, publish
 from orchestration.seeds_checked import questions_asked
 from orchestration.traces import forget_in_dagster, forget_in_dbt
+from orchestration.withdraw import withdraw
 
 #: The model that says whose each event is, and all that it rests on.
 ATTRIBUTION: Final = "int_events_attributed"
+#: On a receipt: what stays, because the models could not say whose it is.
+UNDECIDED: Final = "left: nameless events on shared devices, not attributed by any build"
 
 
 class NobodyThere(ValueError):
@@ -46,6 +50,10 @@ class NobodyThere(ValueError):
 
 class Incomplete(RuntimeError):
     """Something stands in the way. The tombstones hold; the same call goes on from here."""
+
+
+class Unbuildable(RuntimeError):
+    """dbt cannot build the models; the message is dbt's own."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,6 @@ def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: st
             )
         if dry_run:
             return _foreseen(settings, tombstones, subject)
-        prepare(settings)
         folder = settings.home / "erasures"
         # What an erasure of anybody had taken out when it was killed may still be published.
         is_due = entry is None or bool(unfinished(folder))
@@ -105,24 +112,44 @@ def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: st
         if _take_out(settings, tombstones, account, asked.names, run_id) or is_due:
             drop_models(settings)
             compact(settings)
-            _dbt(settings, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
-            with connect(settings) as connection:
-                tell(connection, questions_asked(settings), settings.reporting_time_zone)
-            publish(settings, whole=True, run_id=run_id)
+            _rebuild(settings, tombstones, run_id)
         return account.finish(_stones(entry))
+
+
+def _rebuild(settings: Settings, tombstones: Tombstones, run_id: str) -> None:
+    """Build and publish what is left; where that fails, publish the old file without the person.
+
+    Raises Incomplete with what is done and what is not.
+    """
+    try:
+        _dbt(settings, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
+        with connect(settings) as connection:
+            tell(connection, questions_asked(settings), settings.reporting_time_zone)
+        publish(settings, whole=True, run_id=run_id)
+    except BaseException as problem:
+        withdraw(settings, tombstones)
+        if isinstance(problem, Unbuildable | PublishError):
+            raise Incomplete(
+                "erased from the landing, quarantine, raw and the published file. The models are "
+                "not rebuilt, so the counts that people read are still those of the last good "
+                f"build: mend this, then run the same again\n{problem}"
+            ) from problem
+        raise
 
 
 def _resolved(
     settings: Settings, erasures: TombstoneFile, tombstones: Tombstones, account: Account
 ) -> Entry:
-    """The tombstones of the person, who shows only once all that came is loaded and attributed."""
+    """The tombstones of the person, who shows only once all that came is loaded."""
     subject = Subject.parse(account.begun.subject)
     settle(settings, erasures, tombstones)
     load(settings)
-    _dbt(settings, "run", "--select", f"+{ATTRIBUTION}")
+    # Only whose the nameless events on a shared device are rests on it; else the last build says.
+    with suppress(Unbuildable):
+        _dbt(settings, "run", "--select", f"+{ATTRIBUTION}")
     with connect(settings) as connection:
         person = resolve(connection, tombstones, subject, stands_for_nobody(settings.dbt_project))
-    account.note({})
+    account.note({UNDECIDED: person.undecided})
     return _entry(tombstones, subject, person, account.begun.erasure_id)
 
 
@@ -185,8 +212,9 @@ def _counts(
     counts = {f"raw.{table}": count for table, count in found.counts.items()}
     counts[SCORES] = count_scores(connection)
     counts |= count_built(connection, found.person, settings.warehouse.stem, "")
-    if settings.published.exists():
-        path = str(settings.published).replace("'", "''")
+    path = str(settings.published).replace("'", "''")
+    # There may be none to read.
+    with suppress(duckdb.IOException):
         connection.execute(f"attach '{path}' as published (read_only)")
         counts |= count_built(connection, found.person, "published", "published ")
         connection.execute("detach published")
@@ -197,8 +225,6 @@ def _foreseen(settings: Settings, tombstones: Tombstones, subject: Subject) -> R
     """What an erasure would take, as far as the last build knows; nothing is written."""
     landed = LandedFiles(settings)
     with connect(settings, read_only=True) as connection:
-        if not has_table(connection, "stg_footfall__events", "staging"):
-            raise Incomplete("nothing was built yet: run the nightly job first, then look again")
         entry = tombstones.entry_of(str(subject))
         if entry is None:
             person = resolve(
@@ -226,7 +252,11 @@ def _stones(entry: Entry) -> dict[str, int]:
 
 
 def _dbt(settings: Settings, *arguments: str) -> None:
-    """Run dbt; raises Incomplete with what failed."""
+    """Run dbt; raises Unbuildable with what failed."""
+    try:
+        prepare(settings)
+    except NotPrepared as problem:
+        raise Unbuildable(str(problem)) from problem
     done = subprocess.run(
         [DBT, "--quiet", *arguments],
         env={**os.environ, **dbt_environment(settings)},
@@ -236,7 +266,4 @@ def _dbt(settings: Settings, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise Incomplete(
-            "the models cannot be built, so what people read is still the old file: mend this, "
-            f"then run it again\n{done.stdout}{done.stderr}"
-        )
+        raise Unbuildable(f"{done.stdout}{done.stderr}")

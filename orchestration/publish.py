@@ -95,11 +95,11 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
                 connection, fresh, publishing, copied, has_previous
             )
             rows = {name: table.rows for name, table in brought.items()}
-            _verify(fresh, {**rows, RESTATEMENTS: restated.rows})
-            _sync(fresh)
+            verify(fresh, {**rows, RESTATEMENTS: restated.rows})
+            sync(fresh)
             size = fresh.stat().st_size
             os.replace(fresh, target)
-            _sync(target.parent)
+            sync(target.parent)
             # Not before: a publish that dies here writes the same changes once more.
             forget_changes(connection)
     finally:
@@ -248,7 +248,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, tables: list[Table]) -> Non
         comment_on(connection, f'column published.{SCHEMA}."{name}"."{column}"', comment)
 
 
-def _verify(fresh: Path, rows: dict[str, int]) -> None:
+def verify(fresh: Path, rows: dict[str, int]) -> None:
     """Read the file back the way a reader will: alone, read-only, without a log to replay."""
     if fresh.with_name(fresh.name + ".wal").exists():
         raise PublishError("the new file still has a write-ahead log beside it")
@@ -259,7 +259,8 @@ def _verify(fresh: Path, rows: dict[str, int]) -> None:
                 raise PublishError(f"{SCHEMA}.{name} has {found} rows in the new file: {expected}")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Write a file, or the names in a folder, through to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

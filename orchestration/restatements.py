@@ -232,6 +232,7 @@ def _compare_facts(
 def _explain(connection: duckdb.DuckDBPyConnection, publishing: Publishing) -> None:
     """Write the changed figures with the reasons that the changed facts give."""
     count = "count(*) filter (where facts.change = '{}')"
+    is_erased = _is_erased(connection)
     connection.execute(
         f"""
         insert into published.marts.{TABLE} by name
@@ -259,12 +260,14 @@ def _explain(connection: duckdb.DuckDBPyConnection, publishing: Publishing) -> N
                 case when late_events > 0 then 'late_events' end,
                 case when reattributed_events > 0 then 'identity' end,
                 case when redelivered_events > 0 then 'duplicates' end
-            ), ''), 'unexplained') as reasons
+            ), ''), case when ? then 'erasure' else 'unexplained' end) as reasons
         from explained
         """,
         [
             *(publishing.version, publishing.published_at, publishing.run_id),
-            *(_is_defined_anew(connection), _is_erased(connection)),
+            *(_is_defined_anew(connection), is_erased),
+            # Of a file that the erased were already taken out of nothing shows as removed.
+            is_erased,
         ],
     )
 

@@ -1,18 +1,21 @@
 """Whom an id stands for: the person's user ids, their own devices, and the facts told apart.
 
-Read from raw and from what the models make of it, so these must have seen every load.
+Names come from raw alone: who was seen where, and whom aliases join. Only whose the nameless
+events on a shared device are is asked of the models, as far as these have seen them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import duckdb
 
 from ingestion.erasure.tombstones import Tombstones
+from ingestion.loading.ledger import has_table
 
 #: Ids fetched at once.
 BATCH: Final = 100_000
@@ -56,6 +59,8 @@ class Person:
     users: set[str] = field(default_factory=set)
     devices: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
+    #: Nameless events on devices of several people that no build has given to anybody yet.
+    undecided: int = 0
 
 
 def resolve(
@@ -70,6 +75,8 @@ def resolve(
     that others use too. A text that stands for nobody is everybody's: no person is known by it,
     and none is erased by it. Raises SharedDevice, and BadSubject for such a text.
     """
+    if not has_table(connection, "events"):
+        return Person()
     name = _name(connection, tombstones, subject)
     if name is None:
         return Person()
@@ -78,17 +85,9 @@ def resolve(
             "this id stands for nobody (placeholder_ids in dbt_project/dbt_project.yml): whoever "
             "had none was sent under it, so name the person by an id of their own"
         )
-    person_id = _person_id(connection, subject.kind, name)
-    users = _users(connection, person_id) | ({name} if subject.kind == "user" else set())
-    users = {user for user in users if not is_nobody(user)}
+    users = _users(connection, subject.kind, name, is_nobody)
     _keep(connection, "erased_user", users)
-    connection.execute(
-        "create or replace temp table erased_event as"
-        " select event_id from intermediate.int_events_attributed where person_id = ?"
-        " union select event_id from staging.stg_footfall__events"
-        " where previous_id in (from erased_user)",
-        [person_id],
-    )
+    _mark_events(connection, subject.kind, name, users, is_nobody)
     candidates = _texts(
         connection,
         f"select anonymous_id from raw.events where {_IS_ERASED} union"
@@ -122,7 +121,7 @@ def resolve(
             )
         """,
     )
-    return Person(users, devices, events)
+    return Person(users, devices, events, _count_undecided(connection, shared))
 
 
 # A delivery goes with the person its event is attributed to, whoever repeats it; and so does one
@@ -132,6 +131,7 @@ _IS_ERASED: Final = """(
     or coalesce(user_id in (from erased_user), false)
     or coalesce(previous_id in (from erased_user), false)
 )"""
+_IS_NAMELESS: Final = "(coalesce(user_id, '') = '' or user_id in (from nobody))"
 
 
 def distinct(connection: duckdb.DuckDBPyConnection, column: str) -> Iterator[str]:
@@ -155,54 +155,188 @@ def _name(
     return None
 
 
-def _person_id(connection: duckdb.DuckDBPyConnection, kind: Kind, name: str) -> str:
-    if kind == "user":
-        query = "select person_id from intermediate.int_users_merged where user_id = $1"
-    else:
-        # Whoever acts on the device, or was ever seen there: an alias says so before any act.
-        query = """
-            select attributed.person_id
-            from intermediate.int_events_attributed as attributed
-            inner join staging.stg_footfall__events as events
-                on attributed.event_id = events.event_id
-            where events.anonymous_id = $1
-            union
-            select coalesce(merged.person_id, sightings.user_id)
-            from intermediate.int_sightings_collected as sightings
-            left join intermediate.int_users_merged as merged
-                on sightings.user_id = merged.user_id
-            where sightings.device_id = $1
+def _users(
+    connection: duckdb.DuckDBPyConnection,
+    kind: Kind,
+    name: str,
+    is_nobody: Callable[[str], bool],
+) -> set[str]:
+    """The user ids of the person by this name; none where a device is all that is known."""
+    neighbours: defaultdict[str, set[str]] = defaultdict(set)
+    for previous, user in connection.execute(
+        f"""
+        select previous_id, user_id from {_counted("type = 'alias'")}
+        where type = 'alias' and previous_id is not null and user_id is not null
         """
-    found = _texts(connection, query, name)
-    if len(found) > 1:
+    ).fetchall():
+        if not (is_nobody(previous) or is_nobody(user)):
+            neighbours[previous].add(user)
+            neighbours[user].add(previous)
+    if kind == "user":
+        return _connected(neighbours, name)
+    # An alias says that the device is the user's before any act there.
+    signed_in = _texts(
+        connection,
+        f"""
+        select user_id from {_counted("anonymous_id = $1 or previous_id = $1")}
+        where anonymous_id = $1 or (type = 'alias' and previous_id = $1)
+        """,
+        name,
+    )
+    persons = {frozenset(_connected(neighbours, user)) for user in signed_in if not is_nobody(user)}
+    namesakes = frozenset(_namesakes(connection, neighbours, name))
+    on_it = _texts(connection, "select event_id from raw.events where anonymous_id = $1", name)
+    for person in _built(connection, "int_events_attributed", "person_id", "event_id", on_it):
+        persons.add(namesakes if person == name else frozenset(_connected(neighbours, person)))
+    persons.discard(frozenset())
+    if len(persons) > 1:
         raise SharedDevice(
-            f"{len(found)} people used this device: erase one of them by the user id. "
+            f"{len(persons)} people used this device: erase one of them by the user id. "
             "Ask marts.fct_events for the person_id of its anonymous_id"
         )
-    return next(iter(found), name)
+    return set(next(iter(persons), namesakes))
 
 
-def _users(connection: duckdb.DuckDBPyConnection, person_id: str) -> set[str]:
-    """The user ids of a person; none where a device is all that is known.
+def _namesakes(
+    connection: duckdb.DuckDBPyConnection, neighbours: Mapping[str, set[str]], name: str
+) -> set[str]:
+    """The user ids of the person who has a device's name, and so is the device's person.
 
-    A device's person has the device's name, and a user may have it too: who an alias joined to
-    another name is that other person, and not the device.
+    Who an alias joined to another name is that other person, and not the device.
     """
-    return _texts(
-        connection,
+    joined = _connected(neighbours, name)
+    if len(joined) == 1:
+        return _texts(connection, "select user_id from raw.events where user_id = $1", name)
+    is_named_so = _built(connection, "int_users_merged", "person_id", "user_id", {name}) == {name}
+    return joined if is_named_so else set()
+
+
+def _connected(neighbours: Mapping[str, set[str]], name: str) -> set[str]:
+    """Everybody whom aliases join to one name, the name included."""
+    found = {name}
+    to_ask = [name]
+    while to_ask:
+        new = neighbours.get(to_ask.pop(), set()) - found
+        found |= new
+        to_ask.extend(new)
+    return found
+
+
+def _mark_events(
+    connection: duckdb.DuckDBPyConnection,
+    kind: Kind,
+    name: str,
+    users: set[str],
+    is_nobody: Callable[[str], bool],
+) -> None:
+    """Keep in erased_event the events that are the person's.
+
+    Those that name a user of theirs, and nameless ones on a device where nobody else was seen, are
+    told by raw alone. Whose the nameless ones on a shared device are, only the models say.
+    """
+    _keep(connection, "seen_on", {name} if kind == "device" else set())
+    connection.execute(
         """
-        select user_id from intermediate.int_users_merged where person_id = $1
+        insert into seen_on
+        select anonymous_id from raw.events where user_id in (from erased_user)
         union
-        select user_id from raw.events
-        where
-            user_id = $1
-            and user_id not in (
-                select user_id from intermediate.int_users_merged
-                where user_id is not null and person_id <> $1
-            )
-        """,
-        person_id,
+        select previous_id from raw.events where type = 'alias' and user_id in (from erased_user)
+        """
     )
+    mentioned = " or ".join(
+        f"{column} in (from {ids})"
+        for column, ids in (
+            *(("user_id", "erased_user"), ("previous_id", "erased_user")),
+            *(("anonymous_id", "seen_on"), ("previous_id", "seen_on")),
+        )
+    )
+    connection.execute(f"create or replace temp table counted as from {_counted(mentioned)}")
+    sightings = connection.execute(
+        """
+        select anonymous_id, user_id from counted where anonymous_id in (from seen_on)
+        union
+        select previous_id, user_id from counted
+        where type = 'alias' and previous_id in (from seen_on)
+        """
+    ).fetchall()
+    seen = defaultdict(set)
+    for device, user in sightings:
+        seen[device].add(None if is_nobody(user or "") else user)
+    _keep(connection, "own_device", set(seen))
+    # A user who was seen without a device shares the visits of a device of that name.
+    namesakes = _texts(
+        connection, "select user_id from raw.events where user_id in (from own_device)"
+    )
+    own = {
+        device
+        for device, by in seen.items()
+        if by - {None} <= users
+        and (by & users or (kind == "device" and device == name))
+        and device not in namesakes - users
+        and not is_nobody(device)
+    }
+    _keep(connection, "own_device", own)
+    _keep(connection, "nobody", {user for _, user in sightings if user and is_nobody(user)})
+    persons = _built(connection, "int_users_merged", "person_id", "user_id", users)
+    persons |= users - _built(connection, "int_users_merged", "user_id", "user_id", users)
+    _keep(
+        connection,
+        "erased_event",
+        _built(connection, "int_events_attributed", "event_id", "person_id", persons or {name}),
+    )
+    connection.execute(
+        f"""
+        insert into erased_event
+        select event_id from counted
+        where
+            user_id in (from erased_user)
+            or previous_id in (from erased_user)
+            or (anonymous_id in (from own_device) and {_IS_NAMELESS})
+        """
+    )
+
+
+def _count_undecided(connection: duckdb.DuckDBPyConnection, shared: set[str]) -> int:
+    """Nameless events on devices of several people that no build has attributed to anybody."""
+    _keep(connection, "shared_device", shared)
+    nameless = _texts(
+        connection,
+        f"""
+        select event_id from raw.events
+        where anonymous_id in (from shared_device) and {_IS_NAMELESS} and not {_IS_ERASED}
+        """,
+    )
+    built = _built(connection, "int_events_attributed", "event_id", "event_id", nameless)
+    return len(nameless - built)
+
+
+def _built(
+    connection: duckdb.DuckDBPyConnection, model: str, column: str, key: str, keys: set[str]
+) -> set[str]:
+    """A column of a model where ``key`` is one of ``keys``; nothing where it was never built."""
+    _keep(connection, "asked_for", keys)
+    query = f"select {column} from intermediate.{model} where {key} in (from asked_for)"
+    try:
+        return _texts(connection, query)
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return set()
+
+
+def _counted(condition: str) -> str:
+    """The deliveries that count, of the events of which any delivery meets the condition.
+
+    The first of a completed load, as in staging: what a later one says otherwise is nobody's.
+    """
+    return f"""(
+        select event_id, type, user_id, anonymous_id, previous_id
+        from raw.events
+        where
+            event_id in (select event_id from raw.events where {condition})
+            and _dlt_load_id in (select load_id from raw._dlt_loads where status = 0)
+        qualify row_number() over (
+            partition by event_id order by load_number, received_at, _file, _line
+        ) = 1
+    )"""
 
 
 def _texts(connection: duckdb.DuckDBPyConnection, query: str, *parameters: str) -> set[str]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.ingestion.collector.live import LiveCollector
@@ -276,6 +277,64 @@ def test_a_device_of_several_people_is_not_taken_for_one(base: Erasing, tmp_path
     assert len(shared.answers()["fct_events"]) == len(base.answers()["fct_events"])
 
 
+def broken(erasing: Erasing, folder: Path, relative: str, text: str) -> Erasing:
+    """The same home under a project of which a file says something else."""
+    project = folder / "dbt_project"
+    shutil.copytree(erasing.site.settings.dbt_project, project)
+    (project / relative).write_text(text)
+    site = Site.__new__(Site)
+    site.settings = erasing.site.settings.model_copy(update={"dbt_project": project})
+    return Erasing(site)
+
+
+#: What somebody did to the project, or a fact to the models: none can be built, the last build does
+#: not hold what we promise, the project says nothing that dbt can read.
+BROKEN = {
+    "a model": ("staging/stg_footfall__loads.sql", "select error('no model can be built')"),
+    "a test": ("tests/nothing_holds.sql", "select 1 as failing"),
+    "the project": ("marts/of_nothing.sql", "select * from {{ ref('nothing_of_this_name') }}"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_person_is_erased_and_withdrawn_from_the_published_file_while_nothing_can_be_built(
+    base: Erasing, never: Erasing, tmp_path: Path, what: str
+) -> None:
+    whole = base.copied(tmp_path)
+    shown = whole.answers()
+
+    failed = broken(whole, tmp_path, *BROKEN[what]).erase("--user-id", ZOE)
+
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("erased from the landing, quarantine, raw and the published")
+    assert places_of(whole.home) == []
+    assert whole.receipts() == []
+    # Everybody else's facts are there to read, and all counts as they were.
+    left = whole.answers()
+    assert sorted(left) == sorted(shown)
+    assert sorted(left["fct_events"]) == sorted(never.answers()["fct_events"])
+    assert {row[0] for row in left["dim_persons"]} == {
+        row[0] for row in never.answers()["dim_persons"]
+    }
+    assert left["fct_daily_actives"] == shown["fct_daily_actives"]
+    with duckdb.connect(str(whole.site.settings.published), read_only=True) as connection:
+        assert connection.execute("select count(*) from actives()").fetchone() != (0,)
+        assert connection.execute(
+            "select row_count from meta.published where table_name = 'fct_events'"
+        ).fetchone() == (len(left["fct_events"]),)
+
+    done = whole.erase("--user-id", ZOE)
+
+    assert done.returncode == 0, done.stderr
+    assert whole.answers() == never.answers()
+    assert places_of(whole.home) == []
+    (receipt,) = whole.receipts()
+    assert receipt["counts"]["published marts.fct_events"] == 7
+    reasons = {reason for *_, reason, _ in whole.site.restatements()}
+    assert reasons
+    assert all("erasure" in reason for reason in reasons)
+
+
 #: An erasure that is killed just before or after the step that ``at`` names.
 KILLED = """
 import os, signal, sys
@@ -284,7 +343,7 @@ from ingestion.erasure import compacting, raw
 from ingestion.erasure.receipts import Account
 from ingestion.erasure.tombstones import TombstoneFile
 from ingestion.settings import get_settings
-from orchestration import erase
+from orchestration import erase, withdraw
 
 def die(owner, name, when=lambda *given: True, after=False):
     done = getattr(owner, name)
@@ -305,6 +364,9 @@ def is_file(landing, finished, relative):
 def is_build(settings, *arguments):
     return arguments[0] == "build"
 
+def is_withdrawn(source, target):
+    return "withdrawn" in str(source)
+
 user_id, at = sys.argv[1:]
 {
     "before tombstones": lambda: die(TombstoneFile, "write", has_entries),
@@ -319,6 +381,9 @@ user_id, at = sys.argv[1:]
     "after the swap": lambda: die(erase, "compact", after=True),
     "after the build": lambda: die(erase, "_dbt", is_build, after=True),
     "after publish": lambda: die(erase, "publish", after=True),
+    "before the withdrawal": lambda: die(erase, "withdraw"),
+    "in the withdrawal": lambda: die(withdraw.os, "replace", is_withdrawn),
+    "after the withdrawal": lambda: die(erase, "withdraw", after=True),
     "before the receipt": lambda: die(Account, "finish"),
     "after the receipt": lambda: die(erase.Account, "finish", after=True),
 }[at]()
@@ -331,22 +396,91 @@ MOMENTS = (
 )  # fmt: skip
 
 
+#: The steps that are left where no model can be built.
+MOMENTS_UNBUILT = (
+    *MOMENTS[:10],
+    "before the withdrawal",
+    "in the withdrawal",
+    "after the withdrawal",
+)
+
+
+def kill(erasing: Erasing, moment: str) -> None:
+    """Begin her erasure and kill it at that moment."""
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, ZOE, moment],
+        cwd=CHECKOUT,
+        env=erasing.environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL, (moment, ended.stderr)
+    assert erasing.receipts() == []
+
+
+@pytest.mark.crashes
+def test_an_erasure_killed_at_every_step_while_nothing_can_be_built_ends_as_one_that_was_not(
+    base: Erasing, never: Erasing, tmp_path: Path
+) -> None:
+    whole = base.copied(tmp_path)
+    killed = broken(whole, tmp_path, *BROKEN["a model"])
+    for moment in MOMENTS_UNBUILT:
+        kill(killed, moment)
+
+    assert killed.erase("--user-id", ZOE).returncode == 1
+    assert places_of(killed.home) == []
+
+    # A nightly run beside it waits, and makes good what could not be built.
+    holding = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, ZOE],
+        cwd=CHECKOUT,
+        env=whole.environment,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holding.stdin
+    assert holding.stdout
+    assert holding.stdout.readline() == "holding\n"
+    nightly = whole.site.start_nightly()
+    assert nightly.stderr
+    said = iter(nightly.stderr.readline, "")
+    assert any(f"by process {holding.pid}: waiting" in line for line in said)
+    holding.communicate("go on\n")
+    nightly.communicate()
+
+    assert (holding.returncode, nightly.returncode) == (0, 0)
+    assert places_of(whole.home) == []
+    assert whole.answers() == never.answers()
+    check_ledger(whole, never, len(HERS) + len(REFUSED_HERS) + 1)
+    (receipt,) = whole.receipts()
+    assert receipt["counts"]["published marts.fct_events"] == 7
+
+
+#: An erasure that holds the warehouse until it is told to go on.
+HOLDING = """
+import sys
+from ingestion.settings import get_settings
+from orchestration import erase
+
+def held(settings):
+    print("holding", flush=True)
+    sys.stdin.readline()
+    return drop_models(settings)
+
+drop_models, erase.drop_models = erase.drop_models, held
+erase.erase(get_settings(), erase.Asked(user_id=sys.argv[1]))
+"""
+
+
 @pytest.mark.crashes
 def test_an_erasure_killed_at_every_step_in_turn_ends_as_one_that_was_not(
     base: Erasing, never: Erasing, tmp_path: Path
 ) -> None:
     killed = base.copied(tmp_path)
     for moment in MOMENTS:
-        ended = subprocess.run(
-            [sys.executable, "-c", KILLED, ZOE, moment],
-            cwd=CHECKOUT,
-            env=killed.environment,
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-        assert ended.returncode == -signal.SIGKILL, (moment, ended.stderr)
-        assert killed.receipts() == []
+        kill(killed, moment)
 
     done = killed.erase("--user-id", ZOE)
 

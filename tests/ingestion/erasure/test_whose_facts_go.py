@@ -173,6 +173,46 @@ def test_a_person_is_all_their_names_their_own_devices_and_nameless_facts_on_oth
     assert resolved(compiled, kind, name, *SHARED) == person
 
 
+def unbuilt(compiled: CompiledModels, *loads: Iterable[File]) -> MemoryWarehouse:
+    """What was loaded, of which no model was ever built."""
+    warehouse = MemoryWarehouse(compiled)
+    for files in loads:
+        warehouse.load(list(files))
+    return warehouse
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("user", "ana"), ("user", "ana-before"), ("device", "phone")]
+)
+def test_without_any_model_raw_says_who_a_person_is_and_how_many_events_nobody_can_tell(
+    compiled: CompiledModels, kind: Kind, name: str
+) -> None:
+    """A model that failed kept everybody from being erased."""
+    warehouse = unbuilt(compiled, [File("a.ndjson", list(SHARED))])
+
+    person = resolve(warehouse.connection, NOTHING, subject(kind, name), IS_NOBODY)
+
+    assert person == Person(ANA.users, ANA.devices, set(), undecided=2)
+    with pytest.raises(SharedDevice, match="2 people used this device"):
+        resolve(warehouse.connection, NOTHING, subject("device", "tablet"), IS_NOBODY)
+
+
+def test_without_any_model_nothing_goes_that_would_not_go_with_them(
+    compiled: CompiledModels,
+) -> None:
+    asked = 0
+    for history in random_histories(12, 3):
+        built, raw = loaded(compiled, history.loads), unbuilt(compiled, *history.loads)
+        lines = list(lines_of(history.loads))
+        for name in sorted({str(line["user_id"]) for line in lines if line["user_id"]}):
+            if not IS_NOBODY(name):
+                more, less = (erased(each, subject("user", name)) for each in (built, raw))
+                assert all(covers(more, line) for line in lines if covers(less, line))
+                assert less.users == more.users
+                asked += 1
+    assert asked > 5
+
+
 def test_nobody_is_erased_by_a_text_that_stands_for_nobody_nor_known_by_it(
     compiled: CompiledModels,
 ) -> None:

@@ -1,0 +1,128 @@
+"""Taking erased people out of the published file without a build: their rows go, no number moves.
+
+Counts of others (daily actives, funnels) stay those of the last build until the next good one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Final
+
+import duckdb
+
+from ingestion.erasure.tombstones import Tombstones
+from ingestion.settings import Settings
+from orchestration.publish import STORAGE_VERSION, sync, verify
+
+logger = logging.getLogger(__name__)
+
+#: Columns of published tables that name whose a row is → the tombstones that may cover it. A
+#: device's rows of somebody who signed in there have that person's name.
+COLUMNS: Final = {
+    "person_id": ("users", "devices"),
+    "actor_id": ("users", "devices"),
+    "subject": ("users", "devices"),
+    "user_id": ("users",),
+    "event_id": ("events",),
+}
+
+
+def withdraw(settings: Settings, tombstones: Tombstones) -> dict[str, int]:
+    """Write the published file anew without whom the tombstones cover; table → rows that went.
+
+    A file that cannot be read is taken away: nobody could say whom it names. Whatever step a crash
+    falls on, the old file or the new one is there, whole. The caller holds the writer lock.
+    """
+    target = settings.published
+    if not target.exists():
+        return {}
+    fresh = target.with_name(".footfall-withdrawn.duckdb")
+    for leftover in target.parent.glob(f"{fresh.name}*"):
+        leftover.unlink()
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{_quoted(target)}' as old (read_only)")
+            gone = _covered(connection, tombstones)
+            if not gone:
+                return {}
+            connection.execute(
+                f"attach '{_quoted(fresh)}' as fresh (storage_version '{STORAGE_VERSION}')"
+            )
+            rows = _copy(connection, gone)
+    except duckdb.IOException as error:
+        logger.error("%s cannot be read, and is taken away: %s", target, error)
+        target.unlink()
+        return {}
+    verify(fresh, rows)
+    sync(fresh)
+    os.replace(fresh, target)
+    sync(target.parent)
+    return {table: count for table, (_, count) in gone.items()}
+
+
+def _covered(
+    connection: duckdb.DuckDBPyConnection, tombstones: Tombstones
+) -> dict[str, tuple[str, int]]:
+    """Table of the marts → which of its rows go, and how many these are."""
+    columns = connection.execute(
+        """
+        select table_name, list(column_name order by column_name) from duckdb_columns()
+        where database_name = 'old' and schema_name = 'marts' and list_contains($1, column_name)
+        group by table_name order by table_name
+        """,
+        [list(COLUMNS)],
+    ).fetchall()
+    gone: dict[str, tuple[str, int]] = {}
+    for table, names in columns:
+        tests = []
+        for name in names:
+            digests = frozenset().union(*(getattr(tombstones, kind) for kind in COLUMNS[name]))
+            if not digests:
+                continue
+            cursor = connection.execute(f'select distinct "{name}" from old.marts."{table}"')
+            ids = []
+            while found := cursor.fetchmany(100_000):
+                ids += [text for (text,) in found if text and tombstones.digest(text) in digests]
+            if ids:
+                kept = f"erased_{len(gone)}_{name}"
+                connection.execute(
+                    f"create temp table {kept} as select unnest($1::varchar[])", [ids]
+                )
+                tests.append(f'coalesce("{name}" in (from temp.{kept}), false)')
+        if tests:
+            condition = " or ".join(tests)
+            count = connection.execute(
+                f'select count(*) from old.marts."{table}" where {condition}'
+            ).fetchone()
+            gone[table] = (condition, int(count[0]) if count else 0)
+    return gone
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection, gone: dict[str, tuple[str, int]]
+) -> dict[str, int]:
+    """Fill the attached ``fresh`` with all else; the rows of each mart."""
+    connection.execute("copy from database old to fresh (schema)")
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = 'old'"
+    ).fetchall()
+    rows = {}
+    for schema, table in tables:
+        name = f'{schema}."{table}"'
+        condition = gone[table][0] if schema == "marts" and table in gone else "false"
+        copied = connection.execute(
+            f"insert into fresh.{name} select * from old.{name} where not ({condition})"
+        ).fetchone()
+        if schema == "marts":
+            rows[table] = int(copied[0]) if copied else 0
+    connection.executemany(
+        "update fresh.meta.published set row_count = $1 where table_name = $2",
+        [[rows[table], table] for table in gone],
+    )
+    connection.execute("detach fresh")
+    return rows
+
+
+def _quoted(path: object) -> str:
+    return str(path).replace("'", "''")
