@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("collector", "load", "build", "growth", "questions", "conversion")
+NAMES = ("collector", "load", "build", "growth", "aliases", "questions", "conversion")
 
 
 def main() -> int:

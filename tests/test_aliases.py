@@ -29,7 +29,7 @@ def connected(edges: list[Edge]) -> dict[str, str]:
 def graphs() -> list[list[Edge]]:
     """Chains in any order, stars around any of their ids, and edges between whoever."""
     random = Random(11)
-    made: list[list[Edge]] = [[]]
+    made: list[list[Edge]] = [[], [("u", "u")]]
     for number in range(GRAPHS):
         names = [f"u{each}" for each in range(random.choice((4, 12, 40)))]
         random.shuffle(names)
@@ -43,11 +43,16 @@ def graphs() -> list[list[Edge]]:
 def test_aliases_connect_whoever_reaches_each_other_however_many_they_are(
     compiled: CompiledModels,
 ) -> None:
-    """A star of thousands took minutes once, and one of tens of thousands no memory could hold."""
+    """A star of thousands took minutes once, and so did a chain in the order of its ids."""
     model = next(model for model in compiled.models if model.name == "int_users_connected")
     connection = MemoryWarehouse(compiled).connection
-    hub = [("hub", f"user-{number}") for number in range(20_000)]
-    for edges in (*graphs(), hub):
+    names = [f"user-{number:05}" for number in range(20_001)]
+    hub = [("hub", name) for name in names]
+    chain = list(pairwise(names))
+    cycle = [*chain, (names[-1], names[0])]
+    tree = [(names[(number - 1) // 3], names[number]) for number in range(1, len(names))]
+    alone = [(name, name) for name in names[:2000]]
+    for edges in (*graphs(), hub, chain, cycle, tree, [*alone, *chain[:500]]):
         connection.execute(
             "create or replace table staging.stg_footfall__events as select 'alias' as event_type,"
             " unnest(?::varchar[]) as previous_id, unnest(?::varchar[]) as user_id",

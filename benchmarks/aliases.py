@@ -1,0 +1,59 @@
+"""What it costs to find who is connected by aliases: chains, stars and trees of them.
+
+Run ``python -m benchmarks.aliases``. Printed are the processor seconds of int_users_connected on
+one thread, by shape and number of links. A chain in the order of its ids is what a product makes
+that gives everybody a new id (UUIDv7, say) at each visit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import jinja2
+
+MODEL: Final = Path(__file__).parents[1] / "dbt_project/intermediate/int_users_connected.sql"
+SIZES: Final = (1_000, 10_000, 50_000)
+#: Shape → the ids that an alias joins, as SQL over its number i.
+SHAPES: Final = {
+    "chain": ("i", "i + 1"),
+    "star": ("0", "i + 1"),
+    "binary tree": ("(i + 1) // 2", "i + 1"),
+    "pairs": ("2 * i", "2 * i + 1"),
+}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.aliases", description=__doc__)
+    parser.add_argument("--model", type=Path, default=MODEL, help="another version of the model")
+    text = parser.parse_args().model.read_text()
+    sql = jinja2.Template(text).render(ref=lambda name: name, config=lambda **how: "")
+    for shape, (previous, user) in SHAPES.items():
+        for links in SIZES:
+            with duckdb.connect(config={"threads": 1}) as connection:
+                connection.execute(
+                    "create table stg_footfall__events as select 'alias' as event_type,"
+                    f" printf('u%09d', {previous}) as previous_id,"
+                    f" printf('u%09d', {user}) as user_id from range({links}) as t(i)"
+                )
+                began = time.process_time()
+                found = connection.execute(
+                    f"select count(*), count(distinct component_id) from ({sql})"
+                ).fetchone()
+                seconds = time.process_time() - began
+            assert found is not None
+            users, persons = found
+            sys.stdout.write(
+                f"{shape:<12}{links:>7,} links: {users:,} user ids are {persons:,} persons, "
+                f"{seconds:.2f} s\n"
+            )
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
