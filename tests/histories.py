@@ -314,7 +314,7 @@ def assemble(visits: list[Visit], repeats: list[Repeat], layout: Layout) -> Hist
                 files.append(File(name, lines))
         loads.append(files)
     if layout.comes_again:
-        loads[-1] += [File(f"again-{file.name}", file.lines) for file in loads[0]]
+        loads[-1] += [File(f"again-{file.name}", renumbered(file.lines)) for file in loads[0]]
     return History(loads)
 
 
@@ -387,6 +387,19 @@ def seen_page(act: Act) -> dict[str, object]:
 def numbered(visit: Visit, event_id: str) -> dict[str, object]:
     """What the client says of itself; other visits take numbers too, so that some are missing."""
     return {"process": f"of {visit.anonymous_id}", "sequence": int(event_id[-4:]) + 1}
+
+
+def renumbered(lines: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """Every other line as a second call with the same event_id has it, with a number of its own."""
+    again: list[Line] = []
+    for place, sent in enumerate(lines):
+        line = dict(sent)
+        client = line["context"].get("footfall")
+        if client and place % 2:
+            number = {**client, "sequence": client["sequence"] + 2_000}
+            line["context"] = {**line["context"], "footfall": number}
+        again.append(line)
+    return again
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -28,7 +28,7 @@ events as (
         {{ json_text('events.context', 'footfall.process') }} as client_process_id,
         {{ json_text('events.context', 'footfall.sequence') }} as client_sequence,
         events.occurred_at,
-        false as is_refused
+        'event' as outcome
 
     from {{ ref('stg_footfall__events') }} as events
 
@@ -54,9 +54,52 @@ refusals as (
 
 ),
 
+repeats_numbered as (
+
+    select
+        load_number,
+        source_id,
+        client_process_id,
+        client_sequence,
+        row_number() over (
+            partition by event_id, source_id, client_process_id, client_sequence
+            order by load_number, _file, _line
+        ) as delivery_number
+
+    from {{ ref('stg_footfall__duplicates') }}
+
+    where client_process_id is not null and _file not like '%.replay-%'
+
+),
+
+-- A call that repeats the event_id of another has a number of its own. Its own resends have that
+-- number too, and are counted once over all loads.
+repeats as (
+
+    select
+        repeats_numbered.load_number,
+        repeats_numbered.source_id,
+        repeats_numbered.client_process_id,
+        repeats_numbered.client_sequence,
+        cast(null as timestamp) as occurred_at,
+        'repeat' as outcome
+
+    from repeats_numbered
+
+    inner join loads
+        on repeats_numbered.load_number = loads.load_number
+
+    where repeats_numbered.delivery_number = 1
+
+),
+
 events_gathered as (
 
     select * from events
+
+    union all
+
+    select * from repeats
 
     union all
 
@@ -66,7 +109,7 @@ events_gathered as (
         {{ json_text('body', 'context.footfall.process') }} as client_process_id,
         {{ json_text('body', 'context.footfall.sequence') }} as client_sequence,
         cast(null as timestamp) as occurred_at,
-        true as is_refused
+        'refusal' as outcome
     from refusals
 
 ),
@@ -79,7 +122,7 @@ events_numbered as (
         client_process_id,
         try_cast(client_sequence as bigint) as client_sequence,
         occurred_at,
-        is_refused
+        outcome
 
     from events_gathered
 
@@ -94,8 +137,9 @@ events_counted as (
         load_number,
         source_id,
         client_process_id,
-        count(distinct case when not is_refused then client_sequence end) as event_count,
-        count(distinct case when is_refused then client_sequence end) as refused_count,
+        count(distinct case when outcome = 'event' then client_sequence end) as event_count,
+        count(distinct case when outcome = 'refusal' then client_sequence end) as refused_count,
+        count(distinct case when outcome = 'repeat' then client_sequence end) as repeated_count,
         max(client_sequence) as last_sequence,
         min(occurred_at) as first_event_at,
         max(occurred_at) as last_event_at

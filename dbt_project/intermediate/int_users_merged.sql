@@ -16,17 +16,18 @@ members_seen as (
 
     select
         user_id,
-        occurred_at,
-        event_id,
-        row_number() over (partition by user_id order by occurred_at, event_id) as sighting_number
+        min(occurred_at) as first_seen_at
 
     from events
 
     where user_id in (select connected.user_id from connected)
 
+    group by user_id
+
 ),
 
--- The member first seen as a user names the person, so a merge never renames the elder.
+-- The member first seen as a user names the person, so a merge never renames the elder. Of those
+-- first seen at one moment, the first in the order of text does.
 members_ranked as (
 
     select
@@ -36,15 +37,14 @@ members_ranked as (
             partition by connected.component_id
             order by
                 case when members_seen.user_id is null then 1 else 0 end,
-                members_seen.occurred_at,
-                members_seen.event_id,
+                members_seen.first_seen_at,
                 connected.user_id
         ) as member_number
 
     from connected
 
     left join members_seen
-        on connected.user_id = members_seen.user_id and members_seen.sighting_number = 1
+        on connected.user_id = members_seen.user_id
 
 ),
 

@@ -54,6 +54,10 @@
     from {{ relation }}
 {%- endmacro %}
 
+{# Where an erasure puts the manifest of a bulk file (ingestion/loading/manifests.py). #}
+{% macro erasure_manifest(file) %}{{ return(adapter.dispatch('erasure_manifest')(file)) }}{% endmacro %}
+{% macro duckdb__erasure_manifest(file) -%} ('manifest/erased/' || left(sha256({{ file }}), 32) || '.json') {%- endmacro %}
+
 {# The text of a JSON scalar at a fixed path ('page.path'); null where there is none. #}
 {% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
 {% macro duckdb__json_text(json, path) -%} json_extract_string({{ json }}, '$.{{ path }}') {%- endmacro %}

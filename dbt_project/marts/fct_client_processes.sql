@@ -15,6 +15,7 @@ processes_counted as (
         max(last_event_at) as last_event_at,
         cast(sum(event_count) as bigint) as event_count,
         cast(sum(refused_count) as bigint) as refused_count,
+        cast(sum(repeated_count) as bigint) as repeated_count,
         max(last_sequence) as last_sequence
 
     from counts
@@ -32,7 +33,8 @@ select
     last_event_at,
     event_count,
     refused_count,
+    repeated_count,
     last_sequence,
-    greatest(last_sequence - event_count - refused_count, 0) as missing_count
+    greatest(last_sequence - event_count - refused_count - repeated_count, 0) as missing_count
 
 from processes_counted

@@ -10,7 +10,9 @@ files as (
 
     select
         files.file,
-        loads.began_at
+        files.bad_count,
+        loads.began_at,
+        cast(coalesce(loads.began_at, loads.loaded_at) as date) as loaded_date
     from {{ source('raw', 'files') }} as files
     inner join loads
         on files._dlt_load_id = loads.load_id
@@ -80,6 +82,23 @@ segments as (
 
 ),
 
+-- Lines of bulk files that cannot be read say neither whose they are nor when they came. Of a
+-- segment such a line is a lost one, for the collector wrote it. An erasure counts for a bulk file
+-- what it took and what it left, and no line that nobody can read.
+unreadable_lines as (
+
+    select
+        files.loaded_date as received_date,
+        files.bad_count
+    from files
+    left join segments
+        on files.file = segments.segment
+    left join files as erasures
+        on erasures.file = {{ erasure_manifest('files.file') }}
+    where files.bad_count > 0 and (segments.segment is null or erasures.file is not null)
+
+),
+
 -- Every number is counted where it arises, by itself; nothing here is a difference. For a
 -- segment with a manifest the collector's own count is what was received, so a segment that
 -- vanished, or lost a line on the way, is seen. A replayed segment tells by its name: its events
@@ -93,6 +112,7 @@ counts_gathered as (
         0 as refused,
         sum(case when segment like '%.replay-%' then written_count else 0 end) as replayed,
         sum(erased_count) as erased,
+        0 as unreadable,
         0 as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -119,6 +139,7 @@ counts_gathered as (
             end
         ) as replayed,
         0 as erased,
+        0 as unreadable,
         count(*) as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -137,6 +158,7 @@ counts_gathered as (
         count(*) as refused,
         0 as replayed,
         0 as erased,
+        0 as unreadable,
         0 as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -149,12 +171,30 @@ counts_gathered as (
     union all
 
     select
+        '' as source_id,
+        received_date,
+        sum(bad_count) as received,
+        0 as refused,
+        0 as replayed,
+        0 as erased,
+        sum(bad_count) as unreadable,
+        0 as loaded,
+        0 as duplicates,
+        0 as id_collisions,
+        0 as counted
+    from unreadable_lines
+    group by received_date
+
+    union all
+
+    select
         source_id,
         cast(received_at as date) as received_date,
         0 as received,
         0 as refused,
         0 as replayed,
         0 as erased,
+        0 as unreadable,
         0 as loaded,
         count(*) as duplicates,
         sum(case when is_id_collision then 1 else 0 end) as id_collisions,
@@ -171,6 +211,7 @@ counts_gathered as (
         0 as refused,
         0 as replayed,
         0 as erased,
+        0 as unreadable,
         0 as loaded,
         0 as duplicates,
         0 as id_collisions,
@@ -189,6 +230,7 @@ ledger as (
         cast(sum(refused) as bigint) as refused,
         cast(sum(replayed) as bigint) as replayed,
         cast(sum(erased) as bigint) as erased,
+        cast(sum(unreadable) as bigint) as unreadable,
         cast(sum(loaded) as bigint) as loaded,
         cast(sum(duplicates) as bigint) as duplicates,
         cast(sum(id_collisions) as bigint) as id_collisions,
@@ -207,11 +249,12 @@ select
     refused,
     replayed,
     erased,
+    unreadable,
     loaded,
     duplicates,
     id_collisions,
     counted,
-    abs(received + replayed - refused - erased - loaded)
+    abs(received + replayed - refused - erased - unreadable - loaded)
     + abs(loaded - duplicates - counted) as unexplained
 
 from ledger

@@ -51,6 +51,10 @@ duplicates_found as (
         <> coalesce(events.properties, '{}')
         or coalesce(cast(deliveries.traits as varchar), '{}') <> coalesce(events.traits, '{}')
             as is_id_collision,
+        {{ json_text('deliveries.context', 'footfall.process') }} as client_process_id,
+        {{ json_text('deliveries.context', 'footfall.sequence') }} as client_sequence,
+        {{ json_text('events.context', 'footfall.process') }} as counted_process_id,
+        {{ json_text('events.context', 'footfall.sequence') }} as counted_sequence,
         deliveries._file,
         deliveries._line,
         deliveries.load_number
@@ -68,6 +72,35 @@ duplicates_found as (
         or deliveries._line <> events._line
         or deliveries.load_number <> events.load_number
 
+),
+
+-- A resend has the number of its event. Another one is of a second call with the same event_id.
+duplicates_compared as (
+
+    select
+        *,
+        (client_process_id is distinct from counted_process_id)
+        or (client_sequence is distinct from counted_sequence) as is_of_another_call
+
+    from duplicates_found
+
+),
+
+duplicates_numbered as (
+
+    select
+        event_id,
+        source_id,
+        received_at,
+        is_id_collision,
+        case when is_of_another_call then client_process_id end as client_process_id,
+        case when is_of_another_call then client_sequence end as client_sequence,
+        _file,
+        _line,
+        load_number
+
+    from duplicates_compared
+
 )
 
-select * from duplicates_found
+select * from duplicates_numbered

@@ -19,21 +19,34 @@ def client_processes(received: list[Arrival], events: list[Event]) -> list[dict[
         process = _client(arrival).get("process")
         if process is not None:
             own.setdefault((arrival.line["source_id"], process), []).append(arrival)
+    # A second call with the event_id of another has a number of its own, which came too. The load
+    # that brought it first counts it.
+    repeated: dict[tuple[str, str], dict[tuple[str, int], int]] = {}
+    for arrival in received:
+        event_id, number = arrival.line["event_id"], _client(arrival)
+        if number and number != _client(first[event_id]):
+            loads = repeated.setdefault((arrival.line["source_id"], number["process"]), {})
+            loads.setdefault((event_id, number["sequence"]), arrival.load_number)
+
     rows = []
-    for (source_id, process), arrivals in sorted(own.items()):
+    for source_id, process in sorted({*own, *repeated}):
+        arrivals = own.get((source_id, process), [])
+        again = repeated.get((source_id, process), {})
+        repeats = {(load, sequence) for (_, sequence), load in again.items()}
         numbers = {(a.load_number, _client(a)["sequence"]) for a in arrivals}
-        last = max(number for _, number in numbers)
+        last = max(number for _, number in numbers | repeats)
         moments = [occurred_at[a.line["event_id"]] for a in arrivals]
         rows.append(
             {
                 "source_id": source_id,
                 "client_process_id": process,
-                "first_event_at": min(moments),
-                "last_event_at": max(moments),
+                "first_event_at": min(moments, default=None),
+                "last_event_at": max(moments, default=None),
                 "event_count": len(numbers),
                 "refused_count": 0,
+                "repeated_count": len(repeats),
                 "last_sequence": last,
-                "missing_count": max(last - len(numbers), 0),
+                "missing_count": max(last - len(numbers) - len(repeats), 0),
             }
         )
     return rows

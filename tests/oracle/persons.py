@@ -86,14 +86,14 @@ def canonical_users(events: list[Event]) -> dict[str, str]:
         for event in events
         if event.type == "alias" and event.previous_id is not None and event.user_id is not None
     ]
-    first_seen: dict[str, tuple[datetime, str]] = {}
+    first_seen: dict[str, datetime] = {}
     for event in sorted(events, key=lambda event: event.order):
         if event.user_id is not None:
-            first_seen.setdefault(event.user_id, event.order)
+            first_seen.setdefault(event.user_id, event.occurred_at)
 
-    def seniority(member: str) -> tuple[bool, tuple[datetime, str], str]:
+    def seniority(member: str) -> tuple[bool, datetime, str]:
         seen = first_seen.get(member)
-        return (seen is None, seen or (datetime.max, ""), member)
+        return (seen is None, seen or datetime.max, member)
 
     canonical = {}
     for member in {member for edge in edges for member in edge}:

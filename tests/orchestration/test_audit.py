@@ -17,6 +17,7 @@ from dagster import DagsterEventType
 from dagster_dbt import DbtCliResource
 
 from ingestion.settings import Settings
+from ingestion.warehouse import connect
 from orchestration.audit import SHOWN, FailedNode, advice, audited, failed_nodes, failure
 from orchestration.dbt_command import dbt_target
 from tests.models_in_memory import CompiledModels, run_dbt, warehouse_copy
@@ -66,7 +67,8 @@ def test_a_bad_row_keeps_yesterdays_file_and_the_run_says_which_and_what_to_do(
     yesterday = b"what people read yesterday"
     site.settings.published.parent.mkdir(parents=True)
     site.settings.published.write_bytes(yesterday)
-    event_id = plant(site, "events/date=2026-03-01/hour=08/01J00000000000000000000000-a.ndjson")
+    name = "events/date=2026-03-01/hour=08/01J00000000000000000000000-a.ndjson"
+    event_id = plant(site, name)
 
     failed = site.nightly()
 
@@ -75,7 +77,7 @@ def test_a_bad_row_keeps_yesterdays_file_and_the_run_says_which_and_what_to_do(
     said = failed.stderr
     assert "build: dbt: 1 failed. Nothing was published" in said
     assert "ledger_explains_every_event: failing rows: 1" in said
-    assert "Do: compare raw.manifests with raw.files for that day" in said
+    assert "Do: look for the files named in segments_short" in said
     assert "Traceback" not in said
     assert "Stack Trace" not in said
 
@@ -83,6 +85,11 @@ def test_a_bad_row_keeps_yesterdays_file_and_the_run_says_which_and_what_to_do(
     (command,) = [line.strip() for line in said.splitlines() if "import duckdb" in line]
     shown = subprocess.run(command, shell=True, text=True, capture_output=True, check=True)
     assert "unexplained" in shown.stdout
+    with connect(site.settings, read_only=True) as connection:
+        accounts = connection.execute(
+            "select segments_short from test_failures.ledger_explains_every_event"
+        ).fetchall()
+    assert accounts == [(f"{name} (written: 2, loaded: 1)",)]
     told = step_failure(site.settings)
     assert told.description is not None
     assert told.description in said
