@@ -24,6 +24,12 @@ WRITER_PATIENCE_SECONDS: Final = 6 * 3600.0
 #: minutes; one that stays open for longer than this is told to close it.
 READER_PATIENCE_SECONDS: Final = 300.0
 _LOOK_SECONDS: Final = 0.2
+#: What DuckDB says of a file that is cut short, overwritten or written by a later version.
+_DAMAGE: Final = re.compile(
+    r'The file "(?P<file>[^"]*)" exists, but it is not a valid DuckDB database file'
+    r'|Could not read (?:enough bytes )?from file "(?P<cut>[^"]*)"'
+    r"|Corrupt database file|database file with version number"
+)
 _T = TypeVar("_T")
 
 
@@ -36,6 +42,10 @@ class WarehouseBusy(RuntimeError):
     def __init__(self, holder: str, advice: str = "") -> None:
         super().__init__(f"{holder}: {advice}" if advice else holder)
         self.holder = holder
+
+
+class WarehouseUnusable(RuntimeError):
+    """The warehouse file is damaged, or of another DuckDB; the message says what to do."""
 
 
 class HomeUnusable(RuntimeError):
@@ -74,6 +84,10 @@ def writer_lock(
         lock.flush()
         try:
             yield
+        except Exception as error:
+            if damage := _damage_in(error, settings):
+                raise damage from None
+            raise
         finally:
             lock.truncate(0)
 
@@ -113,11 +127,32 @@ def _open(settings: Settings, read_only: bool) -> duckdb.DuckDBPyConnection:
     except duckdb.IOException as error:
         holder = re.search(r"Conflicting lock is held in .*?\(PID (\d+)\)", str(error))
         if holder is None:
+            if damage := _damage_in(error, settings):
+                raise damage from None
             raise
         raise WarehouseBusy(
             f"{settings.warehouse} is open in process {holder[1]}",
             f"close it there, and let people read {settings.published} instead",
         ) from None
+
+
+def _damage_in(error: BaseException | None, settings: Settings) -> WarehouseUnusable | None:
+    """What to do, where the error or one behind it says that a database file cannot be read.
+
+    It may lie in a block that is only read in the middle of the work, of dlt's or of dbt's.
+    """
+    while error is not None:
+        said = f"{error} {getattr(error, 'description', None) or ''}"
+        found = _DAMAGE.search(said)
+        if found and (found["file"] or found["cut"]) in (None, str(settings.warehouse)):
+            return WarehouseUnusable(
+                f"{settings.warehouse} cannot be read: it is damaged, or of a later DuckDB. Move "
+                "it and what begins with its name away, and run nightly: it is made again from "
+                "the landing (docs/operations.md, Starting over). People read the last good file "
+                "meanwhile"
+            )
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _patiently(attempt: Callable[[], _T], seconds: float) -> _T:

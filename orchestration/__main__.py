@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -16,6 +17,7 @@ from orchestration.seeds_checked import MistakenSeeds, refuse_mistakes
 from orchestration.serving import CODE, DAEMON, WEBSERVER, become
 
 NIGHTLY = "nightly"
+REBUILD_DAYS = "rebuild_days"
 
 
 class WrongArgument(ValueError):
@@ -103,6 +105,11 @@ def _run(
     from orchestration.run_progress import failures
     from orchestration.running import notes, run_job
 
+    if job == REBUILD_DAYS:
+        from orchestration.days import day_mistake
+
+        if mistake := day_mistake(day, datetime.now(UTC).date(), settings):
+            raise WrongArgument(f"{job}: {mistake}")
     try:
         result = run_job(settings, job, config, day, is_verbose=is_verbose)
     except DagsterInvalidConfigError as error:

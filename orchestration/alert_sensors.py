@@ -9,13 +9,14 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from ingestion.settings import Settings, get_settings
 from orchestration.alerts import Alert, one_message, send
 from orchestration.health import Change, Cursor, changes_since, utc
+from orchestration.plain_failures import MENDED_BY_PEOPLE
 
 #: Failed runs are told at the next tick, a bad check within this time.
 LOOK_SECONDS = 30
 #: Assets named in one alert; a night that never began makes all of them late.
 SHOWN = 20
-#: Their messages say what to do and hold nothing of the data. Of any other error the name is told.
-OUR_ERRORS = {"WarehouseBusy", "HomeUnusable", "LandingUnusable", "PublishError", "NotPrepared"}
+#: Of any other error the name is told: its message may quote the data.
+OUR_ERRORS = {each.__name__ for each in MENDED_BY_PEOPLE}
 
 _settings = get_settings()
 

@@ -27,6 +27,7 @@ from orchestration.conversion_assets import conversion_assets
 from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.findings import markdown_table
 from orchestration.highlights import highlights
+from orchestration.plain_failures import plainly
 from orchestration.prepare import read_manifest
 from orchestration.publish import publish
 from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT, raw_tables
@@ -86,7 +87,7 @@ def raw_assets(context: dg.AssetExecutionContext, dlt: DagsterDltResource) -> It
     results: list[Any] = []
     if not seal_now(_settings):
         context.log.warning("events wait in %s for a later run", _settings.open_segments)
-    with writer_lock(_settings):
+    with plainly(), writer_lock(_settings):
         report = load(
             _settings,
             lambda pipeline, source: results.extend(
@@ -169,10 +170,10 @@ def model_assets(
 ) -> Iterator[Any]:
     """Build and test the models; a failed test stops what lies behind it.
 
-    Raises MistakenSeeds, before anything is built, for definitions that make no sense.
+    Definitions that make no sense fail before anything is built, each with its line.
     """
     arguments = ["build", "--exclude-resource-type", "unit_test"]
-    with writer_lock(_settings):
+    with plainly(), writer_lock(_settings):
         refuse_mistakes(_settings, lambda: names_seen(_settings))
         with connect(_settings) as connection:
             keep(connection, questions_asked(_settings))
@@ -198,7 +199,7 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
         ),
     )
     def published_footfall(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with writer_lock(settings):
+        with plainly(), writer_lock(settings):
             report = publish(settings, run_id=context.run_id)
         for table, rows in report.rows.items():
             if (key := dg.AssetKey(["marts", table])) in marts:

@@ -18,6 +18,10 @@ BUILDS = "meta.builds"
 FULL_REFRESH_DUE = "meta.full_refresh_due"
 
 
+class NothingReceived(ValueError):
+    """No event was received on these days; the message says on which there were some."""
+
+
 def require_full_refresh(connection: duckdb.DuckDBPyConnection) -> None:
     """Raw rows were taken away: increments know only of what came, so all is built anew."""
     connection.execute("create schema if not exists meta")
@@ -36,7 +40,7 @@ def is_full_refresh_due(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def forget_builds(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     """Make the loads that brought these files pending."""
-    if _has_builds(connection):
+    if _has(connection, BUILDS):
         connection.execute(
             f"""
             delete from {BUILDS} where load_number in (
@@ -50,8 +54,10 @@ def forget_builds(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -
 def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date, int]:
     """Make every load that brought events of these received days pending; returns events by day.
 
-    The next build works them in again, and with them whatever they touch.
+    The next build works them in again, and with them whatever they touch. Raises NothingReceived.
     """
+    if not _has(connection, "raw.events"):
+        raise NothingReceived("nothing has been loaded yet: run nightly first")
     events = connection.execute(
         """
         select cast(received_at at time zone 'UTC' as date) as received_date, count(*)
@@ -61,7 +67,9 @@ def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) ->
         """,
         [list(days)],
     ).fetchall()
-    if _has_builds(connection):
+    if not events:
+        raise NothingReceived(_nothing_received(connection, days))
+    if _has(connection, BUILDS):
         connection.execute(
             f"""
             delete from {BUILDS} where load_number in (
@@ -74,8 +82,31 @@ def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) ->
     return {day: int(count) for day, count in events}
 
 
-def _has_builds(connection: duckdb.DuckDBPyConnection) -> bool:
+def _nothing_received(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) -> str:
+    """Which days there are, next to those that were asked for."""
+    row = connection.execute(
+        """
+        with received as (
+            select distinct cast(received_at at time zone 'UTC' as date) as day from raw.events
+        )
+
+        select max(day) filter (where day < $first), min(day) filter (where day > $last)
+        from received
+        """,
+        {"first": min(days), "last": max(days)},
+    ).fetchone()
+    near = " and ".join(f"{day}" for day in row or () if day)
+    asked = f"{min(days)}" if len(days) == 1 else f"{min(days)} to {max(days)}"
+    return (
+        f"{asked}: no event that is loaded was received then, so there is nothing to rebuild; "
+        f"the nearest days with events are {near}"
+        if near
+        else "no event is loaded: run nightly first"
+    )
+
+
+def _has(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name || '.' || table_name = ?", [BUILDS]
+        "select count(*) from duckdb_tables() where schema_name || '.' || table_name = ?", [table]
     ).fetchone()
     return bool(found and found[0])

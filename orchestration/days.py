@@ -2,14 +2,15 @@
 
 import warnings
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 
 from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import connect, writer_lock
 from orchestration import builds
-from orchestration.builds import POOL, rebuild_days
+from orchestration.builds import POOL, NothingReceived, rebuild_days
+from orchestration.plain_failures import plainly
 
 #: Days that one load tells of by themselves: a year and some weeks. An import of more tells of its
 #: last ones, because each is a record in Dagster's database.
@@ -17,16 +18,50 @@ MAX_DAYS_TOLD = 400
 RECEIVED_DAYS = dg.AssetKey(builds.RECEIVED_DAYS)
 
 _settings = get_settings()
+WHICH_DAY = (
+    "which day? Choose partitions of raw/received_days in the UI, or write --day 2026-03-02 in a "
+    "terminal"
+)
 
 
 def _make_pending(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Make the loads that brought these days pending again."""
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise dg.Failure(WHICH_DAY, allow_retries=False)
     days = [date.fromisoformat(key) for key in context.partition_keys]
-    with writer_lock(_settings), connect(_settings) as connection:
+    with (
+        plainly(NothingReceived),
+        writer_lock(_settings),
+        connect(_settings) as connection,
+    ):
         events = rebuild_days(connection, days)
     return dg.MaterializeResult(
         metadata={"days": len(days), "events": sum(events.values()), "pending": True}
     )
+
+
+def day_mistake(text: str | None, today: date, settings: Settings) -> str | None:
+    """Why a terminal's --day is no received day that can be rebuilt; None where it may be one."""
+    if text is None:
+        return WHICH_DAY
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        return f"--day {text}: write a day as 2026-03-02"
+    if day >= today:
+        last = today - timedelta(days=1)
+        return (
+            f"--day {text}: this day is not over in UTC, and nightly works in whatever arrives; "
+            f"the last day that can be rebuilt is {last}"
+        )
+    if day < settings.first_day:
+        return (
+            f"--day {text}: days begin with {settings.first_day}; set FOOTFALL_FIRST_DAY to {text} "
+            "or before, and run it again"
+        )
+    return None
 
 
 with warnings.catch_warnings():

@@ -1,7 +1,5 @@
 """Jobs that repair and prove, for the UI's launchpad and `python -m orchestration run`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,17 +14,9 @@ from ingestion.warehouse import writer_lock
 from orchestration.builds import POOL
 from orchestration.exactness import KEPT_IN, CannotVerify, verify
 from orchestration.findings import markdown_table
+from orchestration.plain_failures import plainly
 from orchestration.reloading import NothingToReload, forget_files
 from orchestration.sweeping import Retention, sweep
-
-
-@contextmanager
-def _said(*expected: type[Exception]) -> Iterator[None]:
-    """Let what the person who started the job must read be all that the run's failure says."""
-    try:
-        yield
-    except expected as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
 
 
 class ReplayConfig(dg.Config):
@@ -44,7 +34,7 @@ class ReplayConfig(dg.Config):
 @dg.op(name="replay_quarantine_op")
 def replay_quarantine(context: dg.OpExecutionContext, config: ReplayConfig) -> None:
     """Judge refused events again; what passes lands, and the next load brings it."""
-    with _said(ValueError, MendUnusable, OSError):
+    with plainly(ValueError, MendUnusable, OSError):
         day = date.fromisoformat(config.day) if config.day else None
         report = replay(
             get_settings(),
@@ -79,7 +69,7 @@ class ReloadConfig(dg.Config):
 def reload_files(context: dg.OpExecutionContext, config: ReloadConfig) -> None:
     """Forget what raw holds of some files; the next nightly loads them and rebuilds everything."""
     settings = get_settings()
-    with writer_lock(settings), _said(NothingToReload):
+    with plainly(NothingToReload), writer_lock(settings):
         forgotten = forget_files(settings, config.files, config.first, config.last)
     context.add_output_metadata(
         {
@@ -94,7 +84,7 @@ def reload_files(context: dg.OpExecutionContext, config: ReloadConfig) -> None:
 def verify_exactness(context: dg.OpExecutionContext) -> None:
     """Rebuild beside the warehouse from the same raw rows and compare every mart, row by row."""
     settings = get_settings()
-    with writer_lock(settings), _said(CannotVerify):
+    with plainly(CannotVerify), writer_lock(settings):
         comparisons = verify(settings)
     differing = [each for each in comparisons if not each.is_equal]
     metadata: dict[str, dg.MetadataValue[Any]] = {
@@ -131,7 +121,7 @@ class SweepConfig(dg.Config):
 def sweep_op(context: dg.OpExecutionContext, config: SweepConfig) -> None:
     """Delete what runs left behind, and landed files and runs past their retention."""
     settings = get_settings()
-    with writer_lock(settings):
+    with plainly(), writer_lock(settings):
         swept = sweep(
             settings,
             Retention(config.landing_days, config.quarantine_days, config.run_days),

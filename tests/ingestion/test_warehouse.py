@@ -6,13 +6,20 @@ import logging
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from ingestion.warehouse import HomeUnusable, WarehouseBusy, connect, writer_lock
+from ingestion.warehouse import (
+    HomeUnusable,
+    WarehouseBusy,
+    WarehouseUnusable,
+    connect,
+    writer_lock,
+)
 from tests.ingestion.loading.site import start_python
 
 HOLDS_THE_LOCK = """
@@ -122,13 +129,6 @@ def test_a_connection_is_in_utc_within_the_sites_bounds(tmp_path: Path) -> None:
     assert found == ("UTC", 1, "300.0 MiB")
 
 
-def test_a_file_that_is_no_warehouse_keeps_duckdbs_own_words(settings: Settings) -> None:
-    settings.warehouse.parent.mkdir(parents=True)
-    settings.warehouse.write_bytes(b"no database" * 1000)
-    with pytest.raises(duckdb.Error, match="not a valid DuckDB database"):
-        connect(settings)
-
-
 def test_a_home_that_is_no_folder_is_named_with_its_variable(tmp_path: Path) -> None:
     (tmp_path / "home").write_bytes(b"")
     settings = Settings(home=tmp_path / "home")
@@ -136,3 +136,52 @@ def test_a_home_that_is_no_folder_is_named_with_its_variable(tmp_path: Path) -> 
         pass
     with pytest.raises(HomeUnusable, match="make it writable"):
         connect(settings)
+
+
+def overwrite(path: Path, start: int, count: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(bytes(count))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b"no database" * 1000),
+        lambda path: path.write_bytes(b"x"),
+        lambda path: os.truncate(path, path.stat().st_size // 2),
+        lambda path: overwrite(path, 0, 4096),
+        # The head is whole: it is seen only where the rows are read.
+        lambda path: overwrite(path, 3 * 4096, path.stat().st_size - 3 * 4096),
+        lambda path: overwrite(path, path.stat().st_size - 600_000, 200_000),
+    ],
+)
+def test_a_damaged_warehouse_says_to_move_it_away(
+    settings: Settings, damage: Callable[[Path], object]
+) -> None:
+    with writer_lock(settings), connect(settings) as connection:
+        connection.execute(
+            "create table facts as select hash(range) as a, range as b from range(1000000)"
+        )
+    damage(settings.warehouse)
+
+    def read() -> None:
+        # As in a library, which puts an error of its own before DuckDB's.
+        with writer_lock(settings), connect(settings) as connection:
+            try:
+                connection.execute("create table others as select * from facts order by a")
+            except duckdb.Error as error:
+                raise RuntimeError("a step of the pipeline failed") from error
+
+    with pytest.raises(WarehouseUnusable, match=r"Move it and what begins .* nightly") as said:
+        read()
+    assert str(settings.warehouse) in str(said.value)
+    assert "Traceback" not in str(said.value)
+
+
+def test_another_file_that_cannot_be_read_is_not_the_warehouses_fault(settings: Settings) -> None:
+    other = settings.home / "other.duckdb"
+    with writer_lock(settings), connect(settings) as connection:
+        other.write_bytes(b"no database" * 1000)
+        with pytest.raises(duckdb.IOException), writer_lock(Settings(home=settings.home / "b")):
+            connection.execute(f"attach '{other}'")

@@ -17,11 +17,12 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from pydantic import SecretStr, ValidationError
 
 from ingestion.settings import Settings
-from ingestion.warehouse import WarehouseBusy
+from ingestion.warehouse import WarehouseBusy, WarehouseUnusable
 from orchestration import alert_sensors, alerts, health
 from orchestration.alert_sensors import tell_failed_checks, tell_failed_runs
 from orchestration.alerts import Alert, send, send_test
 from orchestration.health import Cursor
+from orchestration.seeds_checked import MistakenSeeds
 
 ALERT = Alert("Footfall: something", "What to do.")
 SECRET = "a-token-that-nobody-may-read"
@@ -397,6 +398,8 @@ def fail(instance: dg.DagsterInstance, error: Exception, tags: dict[str, str] | 
     [
         (dg.Failure("ledger_explains_every_event: failing rows: 1"), "failing rows: 1"),
         (WarehouseBusy("the warehouse is being written by process 7"), "by process 7"),
+        (MistakenSeeds("seeds/funnel_steps.csv:7: write 24"), "funnel_steps.csv:7: write 24"),
+        (WarehouseUnusable("move it away, and run nightly"), "move it away, and run nightly"),
         (ValueError("u1@shop.example is no number"), "step: ValueError (the run says more)"),
     ],
 )
