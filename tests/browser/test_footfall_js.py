@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from footfall import Client
 from tests.browser.chromium import PROGRAM, Page, chromium, site, undebugged
 from tests.ingestion.collector.live import KEY, LiveCollector, free_port
 
@@ -115,6 +116,21 @@ def test_a_person_is_who_identify_said_until_reset(page: Page, collector: LiveCo
     ]
     assert lines[1]["traits"] == {"plan": "pro"}
     assert lines[0]["anonymous_id"] == lines[3]["anonymous_id"] != lines[4]["anonymous_id"]
+
+
+@needs_chromium
+def test_a_server_that_passes_the_pages_device_on_tells_of_the_same_device(
+    page: Page, collector: LiveCollector
+) -> None:
+    with site(tag(collector)) as address:
+        page.visit(address + "/")
+        page.delivered()
+        device = page.run("footfall.anonymousId()")
+    with Client(KEY, f"http://127.0.0.1:{collector.port}") as server:
+        server.track("ada", "plan_chosen", anonymous_id=device)
+    viewed, chosen = landed(collector)
+    assert names([viewed, chosen]) == ["page_view", "plan_chosen"]
+    assert viewed["anonymous_id"] == chosen["anonymous_id"] == device
 
 
 @needs_chromium

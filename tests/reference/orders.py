@@ -40,6 +40,8 @@ def line(source: str, table: str, customer: str, row: dict[str, str]) -> dict[st
         "type": "track",
         "event_name": name(table, row["status"]),
         "user_id": id_in(table, customer),
+        # Their paths are told by customer: a track event without a device would be in no visit.
+        "anonymous_id": id_in(table, customer),
         "original_timestamp": row["order_date"],
         "received_at": row["order_date"],
     }
