@@ -88,7 +88,7 @@ def edges(history: History) -> Iterator[str]:
 
 
 def test_random_histories_reach_every_edge() -> None:
-    reached = {edge for history in random_histories(1, 150) for edge in edges(history)}
+    reached = {edge for history in random_histories(3, 150) for edge in edges(history)}
     funnel_names = {row["funnel_name"] for row in FUNNELS}
     wanted = {
         "a load of no file",
