@@ -35,7 +35,13 @@ with events as (
 
 steps as (
 
-    select * from {{ ref('int_funnel_steps_listed') }}
+    select
+        funnel_name,
+        step_number,
+        event_name,
+        property_name,
+        {{ comparable('property_value') }} as wanted_text
+    from {{ ref('int_funnel_steps_listed') }}
 
 ),
 
@@ -48,7 +54,7 @@ events_named as (
         events.occurred_at,
         steps.step_number,
         steps.property_name,
-        steps.property_value,
+        steps.wanted_text,
         case
             when steps.property_name is not null
                 then {{ event_text('events', 'steps.property_name') }}
@@ -72,7 +78,7 @@ events_matched as (
 
     from events_named
 
-    where {{ meets('property_name', 'found_text', 'property_value') }}
+    where {{ meets('property_name', 'found_text', 'wanted_text') }}
 
 )
 

@@ -39,7 +39,14 @@ with events as (
 
 definitions as (
 
-    select * from {{ conversion_relation('events') }}
+    select
+        question_name,
+        event_role,
+        feature_name,
+        event_name,
+        property_name,
+        {{ comparable('property_value') }} as wanted_text
+    from {{ conversion_relation('events') }}
 
 ),
 
@@ -51,7 +58,7 @@ events_named as (
         definitions.event_role,
         definitions.feature_name,
         definitions.property_name,
-        definitions.property_value,
+        definitions.wanted_text,
         case
             when definitions.property_name is not null
                 then {{ event_text('events', 'definitions.property_name') }}
@@ -84,7 +91,7 @@ events_matched as (
 
     from events_named
 
-    where {{ meets('property_name', 'found_text', 'property_value') }}
+    where {{ meets('property_name', 'found_text', 'wanted_text') }}
 
 )
 

@@ -22,7 +22,17 @@
     )
 {%- endmacro %}
 
-{# Whether what an event has under a property's name is the value that is wanted, or none is. #}
+{#
+    Whether what an event has under a property's name is the value that is wanted, of which
+    comparable() made the wanted text; or none is wanted. Most are told apart without it.
+#}
 {% macro meets(property, found_text, wanted_text) -%}
-    ({{ property }} is null or {{ comparable(found_text) }} = {{ comparable(wanted_text) }})
+    (
+        {{ property }} is null
+        or case
+            when try_cast({{ wanted_text }} as double) is null then {{ found_text }} = {{ wanted_text }}
+            when try_cast({{ found_text }} as double) <> try_cast({{ wanted_text }} as double) then false
+            else {{ comparable(found_text) }} = {{ wanted_text }}
+        end
+    )
 {%- endmacro %}

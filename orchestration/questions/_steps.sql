@@ -44,6 +44,13 @@ create or replace macro comparable(value) as case
     else value
 end;
 
+-- Whether a text is the same as what comparable made of another. Most are told apart without it.
+create or replace macro is_same(found, wanted) as case
+    when try_cast(wanted as double) is null then found = wanted
+    when try_cast(found as double) <> try_cast(wanted as double) then false
+    else comparable(found) = wanted
+end;
+
 -- What an event has under a name. A page's path, url and referrer are those of its page, whichever
 -- SDK sent it and wherever that put them; of other events they are page_path, page_url and referrer.
 create or replace macro event_text(event_type, page_path, page_url, referrer, properties, property)
@@ -200,22 +207,70 @@ events_meant as (
 
 ),
 
-properties_found as (
+-- The catalog knows what an event has by itself; only for the rest are events read.
+properties_listed as (
 
     select distinct
         events_meant.event_name,
         events_meant.property_name
 
-    from marts.fct_events as events
+    from events_meant
 
-    inner join events_meant
-        on events.event_name = events_meant.event_name
+    inner join marts.dim_events as seen
+        on events_meant.event_name = seen.event_name
 
     where
-        events_meant.property_name is not null
-        and event_text(
+        regexp_matches(
+            json_extract_string(
+                seen.property_names,
+                '/' || replace(replace(events_meant.property_name, '~', '~0'), '/', '~1') || '/types'
+            ),
+            'string|number|boolean'
+        )
+
+),
+
+properties_found as (
+
+    select
+        event_name,
+        property_name
+    from properties_listed
+
+    union all
+
+    select distinct
+        events.event_name,
+        events_unlisted.property_name
+
+    from marts.fct_events as events
+
+    inner join (
+        select distinct
+            events_meant.event_name,
+            events_meant.property_name
+
+        from events_meant
+
+        left join properties_listed
+            on
+                events_meant.event_name = properties_listed.event_name
+                and events_meant.property_name = properties_listed.property_name
+
+        where
+            events_meant.property_name is not null
+            and properties_listed.property_name is null
+
+        -- So many that nobody asks for more, and so few that DuckDB looks them up by event instead of
+        -- all events by them.
+        limit 1000
+    ) as events_unlisted
+        on events.event_name = events_unlisted.event_name
+
+    where
+        event_text(
             events.event_type, events.page_path, events.page_url, events.referrer,
-            events.properties, events_meant.property_name
+            events.properties, events_unlisted.property_name
         ) is not null
 
 )
@@ -241,12 +296,13 @@ left join properties_found
         events_meant.event_name = properties_found.event_name
         and events_meant.property_name = properties_found.property_name;
 
--- Who was active on which day, or did one thing then; without bots.
+-- Who was active when, or did one thing then, each event a row; without bots. Most actions are names
+-- alone, of which only person and time are read.
 create or replace macro activity_read(action, source) as table
 
-select distinct
+select
     events.person_id,
-    reporting_date(events.occurred_at) as activity_date
+    events.occurred_at
 from marts.fct_events as events
 where
     action is null
@@ -254,27 +310,42 @@ where
     and not events.is_bot
     and (source is null or events.source_id = source)
 
-union
+union all
 
-select distinct
+select
     events.person_id,
-    reporting_date(events.occurred_at) as activity_date
+    events.occurred_at
 from marts.fct_events as events
-inner join steps_read([action]) as meant
-    on events.event_name = meant.event_name
 where
     action is not null
     and events.is_activity
     and not events.is_bot
     and (source is null or events.source_id = source)
-    and (
-        meant.property_name is null
-        or comparable(
-            event_text(
-                events.event_type, events.page_path, events.page_url, events.referrer,
-                events.properties, meant.property_name
-            )
-        ) = meant.property_value
+    and events.event_name in (
+        select meant.event_name from steps_read([action]) as meant
+        where meant.property_name is null
+    )
+
+union all
+
+select
+    events.person_id,
+    events.occurred_at
+from marts.fct_events as events
+inner join steps_read([action]) as meant
+    on events.event_name = meant.event_name
+where
+    action like '%[%'
+    and events.is_activity
+    and not events.is_bot
+    and (source is null or events.source_id = source)
+    and meant.property_name is not null
+    and is_same(
+        event_text(
+            events.event_type, events.page_path, events.page_url, events.referrer,
+            events.properties, meant.property_name
+        ),
+        meant.property_value
     );
 
 -- What is wrong with a source or an action that is asked for; null where nothing is.
@@ -290,7 +361,7 @@ create or replace macro mistake_of(action, source) as case
         then coalesce(
             (select min(meant.mistake) from steps_read([action]) as meant),
             case
-                when not exists (select 1 from activity_read(action, source))
+                when not exists (select 1 from activity_read(action, source) where action is not null)
                     then 'nobody was ever active by ' || action
                         || coalesce(' in ' || source, '')
                         || '; write an event of: from marts.dim_events. identify, group, alias, '

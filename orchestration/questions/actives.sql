@@ -47,7 +47,12 @@ person_dates as (
         activity_date,
         lead(activity_date) over (partition by person_id order by activity_date) as next_date
 
-    from activity_read(action, source)
+    from (
+        select distinct
+            person_id,
+            reporting_date(occurred_at) as activity_date
+        from activity_read(action, source)
+    ) as distinct_dates
 
 ),
 

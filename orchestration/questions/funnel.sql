@@ -22,7 +22,7 @@ with recursive steps_listed as (
 
 ),
 
-conditions as (
+conditions as materialized (
 
     select *
     from steps_read(try_cast(steps as varchar[]))
@@ -97,12 +97,13 @@ events_matched as (
         and (source is null or events.source_id = source)
         and (
             conditions.property_name is null
-            or comparable(
+            or is_same(
                 event_text(
                     events.event_type, events.page_path, events.page_url, events.referrer,
                     events.properties, conditions.property_name
-                )
-            ) = conditions.property_value
+                ),
+                conditions.property_value
+            )
         )
 
 ),

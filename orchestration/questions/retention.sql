@@ -18,7 +18,7 @@ with persons_started as (
 
     select
         person_id,
-        min(activity_date) as cohort_date
+        min(reporting_date(occurred_at)) as cohort_date
     from activity_read(first_action, source)
     group by person_id
 
@@ -69,7 +69,12 @@ periods_active as (
 
     from persons_chosen
 
-    inner join activity_read(return_action, source) as activity
+    inner join (
+        select distinct
+            person_id,
+            reporting_date(occurred_at) as activity_date
+        from activity_read(return_action, source)
+    ) as activity
         on
             persons_chosen.person_id = activity.person_id
             and persons_chosen.cohort_date <= activity.activity_date

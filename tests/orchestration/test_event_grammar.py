@@ -59,7 +59,7 @@ TEXTS = ("", "012", "+1", "1.", ".5", "1e", "NaN", "1 ", "0x1", "1e9999999999", 
 @pytest.fixture(scope="module")
 def published() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    for name in ("property_text", "comparable", "event_text"):
+    for name in ("property_text", "comparable", "is_same", "event_text"):
         connection.execute(macros()[name])
     return connection
 
@@ -121,6 +121,16 @@ def test_a_number_is_the_same_however_it_is_written(published: duckdb.DuckDBPyCo
     for text in TEXTS:
         assert comparable(text) == text
         assert same_of(published, text) == (text,)
+
+
+def test_the_published_macros_compare_as_python_does(
+    published: duckdb.DuckDBPyConnection,
+) -> None:
+    texts = [text for some in NUMBERS for text in some] + list(TEXTS)
+    for found in texts:
+        for wanted in texts:
+            answer = published.execute("select is_same(?, comparable(?))", [found, wanted])
+            assert answer.fetchone() == (comparable(found) == comparable(wanted),), (found, wanted)
 
 
 @given(value=st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(), st.text()))
