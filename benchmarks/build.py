@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import writer_lock
@@ -86,7 +87,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     events = parser.parse_args().events
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(home=Path(folder))
+        settings = with_definitions(Settings(home=Path(folder)))
         landed = Path(settings.landing) / "events"
         for part in range(4):
             write_events(landed / f"history-{part}.ndjson", events // 4, part, 0, DAYS)

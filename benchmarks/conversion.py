@@ -25,6 +25,7 @@ from typing import Any, Final
 import duckdb
 
 from benchmarks.build import timed_build
+from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
@@ -127,7 +128,7 @@ def build(settings: Settings, name: str) -> None:
 
 def foretell(home: Path) -> None:
     """In a process of its own: a night that learns, and the night after, which only scores."""
-    settings = Settings(home=home)
+    settings = with_definitions(Settings(home=home))
     questions = questions_asked(settings)
     for night, name in enumerate(("learn and score", "score the same again")):
         with writer_lock(settings), connect(settings) as connection:
@@ -198,10 +199,10 @@ def main() -> None:
         return
     count = int(options.person_days / DAYS_OF_A_PERSON)
     if options.home:
-        measure(Settings(home=options.home), count)
+        measure(with_definitions(Settings(home=options.home)), count)
         return
     with tempfile.TemporaryDirectory() as folder:
-        measure(Settings(home=Path(folder)), count)
+        measure(with_definitions(Settings(home=Path(folder))), count)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.build import DAYS, PERSONS, timed_build, write_events
+from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import writer_lock
@@ -101,7 +102,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         nights = []
         for events in options.events:
-            settings = Settings(home=(options.home or Path(folder)) / f"{events}")
+            home = (options.home or Path(folder)) / f"{events}"
+            settings = with_definitions(Settings(home=home))
             if not settings.published.exists():
                 prepare(settings, events)
             # The first night finds everything prepared by the build; the second is like the rest.

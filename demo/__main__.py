@@ -33,6 +33,7 @@ from demo.people import CLOCK_ERROR
 from demo.population import live, slips
 from demo.processes import CannotRun, collector, free_port, run_nightly
 from demo.progress import Progress
+from demo.project import with_definitions
 from ingestion.settings import Settings, get_settings
 
 #: A delivery that took longer was late; before that it is what networks do.
@@ -106,6 +107,7 @@ def _run(settings: Settings, wishes: Wishes, port: int, now: datetime) -> None:
     _introduce(settings, story, is_known)
     facts = _live(story, now)
     _deliver(settings, folder, story, facts, port, now)
+    settings = with_definitions(settings)
     _build(settings, folder)
     with duckdb.connect(str(settings.published), read_only=True) as connection:
         for title, text in answers(connection):
@@ -182,6 +184,8 @@ def _conclude(settings: Settings) -> None:
     published = shlex.quote(_short(settings.published))
     is_default = settings.home == Path("data").absolute()
     home = "" if is_default else f"FOOTFALL_HOME={shlex.quote(_short(settings.home))} "
+    # Without them the next nightly run would build what a site without definitions has.
+    home += f"FOOTFALL_DBT_PROJECT={shlex.quote(_short(settings.dbt_project))} "
     size = settings.published.stat().st_size / 1e6
     print(
         "\nAsk on\n\n"

@@ -11,7 +11,7 @@ from demo.facts import SOURCES
 from demo.law import DECISION_AFTER, FEATURES, purchase_probability, purchase_within
 from demo.tables import duration, percent, table
 
-#: The funnel of seeds/funnel_steps.csv that the demo's product fills.
+#: The funnel of demo/definitions/funnel_steps.csv that the demo's product fills.
 FUNNEL: Final = "trial"
 DAYS_SHOWN: Final = 8
 #: The ages of a trial at which it is asked who is about to buy, and within how many days.

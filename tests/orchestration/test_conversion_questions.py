@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from demo.project import with_definitions
 from ingestion.settings import Settings
 from orchestration.builds import is_full_refresh_due
 from orchestration.conversion.keeping import TABLES, keep
@@ -39,8 +40,12 @@ def questions(text: str = WELL) -> list[Question]:
     return [question for _, question in read_questions(text.encode()).questions]
 
 
-def test_the_shipped_question_makes_sense() -> None:
-    settings = Settings(dbt_project=CHECKOUT / "dbt_project")
+def test_the_question_of_the_demo_makes_sense_and_a_site_begins_with_none(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    refuse_mistakes(settings, lambda: {"anything"})
+    assert questions_asked(settings) == []
+
+    settings = with_definitions(settings)
     refuse_mistakes(settings, lambda: {"anything"})
     assert [question.name for question in questions_asked(settings)] == ["trial_to_plan"]
 
