@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 HISTORIES ?= 10000
 SEED ?= 1
 
-.PHONY: help install demo test check up nightly reference exactness faults fuzz bench lock env-example clean
+.PHONY: help install client demo test check up nightly reference exactness faults fuzz bench lock env-example clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 install: $(VENV)/.installed ## install everything into .venv
+
+client: install ## the client's wheel, into dist/: for products that are not in this checkout
+	@$(RUN) -m hatchling build --target wheel -d dist
 
 demo: install ## a product's first weeks, from the client to the answers
 	$(RUN) -m demo
