@@ -20,8 +20,6 @@ from tests.deploy.files import CHECKOUT
 from tests.deploy.roles import Server, server
 
 ROLES = ("code", "daemon", "webserver")
-#: Where people are sent, by the default of FOOTFALL_UI_URL.
-LINK = "http://127.0.0.1:3000/runs/"
 EVENTS = """
 query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events {
     __typename ... on MessageEvent { message stepKey } } } } }
@@ -58,7 +56,8 @@ def test_runs_of_the_daemon_and_of_a_terminal_are_one_after_the_other(site: Serv
     for run, following in pairwise(runs):
         assert run["endTime"] <= following["startTime"]
     assert (
-        f"the job nightly comes first: waiting until it is over ({LINK}{runs[1]['runId']})" in said
+        f"the job nightly comes first: waiting until it is over ({site.ui}/runs/{runs[1]['runId']})"
+        in said
     )
     assert [run["jobName"] for run in runs] == ["nightly", "nightly", "nightly", "sweep"]
     assert published_events(site) > 0
