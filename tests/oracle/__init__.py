@@ -151,6 +151,7 @@ def _event_row(event: Event, people: People) -> Row:
         "occurred_at": event.occurred_at,
         "received_at": event.received_at,
         "is_bot": event.is_bot,
+        "is_activity": event.is_activity,
         "time_quality": event.time_quality,
         "clock_skew_ms": event.clock_skew_ms,
     }
