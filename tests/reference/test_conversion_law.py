@@ -16,9 +16,9 @@ import pytest
 from demo.facts import Fact, Story
 from demo.law import purchase_within
 from demo.population import live
+from demo.project import with_definitions
 from ingestion.settings import Settings
 from orchestration.questions import TABLES, install
-from tests.reference.data import CHECKOUT
 from tests.reference.importing import Line, land
 from tests.reference.run import nightly
 
@@ -42,9 +42,7 @@ def populations(
 
     Households draw their lives apart from each other, so every n-th is a population of its own.
     """
-    settings = Settings(
-        home=tmp_path_factory.mktemp("populations"), dbt_project=CHECKOUT / "dbt_project"
-    )
+    settings = with_definitions(Settings(home=tmp_path_factory.mktemp("populations")))
     story = Story(
         seed=1, persons=PERSONS * population_count, weeks=WEEKS, starts_on=date(2026, 1, 5)
     )
