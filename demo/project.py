@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.settings import Settings
+from orchestration.definition import WRITTEN_BY_DBT
 
 #: A product's own definitions. A site begins without any.
 DEFINITIONS: Final = Path(__file__).with_name("definitions")
@@ -19,7 +20,7 @@ def with_definitions(settings: Settings) -> Settings:
     """
     project = settings.home / "demo" / "dbt_project"
     shutil.rmtree(project, ignore_errors=True)
-    ignored = shutil.ignore_patterns("target", "logs", ".user.yml")
+    ignored = shutil.ignore_patterns(*WRITTEN_BY_DBT)
     shutil.copytree(settings.dbt_project, project, ignore=ignored)
     for path in DEFINITIONS.iterdir():
         shutil.copyfile(path, (project / "seeds" if path.suffix == ".csv" else project) / path.name)

@@ -10,6 +10,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -54,6 +55,12 @@ class Storage:
             raise StorageAway(
                 without_secrets(f"{type(error).__name__}: {error}".rstrip(": "), self._url)
             ) from None
+
+
+def local_folder(url: str) -> Path | None:
+    """The folder of a landing that is on this machine's disk; None for one behind a driver."""
+    path = url.removeprefix("file://")
+    return None if "://" in path else Path(path)
 
 
 def shown(url: str) -> str:

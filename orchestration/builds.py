@@ -7,6 +7,8 @@ from datetime import date
 
 import duckdb
 
+from ingestion.loading.ledger import has_table
+
 #: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
 POOL = "warehouse"
 #: The asset of the received days, whose partitions `rebuild_days` takes.
@@ -40,7 +42,7 @@ def is_full_refresh_due(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def forget_builds(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     """Make the loads that brought these files pending."""
-    if _has(connection, BUILDS):
+    if has_table(connection, "builds", "meta"):
         connection.execute(
             f"""
             delete from {BUILDS} where load_number in (
@@ -56,7 +58,7 @@ def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) ->
 
     The next build works them in again, and with them whatever they touch. Raises NothingReceived.
     """
-    if not _has(connection, "raw.events"):
+    if not has_table(connection, "events"):
         raise NothingReceived("nothing has been loaded yet: run nightly first")
     events = connection.execute(
         """
@@ -69,7 +71,7 @@ def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) ->
     ).fetchall()
     if not events:
         raise NothingReceived(_nothing_received(connection, days))
-    if _has(connection, BUILDS):
+    if has_table(connection, "builds", "meta"):
         connection.execute(
             f"""
             delete from {BUILDS} where load_number in (
@@ -103,10 +105,3 @@ def _nothing_received(connection: duckdb.DuckDBPyConnection, days: Sequence[date
         if near
         else "no event is loaded: run nightly first"
     )
-
-
-def _has(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name || '.' || table_name = ?", [table]
-    ).fetchone()
-    return bool(found and found[0])

@@ -95,11 +95,7 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
                 connection, fresh, publishing, copied, has_previous
             )
             rows = {name: table.rows for name, table in brought.items()}
-            verify(fresh, {**rows, RESTATEMENTS: restated.rows})
-            sync(fresh)
-            size = fresh.stat().st_size
-            os.replace(fresh, target)
-            sync(target.parent)
+            size = swap_in(fresh, target, {**rows, RESTATEMENTS: restated.rows})
             # Not before: a publish that dies here writes the same changes once more.
             forget_changes(connection)
     finally:
@@ -248,7 +244,21 @@ def _describe(connection: duckdb.DuckDBPyConnection, tables: list[Table]) -> Non
         comment_on(connection, f'column published.{SCHEMA}."{name}"."{column}"', comment)
 
 
-def verify(fresh: Path, rows: dict[str, int]) -> None:
+def swap_in(fresh: Path, target: Path, rows: dict[str, int]) -> int:
+    """Let a finished file be what people read, in one rename; returns its bytes.
+
+    Whatever step a crash falls on, the old file or the new one is there, whole. Raises PublishError
+    where the file does not hold these rows by mart.
+    """
+    _verify(fresh, rows)
+    _sync(fresh)
+    size = fresh.stat().st_size
+    os.replace(fresh, target)
+    _sync(target.parent)
+    return size
+
+
+def _verify(fresh: Path, rows: dict[str, int]) -> None:
     """Read the file back the way a reader will: alone, read-only, without a log to replay."""
     if fresh.with_name(fresh.name + ".wal").exists():
         raise PublishError("the new file still has a write-ahead log beside it")
@@ -259,8 +269,7 @@ def verify(fresh: Path, rows: dict[str, int]) -> None:
                 raise PublishError(f"{SCHEMA}.{name} has {found} rows in the new file: {expected}")
 
 
-def sync(path: Path) -> None:
-    """Write a file, or the names in a folder, through to the disk."""
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -6,14 +6,13 @@ Counts of others (daily actives, funnels) stay those of the last build until the
 from __future__ import annotations
 
 import logging
-import os
 from typing import Final
 
 import duckdb
 
 from ingestion.erasure.tombstones import Tombstones
 from ingestion.settings import Settings
-from orchestration.publish import STORAGE_VERSION, sync, verify
+from orchestration.publish import STORAGE_VERSION, swap_in
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +53,7 @@ def withdraw(settings: Settings, tombstones: Tombstones) -> dict[str, int]:
         logger.error("%s cannot be read, and is taken away: %s", target, error)
         target.unlink()
         return {}
-    verify(fresh, rows)
-    sync(fresh)
-    os.replace(fresh, target)
-    sync(target.parent)
+    swap_in(fresh, target, rows)
     return {table: count for table, (_, count) in gone.items()}
 
 

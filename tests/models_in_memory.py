@@ -29,6 +29,7 @@ from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
 from orchestration.conversion.keeping import keep
 from orchestration.dbt_command import DBT, dbt_environment
+from orchestration.definition import WRITTEN_BY_DBT
 from orchestration.seeds_checked import questions_asked
 from tests.oracle.events import Load
 
@@ -70,9 +71,7 @@ def project_copy(
     The people of a test are few: two of them are peers enough.
     """
     project = folder / "dbt_project"
-    shutil.copytree(
-        settings.dbt_project, project, ignore=shutil.ignore_patterns("target", "logs", ".user.yml")
-    )
+    shutil.copytree(settings.dbt_project, project, ignore=shutil.ignore_patterns(*WRITTEN_BY_DBT))
     rows = list(funnels)
     with (project / "seeds" / "funnel_steps.csv").open("w", newline="") as out:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
@@ -354,6 +353,15 @@ class MemoryWarehouse:
         cursor = self.connection.execute(query)
         names = [column[0] for column in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def failed_tests(self) -> list[str]:
+        """The tests of severity error that count anything."""
+        counts = {
+            test.name: self.connection.execute(test.count).fetchone()
+            for test in self._compiled.tests
+            if test.is_error
+        }
+        return [name for name, count in counts.items() if count and count[0]]
 
     def marts(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every table of the marts, all columns, in a fixed order."""

@@ -75,21 +75,11 @@ def build(compiled: CompiledModels, lines: list[dict[str, Any]]) -> MemoryWareho
     return warehouse
 
 
-def failed(compiled: CompiledModels, warehouse: MemoryWarehouse) -> list[str]:
-    """The tests of severity error that count anything."""
-    counts = {
-        test.name: warehouse.connection.execute(test.count).fetchone()
-        for test in compiled.tests
-        if test.is_error
-    }
-    return [name for name, count in counts.items() if count and count[0]]
-
-
 def test_an_event_may_be_called_like_any_marker(compiled: CompiledModels) -> None:
     # An event "(end)" once made a test fail on every later night.
     lines = [line(n, event_name=marker) for n, marker in enumerate(MARKERS)]
     warehouse = build(compiled, lines)
-    assert failed(compiled, warehouse) == []
+    assert warehouse.failed_tests() == []
     begun = warehouse.rows(
         "select sum(transitions) as n from marts.fct_event_transitions where from_event is null"
     )
@@ -101,7 +91,7 @@ def test_an_event_may_be_named_like_the_session_it_is_in(compiled: CompiledModel
     # Both were asked for by one id: the session stood twice in fct_sessions.
     session = md5(b"session e1").hexdigest()
     lines = [line(1), line(2, event_id=session, type="identify", anonymous_id="d1")]
-    assert failed(compiled, build(compiled, lines)) == []
+    assert build(compiled, lines).failed_tests() == []
 
 
 @pytest.mark.parametrize("name", ["", None])

@@ -43,7 +43,7 @@ sessions as (
         sessions.anonymous_id,
         sessions.user_id,
         sessions.started_at,
-        sessions.ended_at + interval '30' minute as running_until
+        sessions.ended_at + {{ session_timeout() }} as running_until
 
     from {{ ref('int_sessions_measured') }} as sessions
 

@@ -61,11 +61,11 @@ stretches_cut as (
 
     select
         *,
-        coalesce(occurred_at - previous_occurred_at > interval '30' minute, true)
+        coalesce(occurred_at - previous_occurred_at > {{ session_timeout() }}, true)
             as is_stretch_start,
         max(
             case
-                when coalesce(occurred_at - previous_occurred_at > interval '30' minute, true)
+                when coalesce(occurred_at - previous_occurred_at > {{ session_timeout() }}, true)
                     then occurred_at
             end
         ) over (

@@ -63,7 +63,7 @@ sessions_joinable as (
         on
             sessions.source_id = visitors_touched.source_id
             and sessions.visitor_id = visitors_touched.visitor_id
-            and sessions.ended_at + interval '30' minute >= visitors_touched.rebuild_from
+            and sessions.ended_at + {{ session_timeout() }} >= visitors_touched.rebuild_from
 
 )
 

@@ -44,7 +44,7 @@ visitors as (
         on
             sessions.anonymous_id = sightings.device_id
             and sightings.occurred_at
-            between sessions.started_at and sessions.ended_at + interval '30' minute
+            between sessions.started_at and sessions.ended_at + {{ session_timeout() }}
     inner join loads
         on sightings.load_number = loads.load_number
     where sessions.user_id is null

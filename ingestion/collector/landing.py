@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ingestion.collector.disk import fsync_folder, make_folders
-from ingestion.storage import Storage
+from ingestion.storage import Storage, local_folder
 
 
 class Landing(Protocol):
@@ -76,10 +76,9 @@ def open_landing(location: str) -> tuple[Landing, Path | None]:
 
     A remote one is not contacted: the collector starts, and stores, while it is unreachable.
     """
-    if location.startswith("file://"):
-        location = location.removeprefix("file://")
-    if "://" not in location:
-        return LocalLanding(Path(location)), Path(location)
+    folder = local_folder(location)
+    if folder is not None:
+        return LocalLanding(folder), folder
     try:
         storage = Storage(location)
     except ValueError as error:

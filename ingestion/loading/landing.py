@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingestion.storage import Storage, StorageAway, shown
+from ingestion.storage import Storage, StorageAway, local_folder, shown
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +54,12 @@ class Landing:
             self._storage = Storage(url)
         except ValueError as error:
             raise self._unusable(error, "install the fsspec driver of its scheme") from None
-        self.is_local = "://" not in url or url.startswith("file://")
-        if self.is_local:
+        self._folder = local_folder(url)
+        self.is_local = self._folder is not None
+        if self._folder is not None:
             try:
-                for folder in KINDS:
-                    path = Path(url.removeprefix("file://"), folder)
-                    path.mkdir(parents=True, exist_ok=True)
+                for kind in KINDS:
+                    (self._folder / kind).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise self._unusable(error, "make it writable for this user") from error
 
@@ -105,8 +105,8 @@ class Landing:
         Raises FileUnreadable where a remote file does not arrive whole, and OSError where this
         disk cannot hold it.
         """
-        if self.is_local:
-            return Path(self._url.removeprefix("file://"), file.name)
+        if self._folder is not None:
+            return self._folder / file.name
         # A key may be four times as long as the name of a file, and hold what a name may not.
         local = into / hashlib.sha256(file.name.encode()).hexdigest()
         with local.open("wb") as copy:

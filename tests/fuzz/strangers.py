@@ -24,7 +24,7 @@ MAX_EVENTS: Final = 12
 
 TEXTS: Final = (
     *("", " ", "\t\r\n", "\u200b", "\ufeff", "\u00a0", "\u2028", "e\u0301", "\u00e9", "\u0130"),
-    *("ß",),
+    "ß",
     *(
         "(start)",
         "(end)",
@@ -37,7 +37,7 @@ TEXTS: Final = (
         "[object Object]",
     ),
     *("0", "-0", "12", "12.0", "1.2e1", "1e999", "-1e400", "NaN", "Infinity", "0x10", "1_000"),
-    *("١٢",),
+    "١٢",
     *("9007199254740993", "9" * 40, "0." + "3" * 60, "1970-01-01", "9999-12-31T23:59:59Z", "24:00"),
     *("%", "%%", "_", "%E9", "%00", "%zz", "+", "&", "?", "#", "=", "a=b&c", "utm_source=x"),
     *("$", "$.a", "$[0]", "$..*", "a.b.c", "..", ".", "[", "]", "[0]", "[x=", "[x=1]", "|", "a|b"),
@@ -45,7 +45,7 @@ TEXTS: Final = (
     *(";", "--", "/*", "*/", "(", ")", "()", "^", "(?i)x", ".*", "*", "~", "/", "//", "<b>", "|x|"),
     *("\u202eabc", "\U0001f469\u200d\U0001f467", "\ud7ff", "\U0010ffff", "\ue000", "\x01", "\x7f"),
     *("a" * 255, "é" * 300, "x" * 3000, " padded ", "Sign_Up", "sign_up ", "SIGN_UP"),
-    *("si\u200bgn_up",),
+    "si\u200bgn_up",
 )
 NAMES: Final = (
     *(*ACTIONS, *ACTIONS, "page_view", "screen_view", "identify", "group", "alias", "track"),
@@ -69,13 +69,13 @@ CLOCKS: Final = (
     *(1, 1794304800, 1794304800000.5, "1794304800000", "2026-10-25T01:30:00Z", "2026-11-01T05:30Z"),
 )
 URLS: Final = (
-    *(each for each in ADDRESSES),
+    *ADDRESSES,
     *("https://shop.example/", "https://shop.example", "http://SHOP.example:80/a?b#c", "/a", "?"),
-    *("#",),
+    "#",
     *("https://", "//", "about:blank", "file:///etc/x", "android-app://com.x", "data:,x"),
-    *("http://[",),
+    "http://[",
     *("https://[::1]:8080/", "https://shop.example:99999/", "https://u:p@shop.example/"),
-    *("http://.com",),
+    "http://.com",
     *("https://münchen.example/ä", "https://xn--mnchen-3ya.example/", "https://shop.example./"),
     *("https://google.com", "https://www.shop.example/x", "https://checkout.stripe.com/c/pay"),
     "https://shop.example/?" + "&".join(f"p{n}=%{n % 256:02X}" for n in range(200)),
@@ -88,9 +88,9 @@ CODES: Final = (
 AGENTS: Final = (
     *(each for each in USER_AGENTS if each),
     *("", "Mozilla/5.0", "bot", "CUBOT", "Googlebot-Image/1.0", "curl/8", "HeadlessChrome/131"),
-    *("(" * 50,),
+    "(" * 50,
     *("Mozilla/5.0 (Linux; Android 14) fuboTV/1.0", "Mozilla/5.0 \u0130\u0130 bOt"),
-    *("\U0001f916 bot",),
+    "\U0001f916 bot",
 )
 
 #: Place of an event → what it may hold, beside anything at all; as the models and the protocols

@@ -66,7 +66,7 @@ def accepted(seed: int, wanted: int, first: int) -> tuple[list[Line], int]:
     lines: list[Line] = []
     for number in count(first):
         path, body, received_at = strangers.request(seed, number)
-        route = ROUTES.get(path) or ROUTES["/com.snowplowanalytics.snowplow/tp2"]
+        route = ROUTES[path]
         names = (f"minted {number} {place}" for place in count())
         verdict = route.judge(
             route.open(body),
@@ -132,9 +132,10 @@ def check(compiled: CompiledModels, loads: Sequence[Load], folder: Path) -> None
     expected = refreshed.marts()
     for mart, rows in warehouse.marts().items():
         assert rows == expected[mart], f"{mart}: increments and a full refresh differ"
-    counts = {test: warehouse.connection.execute(test.count).fetchone() for test in compiled.tests}
-    failed = [test.name for test, found in counts.items() if test.is_error and found and found[0]]
-    assert not failed, f"tests of severity error fail: {', '.join(failed)}"
+    for test in compiled.tests:
+        # What a warning counts is told; it is asked here whether it can be counted.
+        warehouse.connection.execute(test.count).fetchall()
+    assert warehouse.failed_tests() == []
     answer(compiled, settings, warehouse)
 
 

@@ -14,7 +14,7 @@ from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import writer_lock
 from orchestration import definition as defining
-from orchestration.definition import definition, zone_rules
+from orchestration.definition import WRITTEN_BY_DBT, definition, zone_rules
 from orchestration.exactness import verify
 from orchestration.prepare import NotPrepared, prepare
 from tests.models_in_memory import run_dbt
@@ -53,7 +53,7 @@ CHANGES: dict[str, Change] = {
         "cast({{ timestamp }} - interval 12 hours as date)",
     ),
     "a model": replaced(
-        "intermediate/int_events_sessionized.sql", "interval '30' minute", "interval '20' minute"
+        "intermediate/int_events_sessionized.sql", "md5('session '", "md5('visit '"
     ),
     "a seed": appended("seeds/passive_events.csv", "x,Sent by a server\n"),
     "a variable": replaced("dbt_project.yml", "- guest\n", "- guest\n    - ann\n"),
@@ -69,7 +69,7 @@ def settings(tmp_path: Path) -> Settings:
     shutil.copytree(
         Settings().dbt_project,
         project,
-        ignore=shutil.ignore_patterns("target", "logs", ".user.yml"),
+        ignore=shutil.ignore_patterns(*WRITTEN_BY_DBT),
     )
     return Settings(home=tmp_path / "home", dbt_project=project)
 

@@ -105,7 +105,7 @@ def test_a_reader_of_the_old_file_neither_blocks_nor_notices_the_swap(settings: 
     assert read(settings, "select count(*) from marts.fct_things") == [(3,)]
 
 
-@pytest.mark.parametrize("step", ["_write", "verify", "sync"])
+@pytest.mark.parametrize("step", ["_write", "_verify", "_sync"])
 def test_a_failure_at_any_step_keeps_the_old_file_and_leaves_nothing_behind(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
