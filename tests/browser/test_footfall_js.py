@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from footfall import Client
-from tests.browser.chromium import PROGRAM, Page, chromium, site, undebugged
+from tests.browser.chromium import PATIENCE_SECONDS, PROGRAM, Page, chromium, site, undebugged
 from tests.ingestion.collector.live import KEY, LiveCollector, free_port
 
 needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed here")
@@ -224,9 +224,11 @@ def wait_for(collector: LiveCollector, events: int) -> None:
         counts = [line for line in text.splitlines() if "events_accepted_total{" in line]
         return sum(float(line.rpartition(" ")[2]) for line in counts if "_created" not in line)
 
-    for _ in range(3000):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
         if accepted() >= events:
             return
+        time.sleep(0.02)
     raise AssertionError(f"{accepted()} events were accepted, not {events}")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ingestion.collector.last_words import WORDS
 from tests.ingestion.collector.live import (
     KEY,
     PATIENCE_SECONDS,
@@ -258,3 +259,21 @@ def test_the_senders_address_is_kept_as_configured(collectors: Start, policy: st
     collector.stop()
     expected = {"truncate": "127.0.0.0", "drop": None, "keep": "127.0.0.1"}[policy]
     assert collector.landed()[0]["request"]["ip"] == expected
+
+
+def test_a_stop_does_not_take_the_interpreter_down_under_the_servers_threads(
+    tmp_path: Path,
+) -> None:
+    # A thread that asks for an interpreter which goes ends the process with SIGABRT, now and then.
+    command = ("tests.ingestion.collector.last_words",)
+    collector = LiveCollector(tmp_path / "home", {}, command=command).start()
+    senders = Senders(collector)
+    senders.until(50)
+    code = collector.stop()
+    senders.stop()
+    with collector.process.stderr as told:  # type: ignore[union-attr]
+        log = told.read()
+    assert code == 0, log.decode()
+    assert b"sealing" in log
+    assert WORDS not in log
+    assert set(senders.acknowledged) <= {line["event_id"] for line in collector.landed()}
