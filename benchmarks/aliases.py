@@ -31,10 +31,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.aliases", description=__doc__)
     parser.add_argument("--model", type=Path, default=MODEL, help="another version of the model")
-    text = parser.parse_args().model.read_text()
+    parser.add_argument("--links", type=int, nargs="+", default=SIZES)
+    options = parser.parse_args()
+    text = options.model.read_text()
     sql = jinja2.Template(text).render(ref=lambda name: name, config=lambda **how: "")
     for shape, (previous, user) in SHAPES.items():
-        for links in SIZES:
+        for links in options.links:
             with duckdb.connect(config={"threads": 1}) as connection:
                 connection.execute(
                     "create table stg_footfall__events as select 'alias' as event_type,"

@@ -76,7 +76,8 @@ def timed_build(settings: Settings, *flags: str) -> tuple[float, float]:
         cwd=settings.dbt_project,
     )
     _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
         raise SystemExit("dbt failed")
     return time.monotonic() - before, usage.ru_maxrss / 1024
 

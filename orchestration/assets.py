@@ -201,6 +201,8 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
     def published_footfall(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with plainly(), writer_lock(settings):
             report = publish(settings, run_id=context.run_id)
+        for macro, tables in report.macros_left_out.items():
+            context.log.warning("macro %s is left out: there is no %s", macro, ", ".join(tables))
         for table, rows in report.rows.items():
             if (key := dg.AssetKey(["marts", table])) in marts:
                 context.log_event(dg.AssetObservation(key, metadata={ROW_COUNT: rows}))

@@ -57,7 +57,8 @@ class Whole:
 @dataclass(frozen=True)
 class PublishReport:
     """What was published: rows per mart, those of them that were written, figures that changed
-    after people could read them, and the file's bytes."""
+    after people could read them, the file's bytes, and table macros that were left out, each with
+    the tables it lacks."""
 
     version: str
     data_through: datetime | None
@@ -65,6 +66,7 @@ class PublishReport:
     written: dict[str, int]
     restated: int
     size_bytes: int
+    macros_left_out: dict[str, list[str]]
 
 
 def publish(settings: Settings, *, whole: bool = False, run_id: str | None = None) -> PublishReport:
@@ -91,7 +93,7 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
                 time_zone=settings.reporting_time_zone,
             )
             has_previous = _attach_previous(connection, target)
-            brought, data_through, restated = _write(
+            brought, data_through, restated, left_out = _write(
                 connection, fresh, publishing, copied, has_previous
             )
             rows = {name: table.rows for name, table in brought.items()}
@@ -102,7 +104,7 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
         for leftover in target.parent.glob(".footfall-*"):
             leftover.unlink()
     written = {name: table.written for name, table in brought.items()}
-    return PublishReport(version, data_through, rows, written, restated.written, size)
+    return PublishReport(version, data_through, rows, written, restated.written, size, left_out)
 
 
 def _attach_previous(connection: duckdb.DuckDBPyConnection, target: Path) -> bool:
@@ -156,7 +158,7 @@ def _write(
     publishing: Publishing,
     copied: Whole | None,
     has_previous: bool,
-) -> tuple[dict[str, Brought], datetime | None, Brought]:
+) -> tuple[dict[str, Brought], datetime | None, Brought, dict[str, list[str]]]:
     path = str(fresh).replace("'", "''")
     connection.execute(f"attach '{path}' as published (storage_version '{STORAGE_VERSION}')")
     connection.execute(f"create schema if not exists published.{SCHEMA}")
@@ -211,9 +213,9 @@ def _write(
             for name, table in {**brought, RESTATEMENTS: restated}.items()
         ],
     )
-    install(connection, "published", publishing.time_zone)
+    left_out = install(connection, "published", publishing.time_zone)
     connection.execute("detach published")
-    return brought, data_through, restated
+    return brought, data_through, restated, left_out
 
 
 def _drop_all_but(connection: duckdb.DuckDBPyConnection, names: set[str]) -> None:

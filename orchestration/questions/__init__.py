@@ -7,6 +7,7 @@ and chosen with ``use``.
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,8 @@ from typing import Final
 import duckdb
 
 from orchestration import event_grammar
+
+logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent
 #: What stands in braces in the SQL → its pattern.
@@ -24,6 +27,8 @@ PATTERNS: Final = {
     "step": event_grammar.STEP,
 }
 _MACRO: Final = re.compile(r"^create or replace macro (\w+)", re.MULTILINE)
+_COMMENT: Final = re.compile(r"--.*")
+_IS_TABLE: Final = re.compile(r"\bas table\b")
 _TABLE: Final = re.compile(r"\b(?:marts|meta)\.\w+")
 #: Wilson's score interval (Wilson 1927) of a rate of n draws, z deviations to either side: it holds
 #: for small n and for rates near 0.
@@ -39,11 +44,13 @@ WILSON = """
 """
 
 
-def install(connection: duckdb.DuckDBPyConnection, database: str, time_zone: str) -> None:
+def install(
+    connection: duckdb.DuckDBPyConnection, database: str, time_zone: str
+) -> dict[str, list[str]]:
     """Write the macros into an attached database that holds the marts and meta.published.
 
-    One that reads a table which is not there is left out, and the others answer. Leaves
-    ``database`` no longer current.
+    One that reads a table which is not there is left out, with a warning, and the others answer;
+    returned is each that was left out, with what it lacks. Leaves ``database`` no longer current.
     """
     found = connection.execute(
         """
@@ -55,6 +62,7 @@ def install(connection: duckdb.DuckDBPyConnection, database: str, time_zone: str
     tables_there = {name for (name,) in found}
     before = connection.execute("select current_database()").fetchone()
     assert before is not None
+    left_out: dict[str, list[str]] = {}
     # DuckDB looks for the tables of a macro while it creates it, in the current database.
     connection.execute(f'use "{database}"')
     try:
@@ -62,12 +70,21 @@ def install(connection: duckdb.DuckDBPyConnection, database: str, time_zone: str
         connection.execute(f"create or replace {WILSON}")
         reads: dict[str, set[str]] = {}
         for name, statement in macros().items():
-            used = [tables for macro, tables in reads.items() if f"{macro}(" in statement]
-            reads[name] = set(_TABLE.findall(statement)).union(*used)
-            if reads[name] <= tables_there:
+            code = _COMMENT.sub("", statement)
+            used = [tables for macro, tables in reads.items() if f"{macro}(" in code]
+            reads[name] = tables_of(code).union(*used)
+            if missing := sorted(reads[name] - tables_there):
+                left_out[name] = missing
+                # The file may begin as a copy of one that had its tables.
+                kind = "macro table" if _IS_TABLE.search(code) else "macro"
+                connection.execute(f"drop {kind} if exists {name}")
+            else:
                 connection.execute(statement)
     finally:
         connection.execute(f'use "{before[0]}"')
+    for name, missing in left_out.items():
+        logger.warning("macro %s is left out: there is no %s", name, " and no ".join(missing))
+    return left_out
 
 
 def macros() -> dict[str, str]:
@@ -78,6 +95,11 @@ def macros() -> dict[str, str]:
     found = list(_MACRO.finditer(text))
     ends = [*(each.start() for each in found[1:]), len(text)]
     return {each[1]: text[each.start() : end] for each, end in zip(found, ends, strict=True)}
+
+
+def tables_of(statement: str) -> set[str]:
+    """The tables that it reads, as ``<schema>.<table>``; those that a comment names are none."""
+    return set(_TABLE.findall(_COMMENT.sub("", statement)))
 
 
 def _reporting_date(time_zone: str) -> str:
@@ -91,6 +113,6 @@ def _reporting_date(time_zone: str) -> str:
 
 #: The marts that the macros read.
 TABLES: Final = sorted(
-    {name.removeprefix("marts.") for text in macros().values() for name in _TABLE.findall(text)}
+    {name.removeprefix("marts.") for text in macros().values() for name in tables_of(text)}
     - {"meta.published"}
 )

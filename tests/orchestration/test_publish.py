@@ -14,7 +14,6 @@ import pytest
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
 from orchestration import publish as publishing
-from orchestration.changes import Brought
 from orchestration.publish import PublishError, publish
 
 
@@ -130,9 +129,7 @@ def test_a_file_that_lost_rows_is_not_published(
 ) -> None:
     write = publishing._write
 
-    def loses_rows(
-        connection: duckdb.DuckDBPyConnection, fresh: Path, *arguments: Any
-    ) -> tuple[dict[str, Brought], datetime | None, Brought]:
+    def loses_rows(connection: duckdb.DuckDBPyConnection, fresh: Path, *arguments: Any) -> Any:
         written = write(connection, fresh, *arguments)
         with duckdb.connect(str(fresh)) as other:
             other.execute("delete from marts.fct_things where size = 1")

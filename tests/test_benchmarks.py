@@ -1,0 +1,117 @@
+"""Every benchmark runs, at a tiny size: one that no longer does is found here and not by a reader.
+
+Left out are ClickHouse and nginx, as in any benchmark where they are not installed. A benchmark
+whose builds are only timed gets them for nothing, because a build of all models takes ten seconds
+whatever the size: `questions` builds all of them, and `growth` builds and tests them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from benchmarks import build, conversion, questions
+from benchmarks.__main__ import NAMES
+from ingestion.settings import Settings
+
+EVENTS = 4_000
+#: Benchmark → the arguments that make it tiny.
+TINY = {
+    "collector": ("--seconds", "0.1"),
+    "load": ("--events", "40", "--rounds", "1"),
+    "build": ("--events", f"{EVENTS}"),
+    "growth": ("--events", f"{EVENTS}", "--nights", "1"),
+    "aliases": ("--links", "100"),
+    "questions": ("--events", f"{EVENTS}", "--rounds", "1"),
+    "conversion": ("--person-days", "400"),
+}
+#: Modules that others run, or that say what others ask.
+PARTS = {"__init__", "__main__", "ask", "peers", "ways"}
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a benchmark in this process; what it printed."""
+
+    def benchmark(name: str, *more: str) -> str:
+        monkeypatch.setattr(sys, "argv", [name, *TINY[name], *more])
+        import_module(f"benchmarks.{name}").main()
+        return capfd.readouterr().out
+
+    return benchmark
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of homes: in it one with EVENTS events, some on every day, built and published."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    questions.prepare(folder / f"{EVENTS}", EVENTS)
+    return folder
+
+
+def test_every_benchmark_has_a_tiny_run() -> None:
+    folder = Path(build.__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} == {*NAMES, *PARTS}
+    assert TINY.keys() == set(NAMES)
+
+
+def test_the_collector_is_measured(run: Run) -> None:
+    assert "the collector's rate to that of storing nothing" in run("collector")
+
+
+def test_the_load_is_measured(run: Run) -> None:
+    assert "dlt, a dict an event" in run("load")
+
+
+def test_aliases_are_measured(run: Run) -> None:
+    assert "binary tree" in run("aliases")
+
+
+def test_questions_are_asked_in_every_way(run: Run, homes: Path) -> None:
+    """Once the published file had none of its macros, for want of one table."""
+    said = run("questions", "--home", str(homes / f"{EVENTS}"))
+    asked = set(re.findall(r"^(\w[\w ]*?) {2,}(\w+) .* s .* of ", said, re.MULTILINE))
+    assert asked == {
+        *(("sessions", way) for way in ("stored", "facts")),
+        *(("daily actives", way) for way in ("stored", "facts", "macro")),
+        *(("funnel", way) for way in ("stored", "macro")),
+    }
+
+
+def test_a_night_is_measured_while_the_history_grows(run: Run, homes: Path) -> None:
+    assert "build, all of dbt" in run("growth", "--home", str(homes))
+
+
+def test_builds_are_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags: list[tuple[str, ...]] = []
+
+    def at_once(settings: Settings, *given: str) -> tuple[float, float]:
+        flags.append(given)
+        return 1.0 / len(flags), 1.0
+
+    monkeypatch.setattr(build, "timed_build", at_once)
+    assert "night / full" in run("build")
+    assert len(flags) == 4
+
+
+def test_conversion_is_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[tuple[float, float]] = []
+
+    def once(settings: Settings) -> tuple[float, float]:
+        """Build what the benchmark looks at, the first time."""
+        if not timed:
+            needed = ("+fct_trial_day_features", "+fct_trial_days", "+fct_trials", "int_data_edge")
+            timed.append(build.timed_build(settings, "--select", *needed))
+        return timed[0]
+
+    monkeypatch.setattr(conversion, "timed_build", once)
+    said = run("conversion")
+    assert "score the same again" in said
+    assert "conversion_odds" in said
