@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 
 from ingestion.settings import Settings
-from tests import golden
+from tests import golden, prepared
 from tests.histories import FUNNELS, QUESTIONS
 from tests.models_in_memory import CompiledModels, project_copy
 
@@ -27,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--histories", type=int, default=10_000)
     parser.addoption("--first-seed", type=int, default=1)
     parser.addoption("--pictures", help="folder for pictures of Dagster's UI, such as docs/ui")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    prepared.share(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from orchestration.dbt_command import dbt_environment
 from tests import golden
 from tests.conftest import GOLDEN_FUNNELS
 from tests.models_in_memory import project_copy
+from tests.prepared import furnish
 
 CHECKOUT = Path(__file__).parents[1]
 Marts = dict[str, list[tuple[Any, ...]]]
@@ -32,19 +33,23 @@ class Site:
         folder.mkdir()
         project = project_copy(Settings(), folder, funnels)
         self.settings = Settings(home=folder / "home", dbt_project=project)
+        furnish(self.settings)
 
     def land(self, name: str, lines: Iterable[dict[str, Any]]) -> None:
         path = Path(self.settings.landing) / "events" / f"{name}.ndjson"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
+    @property
+    def environment(self) -> dict[str, str]:
+        project = {"FOOTFALL_DBT_PROJECT": str(self.settings.dbt_project)}
+        return os.environ | dbt_environment(self.settings) | project
+
     def start_nightly(self) -> subprocess.Popen[str]:
-        environment = os.environ | dbt_environment(self.settings)
-        environment["FOOTFALL_DBT_PROJECT"] = str(self.settings.dbt_project)
         return subprocess.Popen(
             [sys.executable, "-m", "orchestration", "nightly"],
             cwd=CHECKOUT,
-            env=environment,
+            env=self.environment,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

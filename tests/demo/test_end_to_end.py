@@ -17,7 +17,9 @@ import pytest
 
 from demo.memory import Wishes, story_of
 from demo.population import live
+from ingestion.settings import Settings
 from tests.ingestion.collector.live import landed
+from tests.prepared import furnish
 
 CHECKOUT = Path(__file__).parents[2]
 SMALL = ("--persons", "60", "--weeks", "3")
@@ -67,6 +69,7 @@ def test_an_interrupted_demo_leaves_nothing_running_and_a_second_one_answers(
     tmp_path: Path,
 ) -> None:
     home = tmp_path / "home"
+    furnish(Settings(home=home))
     with demo(home, *SMALL) as process:
         assert process.stdout
         assert any("3  Seal" in line for line in process.stdout)

@@ -17,8 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ingestion.settings import PREFIX
+from ingestion.settings import PREFIX, Settings
 from tests.deploy.files import CHECKOUT, HOME, INSTALLED, compose, environment, services
+from tests.prepared import furnish
 
 ROLES = ("collector", "code", "daemon", "webserver")
 #: Until all are up, or a run is over, on a machine that does much else. Never waited out.
@@ -45,6 +46,7 @@ class Server:
     def __init__(self, home: Path, variables: Mapping[str, str]) -> None:
         self.home = home
         self.ports = {f"{PREFIX}PORT": free_port(), f"{PREFIX}UI_PORT": free_port()}
+        furnish(Settings(home=home))
         (home / "write-keys").write_text("web=a-key\n")
         self.environment = {
             "PATH": os.environ["PATH"],

@@ -20,6 +20,7 @@ from ingestion.settings import Settings
 from ingestion.storage import Storage, StorageAway, shown, without_secrets
 from tests.deploy.files import CHECKOUT
 from tests.ingestion.collector.live import LiveCollector, free_port
+from tests.prepared import furnish
 
 #: As they are written in a URL: some should have been quoted, and people forget it.
 PASSWORDS = ["s3cret-word", "s3cr%65t%2Fword", "wJalr/XUtn+FEMI/K7MD", "p@ss?w#rd", "a:b:c:dddd"]
@@ -164,6 +165,7 @@ def test_a_collector_takes_events_while_the_landing_is_away_and_seals_them_later
 def test_a_nightly_run_without_its_landing_says_so_and_keeps_the_password_nowhere(
     tmp_path: Path,
 ) -> None:
+    furnish(Settings(home=tmp_path))
     away = f"ftp://someone:{quote('s3cret/word')}%3Bx@127.0.0.1:{free_port()}/landing"
     for command in ("nightly", "erase-person --user-id u1"):
         done = subprocess.run(

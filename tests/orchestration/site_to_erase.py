@@ -20,6 +20,7 @@ import duckdb
 from ingestion.settings import Settings
 from orchestration.dbt_command import dbt_environment
 from tests.ingestion.collector.live import LiveCollector, landed
+from tests.prepared import settle
 from tests.test_end_to_end import CHECKOUT, Marts, Site
 
 #: The person: ids that need every kind of escape, and values that nobody else has.
@@ -159,6 +160,7 @@ class Erasing:
         shutil.copytree(self.home, folder / "home")
         site = Site.__new__(Site)
         site.settings = Settings(home=folder / "home", dbt_project=self.site.settings.dbt_project)
+        settle(site.settings)
         return Erasing(site)
 
     def answers(self) -> Marts:

@@ -31,7 +31,6 @@ from orchestration.arrivals import (
 from orchestration.checks import CHECKS
 from orchestration.dbt_command import dbt_environment
 from orchestration.findings import Finding
-from orchestration.prepare import prepare
 from orchestration.usual import (
     as_many_events_as_usual,
     compare,
@@ -41,6 +40,7 @@ from orchestration.usual import (
 )
 from tests import golden
 from tests.orchestration.raw_rows import RawRows, delivery, refusal
+from tests.prepared import furnish
 
 CHECKOUT = Path(__file__).parents[2]
 #: A Wednesday.
@@ -559,7 +559,7 @@ def test_the_watch_job_tries_every_claim_on_what_the_loader_left_and_skips_while
     settings: Settings,
 ) -> None:
     golden.land(Path(settings.landing))
-    prepare(settings)
+    furnish(settings)
     with writer_lock(settings):
         load(settings)
         # A load of nothing, as the next night's.
@@ -579,7 +579,7 @@ def test_the_watch_job_tries_every_claim_on_what_the_loader_left_and_skips_while
 def test_before_the_first_load_no_check_is_green_for_want_of_a_warehouse(
     settings: Settings,
 ) -> None:
-    prepare(settings)
+    furnish(settings)
 
     found = run_watch(settings)
 

@@ -18,6 +18,7 @@ from orchestration.definition import WRITTEN_BY_DBT, definition, zone_rules
 from orchestration.exactness import verify
 from orchestration.prepare import NotPrepared, prepare
 from tests.models_in_memory import run_dbt
+from tests.prepared import furnish
 
 Change = Callable[[Path], object]
 
@@ -169,6 +170,7 @@ def differing(settings: Settings) -> list[str]:
 
 
 def test_a_build_of_another_definition_is_a_full_one(settings: Settings) -> None:
+    furnish(settings)
     land(settings, "a", "Ann", 1)
     build(settings)
     ids = settings.dbt_project / "macros" / "ids.sql"

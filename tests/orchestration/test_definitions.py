@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.prepare import prepare
+from tests.prepared import furnish
 
 CHECKOUT = Path(__file__).parents[2]
 # Each job resolved by itself is not yet a repository: an op with a job's name broke only that,
@@ -45,7 +45,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
-    prepare(Settings(home=home))
+    furnish(Settings(home=home))
     return home
 
 

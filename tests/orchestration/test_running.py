@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.settings import Settings
 from tests.deploy.files import CHECKOUT
+from tests.prepared import furnish
 
 #: Where SIGTERM comes: as dlt ends its work, which loses it; and between two steps.
 MOMENTS = {
@@ -45,6 +47,7 @@ sys.exit(main())
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_sigterm_ends_a_run_of_a_terminal_wherever_it_comes(tmp_path: Path, moment: str) -> None:
+    furnish(Settings(home=tmp_path))
     code = "\n".join(line[8:] for line in MOMENTS[moment].splitlines())
     done = subprocess.run(
         [sys.executable, "-c", NIGHTLY.format(moment=code)],

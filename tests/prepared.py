@@ -1,0 +1,85 @@
+"""Homes as `prepare` leaves them, made once for all tests and copied: each takes seven seconds."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import pprint
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgpack  # type: ignore[import-untyped]
+import pytest
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+
+from ingestion.settings import Settings
+from orchestration.dbt_command import dbt_target
+from orchestration.definition import project_files
+from orchestration.prepare import PARTIAL_PARSE, _head, manifest_path, prepare
+
+_shared: list[Path] = []
+
+
+@contextmanager
+def made_once(name: str) -> Iterator[Path]:
+    """A folder of this name that all workers of xdist share; who comes second waits for the first.
+
+    Whoever finds it missing makes it, whole, before leaving.
+    """
+    folder = _shared[0] / name
+    with folder.with_suffix(".lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield folder
+
+
+def share(factory: pytest.TempPathFactory) -> None:
+    """Say where `made_once` makes things: for the workers of one run, and no other run."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    _shared[:] = [folder]
+
+
+def furnish(settings: Settings) -> None:
+    """Put into a new home what `prepare` would make there, for its project as it is now."""
+    with made_once(f"prepared {_content(settings.dbt_project)}") as folder:
+        like = Settings(home=folder / "home", dbt_project=settings.dbt_project)
+        if not folder.exists():
+            prepare(like)
+    shutil.copytree(like.home, settings.home, dirs_exist_ok=True)
+    settle(settings)
+
+
+def settle(settings: Settings) -> None:
+    """Let a copied home hold what was parsed for that of its own place."""
+    kept = manifest_path(settings)
+    manifest = kept.read_bytes().partition(b"\n")[2]
+    kept.write_bytes(_head(settings, manifest) + b"\n" + manifest)
+    parsed = dbt_target(settings) / PARTIAL_PARSE
+    content = parsed.read_bytes()
+    theirs = msgpack.unpackb(content)["state_check"]["profile_hash"]["checksum"]
+    parsed.write_bytes(content.replace(theirs.encode(), _profile_hash(settings).encode()))
+
+
+def _content(project: Path) -> str:
+    digest = hashlib.sha256()
+    for name, content in project_files(project):
+        digest.update(f"{name}\n{len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def _profile_hash(settings: Settings) -> str:
+    """As dbt sums a connection up; of another it parses the whole project again."""
+    limits = {"memory_limit": settings.memory_limit, "threads": str(settings.threads)}
+    credentials = DuckDBCredentials.from_dict(
+        {
+            "path": str(settings.warehouse),
+            "schema": "main",
+            "settings": {"TimeZone": "UTC"} | limits,
+        }
+    )
+    told = pprint.pformat(sorted(credentials.connection_info()))
+    return hashlib.sha256(told.encode()).hexdigest()
