@@ -20,10 +20,11 @@ from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import connect, writer_lock
-from orchestration.audit import advice, audited
+from orchestration.audit import advice, as_before, audited
 from orchestration.builds import POOL, is_full_refresh_due
 from orchestration.conversion.keeping import keep
 from orchestration.conversion_assets import conversion_assets
+from orchestration.current import outcomes_kept
 from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.findings import markdown_table
 from orchestration.highlights import highlights
@@ -157,11 +158,14 @@ class BuildConfig(dg.Config):
     full_refresh: bool = Field(False, description="Build everything anew from the raw rows.")
 
 
+_translator = ModelTranslator(
+    settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
+)
+
+
 @dbt_assets(
     manifest=_manifest,
-    dagster_dbt_translator=ModelTranslator(
-        settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
-    ),
+    dagster_dbt_translator=_translator,
     name="build",
     pool=POOL,
 )
@@ -170,17 +174,23 @@ def model_assets(
 ) -> Iterator[Any]:
     """Build and test the models; a failed test stops what lies behind it.
 
-    Definitions that make no sense fail before anything is built, each with its line.
+    Definitions that make no sense fail before anything is built, each with its line. Where nothing
+    has changed, nothing is built.
     """
     arguments = ["build", "--exclude-resource-type", "unit_test"]
+    is_whole = context.selected_asset_keys == context.assets_def.keys
     with plainly(), writer_lock(_settings):
         refuse_mistakes(_settings, lambda: names_seen(_settings))
         with connect(_settings) as connection:
             keep(connection, questions_asked(_settings))
             is_due = is_full_refresh_due(connection)
+            found = outcomes_kept(_settings, connection) if is_whole else None
+        if found is not None and not config.full_refresh:
+            yield from as_before(context, found)
+            return
         if config.full_refresh or is_due:
             arguments.append("--full-refresh")
-        yield from audited(dbt, arguments, context, _settings, _manifest)
+        yield from audited(dbt, arguments, context, _settings, _manifest, _translator)
 
 
 def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -200,6 +210,9 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
     )
     def published_footfall(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with plainly(), writer_lock(settings):
+            with connect(settings) as connection:
+                if outcomes_kept(settings, connection) is not None:
+                    return dg.MaterializeResult(metadata={"unchanged": True})
             report = publish(settings, run_id=context.run_id)
         for macro, tables in report.macros_left_out.items():
             context.log.warning("macro %s is left out: there is no %s", macro, ", ".join(tables))

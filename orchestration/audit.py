@@ -9,20 +9,26 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
+from ingestion.warehouse import connect
+from orchestration.current import Outcome, keep_outcomes
 from orchestration.dbt_command import dbt_target
 
 #: Failed nodes told in full: one broken model fails all tests behind it.
 SHOWN = 20
+#: How dagster-dbt calls the number of rows that a test found.
+FAILED_ROWS = "dagster_dbt/failed_row_count"
 #: An engine's message can quote the SQL it stumbled over.
 MESSAGE_CHARACTERS = 400
 
@@ -126,8 +132,12 @@ def audited(
     context: dg.AssetExecutionContext,
     settings: Settings,
     manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
 ) -> Iterator[Any]:
-    """Run dbt and pass on what it says; raises Failure, with all of the above, where it failed."""
+    """Run dbt, pass on what it says and keep what its tests found.
+
+    Raises Failure, with all of the above, where it failed.
+    """
     target = dbt_target(settings)
     written = target / "run_results.json"
     # A dbt that is killed writes none, and the last one's would be told in its place.
@@ -136,12 +146,54 @@ def audited(
     yield from invocation.stream()
     code = invocation.process.wait()
     if not code:
+        results = json.loads(written.read_text())
+        with connect(settings) as connection:
+            keep_outcomes(connection, outcomes(results, manifest, translator))
         return
     failed = []
     # One that is killed while it writes them leaves no JSON.
     with suppress(FileNotFoundError, json.JSONDecodeError):
         failed = failed_nodes(json.loads(written.read_text()), manifest)
     raise failure(failed, code, target / "dbt.log", settings)
+
+
+def outcomes(
+    results: Mapping[str, Any], manifest: Mapping[str, Any], translator: DagsterDbtTranslator
+) -> Iterator[Outcome]:
+    """What the tests of dbt's run_results.json found, under the names of their checks."""
+    for result in results["results"]:
+        test = result["unique_id"]
+        if key := get_asset_check_key_for_test(manifest, translator, test, project=None):
+            yield Outcome(
+                asset=key.asset_key.to_user_string(),
+                check=key.name,
+                passed=result["status"] == "pass",
+                severity=manifest["nodes"][test]["config"]["severity"].upper(),
+                description=None,
+                failing_rows=result["failures"],
+            )
+
+
+def as_before(
+    context: dg.AssetExecutionContext, found: Sequence[Outcome]
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Say of every asset of the step that it is as the last build made it, checks and all."""
+    deps = {key: context.assets_def.asset_deps[key] for key in context.selected_asset_keys}
+    for key in TopologicalSorter(deps).static_order():
+        if key in deps:
+            yield dg.MaterializeResult(asset_key=key, metadata={"unchanged": True})
+    for each in found:
+        key = dg.AssetKey.from_user_string(each.asset)
+        if dg.AssetCheckKey(key, each.check) in context.selected_asset_check_keys:
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=each.check,
+                passed=each.passed,
+                severity=dg.AssetCheckSeverity(each.severity),
+                description=each.description,
+                metadata={"unchanged": True}
+                | ({} if each.failing_rows is None else {FAILED_ROWS: each.failing_rows}),
+            )
 
 
 def failure(failed: list[FailedNode], code: int, log: Path, settings: Settings) -> dg.Failure:

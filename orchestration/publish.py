@@ -20,6 +20,7 @@ import duckdb
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
 from orchestration.changes import Brought, Table, body_of, bring, comment_on, forget_changes
+from orchestration.current import note_published
 from orchestration.questions import install
 from orchestration.restatements import TABLE as RESTATEMENTS
 from orchestration.restatements import Publishing, definition_of, record
@@ -100,6 +101,7 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
             size = swap_in(fresh, target, {**rows, RESTATEMENTS: restated.rows})
             # Not before: a publish that dies here writes the same changes once more.
             forget_changes(connection)
+            note_published(settings, connection, version)
     finally:
         for leftover in target.parent.glob(".footfall-*"):
             leftover.unlink()

@@ -50,6 +50,16 @@
         table_name varchar, key_columns varchar, key_text varchar
     );
     create table if not exists {{ full_refresh_due_relation() }} (since timestamp);
+    -- What the published file was made of, and what the checks found (orchestration/current.py):
+    -- neither holds of what is about to be built.
+    create table if not exists meta.check_outcomes (
+        asset_key varchar, check_name varchar, passed boolean, severity varchar,
+        description varchar, failing_rows bigint
+    );
+    {% if flags.WHICH not in ('test', 'freshness') %}
+        delete from meta.check_outcomes;
+        drop table if exists meta.published_build;
+    {% endif %}
     create table if not exists {{ conversion_relation('questions') }} (
         question_name varchar, description varchar, trial_days integer, horizon_days integer
     );

@@ -1,0 +1,113 @@
+"""Whether what people read is already what a build and a publish would make of it.
+
+No model reads a clock: the marts follow from raw, the definition and the conversion questions. So
+where no load waits for a build, none is ordered, and none has begun since the file was published,
+another gives the same tables. What the checks found then still holds; it is kept here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from ingestion.settings import Settings
+from orchestration.builds import BUILDS, is_full_refresh_due
+from orchestration.definition import definition
+
+#: What the published file was made of. A build that begins empties both (macros/builds.sql).
+PUBLISHED_BUILD: Final = "meta.published_build"
+CHECK_OUTCOMES: Final = "meta.check_outcomes"
+CODE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check of an asset found: ``asset`` is its key, joined by slashes."""
+
+    asset: str
+    check: str
+    passed: bool
+    severity: str
+    description: str | None
+    failing_rows: int | None
+
+
+def is_current(settings: Settings, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a build, what is learnt of it and a publish would change nothing.
+
+    The caller holds the writer lock. Whatever cannot be read counts as changed.
+    """
+    try:
+        published = connection.execute(f"from {PUBLISHED_BUILD}").fetchall()
+        pending = connection.execute(
+            f"""
+            select count(*)
+            from raw._dlt_loads as loads
+            inner join raw.files as files on loads.load_id = files._dlt_load_id
+            where loads.status = 0 and files.load_number not in (
+                select load_number from {BUILDS} where definition = ?
+            )
+            """,
+            [definition(settings)],
+        ).fetchone()
+        with duckdb.connect(str(settings.published), read_only=True) as file:
+            versions = file.execute("select distinct version from meta.published").fetchall()
+    except duckdb.Error:
+        return False
+    return (
+        pending == (0,)
+        and not is_full_refresh_due(connection)
+        and [(definition(settings), code(), *version) for version in versions] == published
+    )
+
+
+def note_published(settings: Settings, connection: duckdb.DuckDBPyConnection, version: str) -> None:
+    """Note that the file of this version holds what the warehouse holds."""
+    connection.execute(
+        f"""
+        create schema if not exists meta;
+        create or replace table {PUBLISHED_BUILD} (
+            definition varchar, code varchar, version varchar
+        )
+        """
+    )
+    connection.execute(
+        f"insert into {PUBLISHED_BUILD} values (?, ?, ?)", [definition(settings), code(), version]
+    )
+
+
+def keep_outcomes(connection: duckdb.DuckDBPyConnection, outcomes: Iterable[Outcome]) -> None:
+    """Keep what checks found, until the next build begins."""
+    rows = [astuple(each) for each in outcomes]
+    if rows:
+        connection.executemany(f"insert into {CHECK_OUTCOMES} values (?, ?, ?, ?, ?, ?)", rows)
+
+
+def outcomes_kept(
+    settings: Settings, connection: duckdb.DuckDBPyConnection
+) -> list[Outcome] | None:
+    """What the checks of the last build and of its scores found, in order of the keys.
+
+    None where anything has changed since, so that all of it is to be made anew.
+    """
+    if not is_current(settings, connection):
+        return None
+    rows = connection.execute(f"from {CHECK_OUTCOMES} order by asset_key, check_name").fetchall()
+    return [Outcome(*row) for row in rows]
+
+
+@lru_cache
+def code() -> str:
+    """The sum of the code that learns, judges and publishes, in hex."""
+    digest = hashlib.sha256()
+    for path in sorted(CODE.rglob("*")):
+        if path.suffix in (".py", ".sql"):
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(CODE)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
