@@ -22,7 +22,7 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
-from orchestration.current import Outcome, keep_outcomes
+from orchestration.current import UNCHANGED, Outcome, keep_outcomes
 from orchestration.dbt_command import dbt_target
 
 #: Failed nodes told in full: one broken model fails all tests behind it.
@@ -181,7 +181,7 @@ def as_before(
     deps = {key: context.assets_def.asset_deps[key] for key in context.selected_asset_keys}
     for key in TopologicalSorter(deps).static_order():
         if key in deps:
-            yield dg.MaterializeResult(asset_key=key, metadata={"unchanged": True})
+            yield dg.MaterializeResult(asset_key=key, metadata={UNCHANGED: True})
     for each in found:
         key = dg.AssetKey.from_user_string(each.asset)
         if dg.AssetCheckKey(key, each.check) in context.selected_asset_check_keys:
@@ -191,7 +191,7 @@ def as_before(
                 passed=each.passed,
                 severity=dg.AssetCheckSeverity(each.severity),
                 description=each.description,
-                metadata={"unchanged": True}
+                metadata={UNCHANGED: True}
                 | ({} if each.failing_rows is None else {FAILED_ROWS: each.failing_rows}),
             )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +17,13 @@ import duckdb
 
 from ingestion.settings import Settings
 from orchestration.builds import BUILDS, is_full_refresh_due
-from orchestration.definition import definition
+from orchestration.definition import definition, project_files
 
 #: What the published file was made of. A build that begins empties both (macros/builds.sql).
 PUBLISHED_BUILD: Final = "meta.published_build"
 CHECK_OUTCOMES: Final = "meta.check_outcomes"
+#: Metadata of an asset, or a check, that is as the last run left it.
+UNCHANGED: Final = "unchanged"
 CODE: Final = Path(__file__).parent
 
 
@@ -63,7 +64,8 @@ def is_current(settings: Settings, connection: duckdb.DuckDBPyConnection) -> boo
     return (
         pending == (0,)
         and not is_full_refresh_due(connection)
-        and [(definition(settings), code(), *version) for version in versions] == published
+        and [(definition(settings), judges(settings), *version) for version in versions]
+        == published
     )
 
 
@@ -73,12 +75,13 @@ def note_published(settings: Settings, connection: duckdb.DuckDBPyConnection, ve
         f"""
         create schema if not exists meta;
         create or replace table {PUBLISHED_BUILD} (
-            definition varchar, code varchar, version varchar
+            definition varchar, judges varchar, version varchar
         )
         """
     )
     connection.execute(
-        f"insert into {PUBLISHED_BUILD} values (?, ?, ?)", [definition(settings), code(), version]
+        f"insert into {PUBLISHED_BUILD} values (?, ?, ?)",
+        [definition(settings), judges(settings), version],
     )
 
 
@@ -102,12 +105,14 @@ def outcomes_kept(
     return [Outcome(*row) for row in rows]
 
 
-@lru_cache
-def code() -> str:
-    """The sum of the code that learns, judges and publishes, in hex."""
+def judges(settings: Settings) -> str:
+    """The sum of what the definition leaves out, in hex: the tests, and our own code.
+
+    Another release may learn, judge and publish otherwise.
+    """
+    code = [path for path in sorted(CODE.rglob("*")) if path.suffix in (".py", ".sql")]
+    files = [(path.relative_to(CODE), path.read_bytes()) for path in code]
     digest = hashlib.sha256()
-    for path in sorted(CODE.rglob("*")):
-        if path.suffix in (".py", ".sql"):
-            content = path.read_bytes()
-            digest.update(f"{path.relative_to(CODE)} {len(content)}\n".encode() + content)
+    for name, content in (*files, *project_files(settings.dbt_project)):
+        digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()

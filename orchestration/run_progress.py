@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ingestion.settings import Settings
+from orchestration.current import UNCHANGED
 
 #: Step of a job → what it is at. A repairing job has one step, of the job's own name.
 AT = {
@@ -19,6 +20,7 @@ AT = {
     "check_answers": "checking what is published",
 }
 EVENTS = dg.AssetKey(["raw", "events"])
+PUBLISHED = dg.AssetKey(["published", "footfall"])
 #: What Dagster raises where a step is told to end.
 INTERRUPTED = "DagsterExecutionInterruptedError"
 #: The only events that say anything here; a run has some two thousand others.
@@ -39,6 +41,9 @@ def progress(event: dg.DagsterEvent) -> str | None:
     """The line of an event that says how a run gets on; None for nearly all."""
     if event.is_step_start:
         return AT.get(event.step_key or "")
+    if event.is_step_materialization and event.asset_key == PUBLISHED:
+        of = event.step_materialization_data.materialization.metadata
+        return "nothing has changed: what is published stays as it is" if UNCHANGED in of else None
     if event.is_step_materialization and event.asset_key == EVENTS and event.partition is None:
         of = event.step_materialization_data.materialization.metadata
         if "files" in of:

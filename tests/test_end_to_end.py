@@ -11,11 +11,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
+from ingestion.warehouse import connect, writer_lock
+from orchestration.current import PUBLISHED_BUILD
 from orchestration.dbt_command import dbt_environment
 from tests import golden
 from tests.conftest import GOLDEN_FUNNELS
@@ -74,6 +76,20 @@ class Site:
                 for (table,) in tables
             }
 
+    def builds(self) -> str:
+        """The invocation of dbt that came last."""
+        return (self.settings.home / "dbt" / "target" / "run_results.json").read_text()
+
+    def found(self) -> list[tuple[str, bool]]:
+        """What the checks of the last run found, each evaluated in it."""
+        home = str(self.settings.dagster_home)
+        with dg.DagsterInstance.from_config(home) as instance:
+            (run,) = instance.get_runs(limit=1)
+            kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+            events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=kind)]
+        found = [event.asset_check_evaluation_data for event in events if event]
+        return sorted((each.asset_check_key.to_user_string(), each.passed) for each in found)
+
     def restatements(self) -> list[tuple[Any, ...]]:
         """From what to what, and why, a published figure changed, and in which run."""
         with duckdb.connect(str(self.settings.published), read_only=True) as connection:
@@ -106,9 +122,18 @@ def test_a_day_run_twice_then_late_then_shuffled_gives_the_same_answers(tmp_path
     assert len(answers["fct_events"]) == len(on_time)
     assert "WARN: every_line_is_readable" not in first.stderr
 
+    with writer_lock(site.settings), connect(site.settings) as connection:
+        connection.execute(f"drop table {PUBLISHED_BUILD}")
     assert site.nightly().returncode == 0
     assert site.answers() == answers
     assert site.restatements() == []
+    built, found = site.builds(), site.found()
+
+    assert site.nightly().returncode == 0
+    assert site.answers() == answers
+    assert site.builds() == built
+    assert site.found() == found
+    assert len(found) > 100
 
     site.land("0", late)
     assert site.nightly().returncode == 0

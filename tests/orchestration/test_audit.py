@@ -14,7 +14,7 @@ import dagster as dg
 import duckdb
 import pytest
 from dagster import DagsterEventType
-from dagster_dbt import DbtCliResource
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
@@ -230,6 +230,7 @@ def test_a_dbt_that_was_killed_is_not_told_by_the_last_ones_results(
         cast("dg.AssetExecutionContext", None),
         Settings(home=tmp_path),
         {"nodes": {}},
+        DagsterDbtTranslator(),
     )
     with pytest.raises(dg.Failure, match="dbt ended with -9 before it had run anything"):
         list(build)

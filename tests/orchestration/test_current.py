@@ -115,7 +115,8 @@ def test_what_is_skipped_would_have_been_built_the_same(
     (history,) = random_histories(seed, 1)
     site = Site(compiled, tmp_path)
     assert not site.is_current()
-    for files, began_at in zip(history.loads, LOADS_BEGAN, strict=False):
+    loads = [load for load in zip(history.loads, LOADS_BEGAN, strict=False) if load[0]]
+    for number, (files, began_at) in enumerate(loads):
         site.warehouse.load(files, began_at=began_at)
         assert not site.is_current()
         site.build()
@@ -126,7 +127,7 @@ def test_what_is_skipped_would_have_been_built_the_same(
         assert site.warehouse.marts() == made
         site.publish()
 
-        change = random.choice(CHANGES)
+        change = CHANGES[(seed + number) % len(CHANGES)]
         change(site, random)
         assert not site.is_current(), change.__name__
         site.build()
@@ -134,7 +135,7 @@ def test_what_is_skipped_would_have_been_built_the_same(
         assert site.is_current()
 
 
-@pytest.mark.parametrize("name", ["definition", "code"])
+@pytest.mark.parametrize("name", ["definition", "judges"])
 def test_another_definition_or_release_is_built_and_published(
     compiled: CompiledModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
