@@ -28,10 +28,11 @@ from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
 from orchestration.conversion.keeping import keep
-from orchestration.dbt_command import DBT, dbt_environment
+from orchestration.dbt_command import dbt_environment
 from orchestration.definition import WRITTEN_BY_DBT
 from orchestration.seeds_checked import questions_asked
 from tests.oracle.events import Load
+from tests.warm import run_code
 
 Row = dict[str, Any]
 
@@ -85,13 +86,11 @@ def project_copy(
 
 def run_dbt(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """dbt itself, as the nightly job calls it; raises with its output when it fails."""
-    done = subprocess.run(
-        [DBT, *arguments],
-        env={**os.environ, **dbt_environment(settings)},
-        cwd=settings.dbt_project,
-        text=True,
-        capture_output=True,
-        check=False,
+    done = run_code(
+        "from dbt.cli.main import cli; cli()",
+        *arguments,
+        environment=os.environ | dbt_environment(settings),
+        folder=settings.dbt_project,
     )
     if done.returncode:
         raise AssertionError(f"dbt {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")

@@ -23,6 +23,7 @@ from tests import golden
 from tests.conftest import GOLDEN_FUNNELS
 from tests.models_in_memory import project_copy
 from tests.prepared import furnish
+from tests.warm import run_module
 
 CHECKOUT = Path(__file__).parents[1]
 Marts = dict[str, list[tuple[Any, ...]]]
@@ -58,9 +59,7 @@ class Site:
         )
 
     def nightly(self) -> subprocess.CompletedProcess[str]:
-        run = self.start_nightly()
-        stdout, stderr = run.communicate()
-        return subprocess.CompletedProcess(run.args, run.returncode, stdout, stderr)
+        return run_module("orchestration", "nightly", environment=self.environment)
 
     def answers(self) -> Marts:
         """Every table of the published marts, all columns; restatements tell of their nights."""

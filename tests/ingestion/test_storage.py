@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import traceback
 from pathlib import Path
 from urllib.parse import quote
@@ -18,9 +16,9 @@ from ingestion.collector.landing import open_landing
 from ingestion.loading.landing import Landing, LandingUnusable
 from ingestion.settings import Settings
 from ingestion.storage import Storage, StorageAway, shown, without_secrets
-from tests.deploy.files import CHECKOUT
 from tests.ingestion.collector.live import LiveCollector, free_port
 from tests.prepared import furnish
+from tests.warm import run_module
 
 #: As they are written in a URL: some should have been quoted, and people forget it.
 PASSWORDS = ["s3cret-word", "s3cr%65t%2Fword", "wJalr/XUtn+FEMI/K7MD", "p@ss?w#rd", "a:b:c:dddd"]
@@ -168,14 +166,8 @@ def test_a_nightly_run_without_its_landing_says_so_and_keeps_the_password_nowher
     furnish(Settings(home=tmp_path))
     away = f"ftp://someone:{quote('s3cret/word')}%3Bx@127.0.0.1:{free_port()}/landing"
     for command in ("nightly", "erase-person --user-id u1"):
-        done = subprocess.run(
-            [sys.executable, "-m", "orchestration", *command.split()],
-            cwd=CHECKOUT,
-            env={**os.environ, "FOOTFALL_HOME": str(tmp_path), "FOOTFALL_LANDING_URL": away},
-            text=True,
-            capture_output=True,
-            check=False,
-        )
+        environment = {"FOOTFALL_HOME": str(tmp_path), "FOOTFALL_LANDING_URL": away}
+        done = run_module("orchestration", *command.split(), environment=os.environ | environment)
         assert done.returncode != 0
         assert "FOOTFALL_LANDING_URL: ftp://***@127.0.0.1" in done.stderr, done.stderr
         assert "s3cret" not in done.stdout + done.stderr

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ from ingestion.settings import Settings
 from orchestration.dbt_command import dbt_environment
 from tests.ingestion.collector.live import LiveCollector, landed
 from tests.prepared import settle
-from tests.test_end_to_end import CHECKOUT, Marts, Site
+from tests.test_end_to_end import Marts, Site
+from tests.warm import run_module
 
 #: The person: ids that need every kind of escape, and values that nobody else has.
 ZOE = 'zoë "z" o\'hara/ÿ'
@@ -130,15 +130,7 @@ class Erasing:
 
     def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """A command of the orchestration."""
-        return subprocess.run(
-            [sys.executable, "-m", "orchestration", *arguments],
-            cwd=CHECKOUT,
-            env=self.environment,
-            text=True,
-            input=given,
-            capture_output=True,
-            check=False,
-        )
+        return run_module("orchestration", *arguments, environment=self.environment, given=given)
 
     def erase(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """``erase-person``."""

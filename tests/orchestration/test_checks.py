@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -41,6 +39,7 @@ from orchestration.usual import (
 from tests import golden
 from tests.orchestration.raw_rows import RawRows, delivery, refusal
 from tests.prepared import furnish
+from tests.warm import run_module
 
 CHECKOUT = Path(__file__).parents[2]
 #: A Wednesday.
@@ -532,18 +531,11 @@ def test_a_check_says_three_lines_and_has_a_row_in_the_runbook(spec: dg.AssetChe
 
 def run_watch(settings: Settings) -> dict[str, tuple[bool, str | None]]:
     """The job `watch` as its schedule runs it: which checks were evaluated, and their outcome."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "dagster", "job", "execute"),
-            *("-m", "orchestration.definitions", "-j", "watch"),
-        ],
-        cwd=CHECKOUT,
-        env=os.environ
+    done = run_module(
+        *("dagster", "job", "execute", "-m", "orchestration.definitions", "-j", "watch"),
+        environment=os.environ
         | dbt_environment(settings)
-        | {"DAGSTER_HOME": str(settings.dagster_home), "PYTHONWARNINGS": "ignore"},
-        text=True,
-        capture_output=True,
-        check=False,
+        | {"DAGSTER_HOME": str(settings.dagster_home)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ingestion.settings import Settings
 from tests.prepared import furnish
+from tests.warm import run_code
 
 CHECKOUT = Path(__file__).parents[2]
 # Each job resolved by itself is not yet a repository: an op with a job's name broke only that,
@@ -56,14 +55,8 @@ def loaded(home: Path) -> dict[str, list[str]]:
 
 
 def load_definitions(home: Path) -> dict[str, list[str]]:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=CHECKOUT,
-        env={**os.environ, "FOOTFALL_HOME": str(home), "FOOTFALL_OWNER": "data@shop.example"},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+    environment = {"FOOTFALL_HOME": str(home), "FOOTFALL_OWNER": "data@shop.example"}
+    done = run_code(PROGRAM, environment=os.environ | environment)
     assert done.returncode == 0, done.stderr
     names: dict[str, list[str]] = json.loads(done.stdout)
     return names

@@ -33,6 +33,7 @@ from tests.orchestration.site_to_erase import (
     send_refused,
 )
 from tests.test_end_to_end import CHECKOUT, Site
+from tests.warm import run_code
 
 
 @pytest.fixture(scope="module")
@@ -208,14 +209,8 @@ with dg.DagsterInstance.get() as instance:
 
 def job(erasing: Erasing, field: str, name: str) -> list[str]:
     """Run the job; whether it succeeded, and what is left of its config."""
-    done = subprocess.run(
-        [sys.executable, "-c", JOB, field, name],
-        cwd=CHECKOUT,
-        env=erasing.environment | {"DAGSTER_HOME": str(erasing.site.settings.dagster_home)},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+    environment = erasing.environment | {"DAGSTER_HOME": str(erasing.site.settings.dagster_home)}
+    done = run_code(JOB, field, name, environment=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1].split(" ")
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ingestion.settings import Settings
-from tests.deploy.files import CHECKOUT
 from tests.prepared import furnish
+from tests.warm import run_code
 
 #: Where SIGTERM comes: as dlt ends its work, which loses it; and between two steps.
 MOMENTS = {
@@ -49,14 +47,8 @@ sys.exit(main())
 def test_sigterm_ends_a_run_of_a_terminal_wherever_it_comes(tmp_path: Path, moment: str) -> None:
     furnish(Settings(home=tmp_path))
     code = "\n".join(line[8:] for line in MOMENTS[moment].splitlines())
-    done = subprocess.run(
-        [sys.executable, "-c", NIGHTLY.format(moment=code)],
-        cwd=CHECKOUT,
-        env={**os.environ, "FOOTFALL_HOME": str(tmp_path)},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+    environment = os.environ | {"FOOTFALL_HOME": str(tmp_path)}
+    done = run_code(NIGHTLY.format(moment=code), environment=environment)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "it was told to end (SIGTERM, Ctrl-C, or in the UI); run it again" in done.stderr
     assert not (tmp_path / "published" / "footfall.duckdb").exists()
