@@ -24,7 +24,6 @@ LIBRARIES = [
     "dbt.cli.main",
     "dlt",
     "dlt.destinations.impl.duckdb.duck",
-    "sklearn.ensemble",
 ]
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(LIBRARIES)

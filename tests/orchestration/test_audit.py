@@ -65,7 +65,6 @@ def test_a_bad_row_keeps_yesterdays_file_and_the_run_says_which_and_what_to_do(
 ) -> None:
     site = Site(tmp_path / "site", FUNNELS)
     yesterday = b"what people read yesterday"
-    site.settings.published.parent.mkdir(parents=True)
     site.settings.published.write_bytes(yesterday)
     name = "events/date=2026-03-01/hour=08/01J00000000000000000000000-a.ndjson"
     event_id = plant(site, name)
