@@ -43,7 +43,7 @@ check: install ## ruff, mypy, sqlfluff, dbt parse, dagster definitions validate
 	$(VENV)/bin/mypy
 	$(VENV)/bin/sqlfluff lint --processes 2 --disable-progress-bar dbt_project
 	FOOTFALL_HOME=$$(mktemp -d) sh -ec '$(RUN) -m orchestration prepare; \
-		DAGSTER_HOME=$$FOOTFALL_HOME/dagster $(VENV)/bin/dagster definitions validate -w workspace.yaml; \
+		DAGSTER_HOME=$$FOOTFALL_HOME/dagster $(VENV)/bin/python -m dagster definitions validate -w workspace.yaml; \
 		rm -r "$$FOOTFALL_HOME"'
 
 up: install ## collector on :8080 and Dagster's UI on :3000, until Ctrl-C

@@ -44,6 +44,15 @@ def manifest_path(settings: Settings) -> Path:
     return settings.home / "dbt" / "parsed_manifest"
 
 
+def instance_file(dagster_home: Path) -> bytes:
+    """The dagster.yaml of a home: the one of the checkout, which cannot say where that is."""
+    events = dagster_home / Path(INDEX).parent
+    # A string of JSON is one of YAML.
+    return INSTANCE.read_bytes().replace(
+        f"DAGSTER_HOME/{Path(INDEX).parent}".encode(), json.dumps(str(events)).encode()
+    )
+
+
 def prepare(settings: Settings) -> None:
     """Make what is missing, torn or out of date; cheap when nothing is.
 
@@ -60,9 +69,10 @@ def prepare(settings: Settings) -> None:
         ) from error
     with _turn(settings):
         instance = settings.dagster_home / INSTANCE.name
+        content = instance_file(settings.dagster_home)
         # Only where it differs: a daemon that runs may read it at any moment.
-        if not instance.exists() or instance.read_bytes() != INSTANCE.read_bytes():
-            replace_file(instance, INSTANCE.read_bytes())
+        if not instance.exists() or instance.read_bytes() != content:
+            replace_file(instance, content)
         _try_records(settings.dagster_home)
         _limit_pool(settings.dagster_home)
         if _kept(settings) is None:

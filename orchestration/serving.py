@@ -41,6 +41,8 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
         **dbt_environment(settings),
         f"{PREFIX}DBT_PROJECT": str(settings.dbt_project),
         "DAGSTER_HOME": str(settings.dagster_home),
+        # Where the daemon and the webserver, programs of Dagster's, find the event log's class.
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])),
     }
 
 

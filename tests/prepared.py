@@ -18,7 +18,14 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from ingestion.settings import Settings
 from orchestration.dbt_command import dbt_target
 from orchestration.definition import project_files
-from orchestration.prepare import PARTIAL_PARSE, _head, manifest_path, prepare
+from orchestration.prepare import (
+    INSTANCE,
+    PARTIAL_PARSE,
+    _head,
+    instance_file,
+    manifest_path,
+    prepare,
+)
 
 _shared: list[Path] = []
 
@@ -54,7 +61,8 @@ def furnish(settings: Settings) -> None:
 
 
 def settle(settings: Settings) -> None:
-    """Let a copied home hold what was parsed for that of its own place."""
+    """Let a copied home hold what was parsed for that of its own place, and its own event log."""
+    (settings.dagster_home / INSTANCE.name).write_bytes(instance_file(settings.dagster_home))
     kept = manifest_path(settings)
     manifest = kept.read_bytes().partition(b"\n")[2]
     kept.write_bytes(_head(settings, manifest) + b"\n" + manifest)

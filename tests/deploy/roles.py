@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.settings import PREFIX, Settings
-from tests.deploy.files import CHECKOUT, HOME, INSTALLED, compose, environment, services
+from tests.deploy.files import (
+    CHECKOUT,
+    HOME,
+    INSTALLED,
+    compose,
+    environment,
+    image_environment,
+    services,
+)
 from tests.prepared import furnish
 
 ROLES = ("collector", "code", "daemon", "webserver")
@@ -113,7 +121,10 @@ class Server:
         done = subprocess.run(
             [Path(sys.executable).with_name(program), *arguments],
             cwd=CHECKOUT,
-            env=self.environment,
+            env={
+                **self.environment,
+                "PYTHONPATH": image_environment()["PYTHONPATH"].replace(INSTALLED, str(CHECKOUT)),
+            },
             capture_output=True,
             check=False,
         )

@@ -14,10 +14,25 @@ import dagster as dg
 import pytest
 
 from ingestion.settings import Settings
-from orchestration import prepare as preparing
 from orchestration.builds import POOL
-from orchestration.prepare import INDEX, RECORDS, NotPrepared, manifest_path, prepare, read_manifest
-from orchestration.serving import CODE, DAEMON, WEBSERVER, become, command, dagster_environment
+from orchestration.prepare import (
+    INDEX,
+    RECORDS,
+    NotPrepared,
+    instance_file,
+    manifest_path,
+    prepare,
+    read_manifest,
+)
+from orchestration.serving import (
+    CHECKOUT,
+    CODE,
+    DAEMON,
+    WEBSERVER,
+    become,
+    command,
+    dagster_environment,
+)
 
 
 def test_a_home_too_long_for_a_socket_is_named(tmp_path: Path) -> None:
@@ -45,6 +60,8 @@ def test_every_process_finds_the_same_home_whatever_its_folder(
     assert environment["FOOTFALL_DBT_PROJECT"] == str(tmp_path / "models")
     assert environment["DAGSTER_HOME"] == str(tmp_path / "here" / "dagster")
     assert str(tmp_path / "here" / "dagster" / "code.sock") in command(settings, CODE)
+    # Dagster's daemon and webserver look nowhere else for the class of the event log.
+    assert environment["PYTHONPATH"].split(os.pathsep)[0] == str(CHECKOUT)
 
 
 class Parses:
@@ -206,7 +223,7 @@ def test_an_older_instance_file_is_replaced_and_the_same_one_left_alone(parses: 
     for other in (b"telemetry: {enabled: true}", b"", b"\x00\xff{]"):
         instance.write_bytes(other)
         prepare(parses.settings)
-        assert instance.read_bytes() == preparing.INSTANCE.read_bytes()
+        assert instance.read_bytes() == instance_file(parses.settings.dagster_home)
 
 
 def test_a_new_home_has_one_place_for_writers_before_a_daemon_looks(parses: Parses) -> None:

@@ -1,6 +1,5 @@
 """What Dagster and dbt wrote of a person goes; every other record of theirs stays."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import dagster as dg
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.prepare import INSTANCE
+from orchestration.prepare import INSTANCE, instance_file
 from orchestration.run_log import log_path, new_log
 from orchestration.traces import ERASURES, forget_in_dagster, forget_in_dbt, hide_config
 
@@ -46,7 +45,7 @@ def erasing() -> None:
 def settings(tmp_path: Path) -> Settings:
     settings = Settings(home=tmp_path / "home")
     settings.dagster_home.mkdir(parents=True)
-    shutil.copyfile(INSTANCE, settings.dagster_home / "dagster.yaml")
+    (settings.dagster_home / INSTANCE.name).write_bytes(instance_file(settings.dagster_home))
     return settings
 
 
