@@ -13,7 +13,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -281,7 +282,7 @@ class MemoryWarehouse:
     def build(self, *, full_refresh: bool = False, stop_after: str | None = None) -> None:
         """Run every model in order; with ``stop_after`` fail there, like a run that was killed."""
         for model in self._compiled.models:
-            self._run(model, full_refresh=full_refresh)
+            self.run(model, full_refresh=full_refresh)
             if model.name == stop_after:
                 return
         self.connection.execute(
@@ -294,7 +295,17 @@ class MemoryWarehouse:
             [self._compiled.definition],
         )
 
-    def _run(self, model: Model, *, full_refresh: bool) -> None:
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Take back at the end what is written meanwhile."""
+        self.connection.begin()
+        try:
+            yield
+        finally:
+            self.connection.rollback()
+
+    def run(self, model: Model, *, full_refresh: bool = False) -> None:
+        """Run one model, as `build` does."""
         name = f"{model.schema}.{model.name}"
         exists = self._exists(model)
         sql = model.incremental if exists and not full_refresh else model.full
