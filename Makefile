@@ -35,7 +35,7 @@ demo: install ## a product's first weeks, from the client to the answers
 
 # Two at once: most of the long ones wait for a dbt or a Dagster that uses one core.
 test: install ## everything CI tests, but the reference run
-	$(RUN) -m pytest -n 2 --dist worksteal
+	$(RUN) -m pytest -n 2 --dist worksteal --durations 10
 
 check: install ## ruff, mypy, sqlfluff, dbt parse, dagster definitions validate
 	$(VENV)/bin/ruff check .

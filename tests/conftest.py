@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
 from pathlib import Path
 
 import hypothesis
@@ -20,6 +22,42 @@ hypothesis.settings.load_profile("untimed")
 GOLDEN_FUNNELS = [
     {**row, "funnel_name": f"golden {row['funnel_name']}"} for row in golden.funnels()
 ]
+#: Half a minute and more each, and some share a site that takes as long to make.
+LONGEST = (
+    "orchestration/test_erase.py",
+    "browser/test_dagster_ui.py",
+    "test_end_to_end.py",
+    "faults/test_daemon.py",
+    "deploy/test_up.py",
+    "deploy/test_restore.py",
+    "deploy/test_roles.py",
+    "demo/test_end_to_end.py",
+    "orchestration/test_definition.py",
+    "orchestration/test_audit.py",
+)
+TESTS = Path(__file__).parent
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker of two begin with the longest, and the other with what is compiled.
+
+    Each gets one half of the list, and who is through takes from the end of the other's.
+    """
+    longest: list[pytest.Item] = []
+    of_models: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        if str(item.path.relative_to(TESTS)) in LONGEST:
+            longest.append(item)
+        elif "compiled" in getattr(item, "fixturenames", ()):
+            of_models.append(item)
+        else:
+            others.append(item)
+    longest.sort(key=lambda item: LONGEST.index(str(item.path.relative_to(TESTS))))
+    first = [*of_models, *others]
+    half = len(items) // 2
+    items[:] = [*first[:half], *longest, *first[half:]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,9 +74,21 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledModels:
-    """The models with the definitions of the histories and of the golden days."""
-    folder = tmp_path_factory.mktemp("compiled")
-    golden.land(folder / "home" / "landing")
-    funnels = [*FUNNELS, *GOLDEN_FUNNELS]
-    project = project_copy(Settings(), Path(folder), funnels, QUESTIONS)
-    return CompiledModels(Settings(home=folder / "home", dbt_project=project))
+    """The models with the definitions of the histories and of the golden days.
+
+    One worker compiles them, each has a copy.
+    """
+    with prepared.made_once("compiled") as shared:
+        pickled = shared / "models.pickle"
+        if not pickled.exists():
+            golden.land(shared / "home" / "landing")
+            funnels = [*FUNNELS, *GOLDEN_FUNNELS]
+            project = project_copy(Settings(), shared, funnels, QUESTIONS)
+            made = CompiledModels(Settings(home=shared / "home", dbt_project=project))
+            pickled.write_bytes(pickle.dumps(made))
+    folder = tmp_path_factory.mktemp("compiled") / "copy"
+    shutil.copytree(shared, folder)
+    copy: CompiledModels = pickle.loads((folder / "models.pickle").read_bytes())
+    copy.settings = Settings(home=folder / "home", dbt_project=folder / "dbt_project")
+    prepared.settle_dbt(copy.settings)
+    return copy

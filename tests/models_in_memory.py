@@ -126,7 +126,6 @@ class CompiledModels:
             )
             for unique_id, node in incremental.items()
         ]
-        self.seeds = settings.dbt_project / "seeds"
         with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
             self.seed_tables = {
                 name: connection.execute(f"select * from seeds.{name}").to_arrow_table()
@@ -163,6 +162,11 @@ class CompiledModels:
             for node in nodes
             if node["resource_type"] == "test"
         ]
+
+    @property
+    def seeds(self) -> Path:
+        """Where the project's seeds are."""
+        return self.settings.dbt_project / "seeds"
 
     @cached_property
     def definition(self) -> str:

@@ -66,6 +66,11 @@ def settle(settings: Settings) -> None:
     kept = manifest_path(settings)
     manifest = kept.read_bytes().partition(b"\n")[2]
     kept.write_bytes(_head(settings, manifest) + b"\n" + manifest)
+    settle_dbt(settings)
+
+
+def settle_dbt(settings: Settings) -> None:
+    """Let the dbt of a copied home take what was parsed in another for its own."""
     parsed = dbt_target(settings) / PARTIAL_PARSE
     content = parsed.read_bytes()
     theirs = msgpack.unpackb(content)["state_check"]["profile_hash"]["checksum"]
