@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("collector", "load", "build", "growth", "aliases", "questions", "conversion")
+NAMES = (
+    *("collector", "load", "build", "growth", "aliases", "questions", "conversion"),
+    "latency",
+)
 
 
 def main() -> int:

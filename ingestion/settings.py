@@ -151,10 +151,16 @@ class Settings(BaseSettings):
     nightly_time_zone: str = Field(
         default="UTC", description="IANA time zone of FOOTFALL_NIGHTLY_CRON."
     )
+    run_on_arrival: bool = Field(
+        default=True,
+        description="Whether landing_sensor runs the nightly job as events arrive; false: at "
+        "FOOTFALL_NIGHTLY_CRON alone.",
+    )
     quiet_seconds: float = Field(
-        default=300.0,
+        default=10.0,
         ge=0,
-        description="Seconds without a new file after which landing_sensor starts a run.",
+        description="Seconds without anything new after which landing_sensor starts a run; three "
+        "times as long where something new never ceases to come.",
     )
     first_day: date = Field(
         default=date(2026, 1, 1),

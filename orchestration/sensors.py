@@ -1,54 +1,98 @@
-"""The load when files arrive, for those who do not want to wait; and the end of runs that died."""
+"""The run when events arrive, for those who do not want to wait; and the end of runs that died."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import PurePath
 
 import dagster as dg
 
-from ingestion.loading.landing import Landing
-from ingestion.settings import get_settings
+from ingestion.collector.segments import base_name, is_segment
+from ingestion.loading.landing import SUFFIXES, Landing, LandingUnusable
+from ingestion.settings import Settings, get_settings
+from ingestion.storage import local_folder
 from orchestration import turns
+from orchestration.arrival_runs import SENSOR, forget_old_runs, free_at, is_going
 from orchestration.debounce import MAX_QUIET_PERIODS, Look
 from orchestration.jobs import nightly
 
-#: Seconds between two looks at the landing, a listing of its folders.
-LOOK_SECONDS = 60
+#: Seconds between two looks at a landing on the local disk.
+LOOK_SECONDS = 10
+#: The same where each look is a listing that somebody has to pay for.
+REMOTE_LOOK_SECONDS = 60
 #: Seconds between two looks at the runs that are going, mostly none.
 RUNS_LOOK_SECONDS = 30
 
 _settings = get_settings()
 
 
-def landed_files() -> str:
-    """A digest of the names in the landing, which never change what they hold."""
-    names = "\n".join(file.name for file in Landing(_settings.landing).files())
-    return hashlib.sha256(names.encode()).hexdigest() if names else ""
+def arrived(settings: Settings) -> str:
+    """A digest of what has arrived: landed files, and segments that a run would have sealed.
+
+    A segment keeps its name when it is sealed, so nothing is new then; "" where there is nothing.
+    Raises LandingUnusable.
+    """
+    landed = [_bare(PurePath(name).name) for name in Landing(settings.landing).names()]
+    try:
+        open_segments = {base_name(p) for p in settings.open_segments.iterdir() if is_segment(p)}
+    except OSError:
+        open_segments = set()
+    return _digest([*landed, *open_segments.difference(landed)])
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix(next((each for each in SUFFIXES if name.endswith(each)), ""))
+
+
+def _digest(names: Iterable[str]) -> str:
+    text = "\n".join(sorted(names))
+    # A name on a disk may be of any bytes.
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest() if text else ""
+
+
+def status_by_default(settings: Settings) -> dg.DefaultSensorStatus:
+    """Of landing_sensor, until somebody turns it on or off in the UI."""
+    if settings.run_on_arrival:
+        return dg.DefaultSensorStatus.RUNNING
+    return dg.DefaultSensorStatus.STOPPED
 
 
 @dg.sensor(
+    name=SENSOR,
     job=nightly,
-    minimum_interval_seconds=LOOK_SECONDS,
-    default_status=dg.DefaultSensorStatus.STOPPED,
+    minimum_interval_seconds=(
+        LOOK_SECONDS if local_folder(_settings.landing) else REMOTE_LOOK_SECONDS
+    ),
+    default_status=status_by_default(_settings),
     description=(
-        "Runs the job nightly once files have arrived and then none for FOOTFALL_QUIET_SECONDS, "
-        f"or after {MAX_QUIET_PERIODS} times as long where they never rest. Off unless you turn it "
-        "on: for most questions the night is soon enough."
+        "Runs the job nightly once events have arrived and then none for FOOTFALL_QUIET_SECONDS, "
+        f"or after {MAX_QUIET_PERIODS} times as long where they never rest. Asks for nothing while "
+        "such a run waits or works, and ever more rarely while they fail. "
+        "FOOTFALL_RUN_ON_ARRIVAL=false turns it off."
     ),
 )
 def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Ask for a run when the landing has new files and has come to rest."""
+    """Ask for a run when something has arrived and come to rest, one at a time."""
     now = datetime.now(UTC).timestamp()
-    files = landed_files()
+    if is_going(context.instance, nightly.name):
+        # What arrives meanwhile is looked at afterwards, so that there is a rest between two runs.
+        return dg.SkipReason("a run waits or works")
+    if (free := free_at(context.instance, nightly.name)) > now:
+        return dg.SkipReason(
+            f"the last run failed: the next try is {datetime.fromtimestamp(free, UTC):%H:%M} UTC, "
+            "or when you run nightly"
+        )
+    try:
+        files = arrived(_settings)
+    except LandingUnusable as away:
+        return dg.SkipReason(str(away))
     last = Look.from_json(context.cursor or "")
     look = last.after(files, now, _settings.quiet_seconds)
     if look.asked_for == last.asked_for:
         context.update_cursor(look.to_json())
         is_known = look.files == look.asked_for
-        return dg.SkipReason("no new files" if is_known else "files are still arriving")
-    waiting = dg.RunsFilter(job_name=nightly.name, statuses=[dg.DagsterRunStatus.QUEUED])
-    if context.instance.get_runs_count(waiting):
-        # The run that waits will load these files too; asked again if it does not come to that.
-        return dg.SkipReason("a run is queued already")
+        return dg.SkipReason("nothing new" if is_known else "events are still arriving")
+    forget_old_runs(_settings, context.instance)
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=look.asked_for)], cursor=look.to_json()
     )

@@ -24,6 +24,11 @@ LEFTOVERS = (
 #: Runs of Dagster that are deleted in one sweep: each takes a few milliseconds.
 MAX_RUNS = 1_000
 RUNS = "runs of Dagster"
+FINISHED = [
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+]
 #: Jobs whose runs mark no received day. Of all runs, 24 in 25 are of the hourly `watch`.
 FORGOTTEN_JOBS = {
     *("watch", "sweep", "verify_exactness", "reload_files", "replay_quarantine", "erase_person"),
@@ -111,13 +116,8 @@ def _sweep_runs(
     Of a run that may have marked received days the logs go and the record stays: the marks are
     part of it, and the UI tells by them which days are loaded.
     """
-    finished = [
-        dg.DagsterRunStatus.SUCCESS,
-        dg.DagsterRunStatus.FAILURE,
-        dg.DagsterRunStatus.CANCELED,
-    ]
     runs = instance.get_runs(
-        dg.RunsFilter(statuses=finished, created_before=before.astimezone(UTC))
+        dg.RunsFilter(statuses=FINISHED, created_before=before.astimezone(UTC))
     )
     for run in runs:
         logs = [path for path in _logs(settings, run.run_id) if path.exists()]
@@ -132,8 +132,13 @@ def _sweep_runs(
         if not is_kept:
             instance.delete_run(run.run_id)
         # Dagster empties its database of the run's events and leaves the file, and the output.
-        for path in logs:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        delete_logs(settings, run.run_id)
+
+
+def delete_logs(settings: Settings, run_id: str) -> None:
+    """Delete what a run said."""
+    for path in _logs(settings, run_id):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _logs(settings: Settings, run_id: str) -> list[Path]:

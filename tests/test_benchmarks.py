@@ -2,22 +2,29 @@
 
 Left out are ClickHouse and nginx, as in any benchmark where they are not installed. A benchmark
 whose builds are only timed gets them for nothing, because a build of all models takes ten seconds
-whatever the size: `questions` builds all of them, and `growth` builds and tests them.
+whatever the size: `questions` builds all of them, and `growth` builds and tests them. For the same
+reason `latency` gets a collector and a thread that publishes, and no Dagster: what `make up` does
+by itself is tried in tests/deploy/test_up.py.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from threading import Event, Thread
 
+import duckdb
 import pytest
 
-from benchmarks import build, conversion, questions
+from benchmarks import build, conversion, latency, questions
 from benchmarks.__main__ import NAMES
 from ingestion.settings import Settings
+from orchestration.up import TRY_OUT_KEYS
+from tests.ingestion.collector.live import LiveCollector
 
 EVENTS = 4_000
 #: Benchmark → the arguments that make it tiny.
@@ -29,6 +36,7 @@ TINY = {
     "aliases": ("--links", "100"),
     "questions": ("--events", f"{EVENTS}", "--rounds", "1"),
     "conversion": ("--person-days", "400"),
+    "latency": ("--minutes", "0.02", "--pause", "0.2"),
 }
 #: Modules that others run, or that say what others ask.
 PARTS = {"__init__", "__main__", "ask", "peers", "ways"}
@@ -115,3 +123,60 @@ def test_conversion_is_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     said = run("conversion")
     assert "score the same again" in said
     assert "conversion_odds" in said
+
+
+@contextmanager
+def collector_alone(settings: Settings) -> Iterator[None]:
+    """A collector with the key of a fresh checkout, whose segments are published at once."""
+    variables = {"FOOTFALL_WRITE_KEYS": TRY_OUT_KEYS, "FOOTFALL_SEGMENT_SECONDS": "0.05"}
+    live = LiveCollector(settings.home, variables, port=settings.port).start()
+    stopped = Event()
+
+    def publish_all() -> None:
+        fresh = settings.home / "fresh.duckdb"
+        segments = f"{settings.landing}/events/*/*/*.gz"
+        while not stopped.wait(0.1):
+            if list(Path(settings.landing).glob("events/*/*/*.gz")):
+                with duckdb.connect(str(fresh)) as connection:
+                    connection.execute("create schema marts")
+                    connection.execute(
+                        "create table marts.fct_events as select event_id::varchar as event_id,"
+                        " event_name, received_at::timestamp as received_at"
+                        f" from read_json('{segments}')"
+                    )
+                settings.published.parent.mkdir(exist_ok=True)
+                fresh.replace(settings.published)
+
+    publisher = Thread(target=publish_all)
+    publisher.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        publisher.join()
+        live.stop()
+        live.process.communicate()
+
+
+def test_the_latency_of_events_is_measured(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def prepared(settings: Settings, events: int) -> None:
+        settings.dagster_home.mkdir(parents=True)
+
+    monkeypatch.setattr(latency, "prepare", prepared)
+    monkeypatch.setattr(latency, "up", collector_alone)
+    said = run("latency", "--home", str(tmp_path))
+    assert ", 0 never published" in said
+    assert re.search(r"^published +p50 .* p95 .* max ", said, re.MULTILINE)
+    for part in latency.PARTS:
+        assert f"\n{part} " in said
+
+
+def test_the_parts_of_a_latency_add_up_whatever_came_first(tmp_path: Path) -> None:
+    """An event that is received while the run already works waits for nothing but the run."""
+    settings = Settings(home=tmp_path, landing_url="")
+    settings.dagster_home.mkdir()
+    seen = latency.Seen({"a": 10.0}, {"a": 11.0}, {"a": 60.0})
+    assert latency.parts_of(settings, seen) == [[1.0, 0.0, 0.0, 0.0, 49.0]]
+    assert [latency.share_of([3.0, 1.0, 2.0], each) for each in (0.5, 0.95, 1.0)] == [2.0, 3.0, 3.0]

@@ -64,6 +64,8 @@ class Server:
             **{name: str(port) for name, port in self.ports.items()},
             "HOME": str(home),
             "DAGSTER_HOME": str(home / "dagster"),
+            # Tests start their runs themselves.
+            f"{PREFIX}RUN_ON_ARRIVAL": "false",
             **variables,
         }
         self.children: dict[str, subprocess.Popen[bytes]] = {}

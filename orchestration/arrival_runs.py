@@ -1,0 +1,89 @@
+"""The runs that landing_sensor asks for: when the next may come, and how many are remembered.
+
+A site with steady traffic has more than a thousand a day, each with 3 MB of records in Dagster's
+databases, where a nightly run alone would have one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import dagster as dg
+from dagster._core.storage.tags import SENSOR_NAME_TAG
+from sqlalchemy import text
+
+from ingestion.settings import Settings
+from orchestration.builds import RECEIVED_DAYS
+from orchestration.sweeping import FINISHED, delete_logs
+from orchestration.turns import GOING
+
+SENSOR: Final = "landing_sensor"
+#: The newest are kept: two hours of steady traffic, a week of a quiet site, 300 MB.
+KEPT_RUNS: Final = 100
+#: Deleted at once at most, some ten milliseconds each: a look may take a minute.
+FORGOTTEN_AT_ONCE: Final = 50
+#: Seconds until the next try after a failed run, doubled with each one more. Whatever ails a run
+#: mostly ails the next one too, and each is an alert.
+FIRST_PAUSE_SECONDS: Final = 60.0
+LONGEST_PAUSE_SECONDS: Final = 3600.0
+#: Failures that are told apart: the pause is at its longest by then.
+COUNTED_FAILURES: Final = 8
+
+_FORGET: Final = (
+    # The newest mark of a received day stays: the UI tells by it that the day is loaded.
+    """
+    create temporary table forgotten as select id from event_logs where run_id = :run and not (
+        partition is not null and asset_key = :days and not exists (
+            select 1 from event_logs as newer
+            where newer.asset_key = event_logs.asset_key
+            and newer.partition = event_logs.partition and newer.id > event_logs.id
+        )
+    )
+    """,
+    "delete from asset_event_tags where event_id in (select id from forgotten)",
+    "delete from event_logs where id in (select id from forgotten)",
+    "delete from asset_check_executions where run_id = :run",
+    "drop table forgotten",
+)
+
+
+def is_going(instance: dg.DagsterInstance, job: str) -> bool:
+    """Whether a run of the job waits or works."""
+    statuses = [dg.DagsterRunStatus.QUEUED, *GOING]
+    return bool(instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=statuses)))
+
+
+def free_at(instance: dg.DagsterInstance, job: str) -> float:
+    """When the job may be tried again after it failed, in seconds since 1970; 0 if it did not."""
+    over = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    records = instance.get_run_records(
+        dg.RunsFilter(job_name=job, statuses=over), limit=COUNTED_FAILURES
+    )
+    failures = 0
+    for record in records:
+        if record.dagster_run.status != dg.DagsterRunStatus.FAILURE:
+            break
+        failures += 1
+    if not failures:
+        return 0.0
+    ended_at: float = records[0].end_time or records[0].update_timestamp.timestamp()
+    return ended_at + min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (failures - 1))
+
+
+def forget_old_runs(settings: Settings, instance: dg.DagsterInstance) -> int:
+    """Delete all but the newest runs that the sensor asked for, with their records; how many."""
+    asked_for = dg.RunsFilter(tags={SENSOR_NAME_TAG: SENSOR}, statuses=FINISHED)
+    old = instance.get_run_ids(asked_for, limit=KEPT_RUNS + FORGOTTEN_AT_ONCE)[KEPT_RUNS:]
+    days = dg.AssetKey(RECEIVED_DAYS).to_string()
+    storage: Any = instance.event_log_storage
+    for run_id in old:
+        # Dagster's own deletion leaves the executions of checks, and takes marks of days.
+        with storage.index_connection() as connection:
+            for statement in _FORGET:
+                parameters = {"run": run_id, "days": days}
+                names = [name for name in parameters if f":{name}" in statement]
+                connection.execute(text(statement), {name: parameters[name] for name in names})
+        delete_logs(settings, run_id)
+        # Last: one that was cut short is found again.
+        instance.run_storage.delete_run(run_id)
+    return len(old)
