@@ -3,12 +3,14 @@
 Run ``python -m benchmarks.runs``. Two warehouses hold the same history; then runs that find
 nothing and runs that find a small file alternate between the two checkouts, each in a process of
 its own, as ``python -m orchestration nightly`` starts it. Both use this environment's libraries.
+Where git or the commit is missing there is nothing to compare with.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,6 +37,15 @@ class Cost:
 
     processor: float
     clock: float
+
+
+def is_here(commit: str) -> bool:
+    """Whether git has the commit."""
+    command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    return (
+        shutil.which("git") is not None
+        and not subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True).returncode
+    )
 
 
 @contextmanager
@@ -82,6 +93,9 @@ def main() -> None:
     parser.add_argument("--base", default=BASE, help="commit to compare with")
     parser.add_argument("--home", type=Path, help="folder to keep the warehouses in")
     options = parser.parse_args()
+    if not is_here(options.base):
+        print(f"the commit {options.base} is not here and nothing to compare with: git fetch it")
+        return
     with (
         tempfile.TemporaryDirectory() as folder,
         checkout_of(options.base) as base,

@@ -4,7 +4,7 @@ Left out are ClickHouse and nginx, as in any benchmark where they are not instal
 whose builds are only timed gets them for nothing, because a build of all models takes ten seconds
 whatever the size: `questions` builds all of them, and `growth` builds and tests them. For the same
 reason `latency` gets a collector and a thread that publishes, and no Dagster: what `make up` does
-by itself is tried in tests/deploy/test_up.py.
+by itself is tried in tests/deploy/test_up.py. And `runs` gets runs of no work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from threading import Event, Thread
 import duckdb
 import pytest
 
-from benchmarks import build, conversion, latency, questions
+from benchmarks import build, conversion, latency, questions, runs
 from benchmarks.__main__ import NAMES
 from ingestion.settings import Settings
 from orchestration.up import TRY_OUT_KEYS
@@ -37,6 +37,7 @@ TINY = {
     "questions": ("--events", f"{EVENTS}", "--rounds", "1"),
     "conversion": ("--person-days", "400"),
     "latency": ("--minutes", "0.02", "--pause", "0.2"),
+    "runs": ("--events", "100", "--batch", "10", "--rounds", "1", "--base", "HEAD"),
 }
 #: Modules that others run, or that say what others ask.
 PARTS = {"__init__", "__main__", "ask", "peers", "ways"}
@@ -180,3 +181,33 @@ def test_the_parts_of_a_latency_add_up_whatever_came_first(tmp_path: Path) -> No
     seen = latency.Seen({"a": 10.0}, {"a": 11.0}, {"a": 60.0})
     assert latency.parts_of(settings, seen) == [[1.0, 0.0, 0.0, 0.0, 49.0]]
     assert [latency.share_of([3.0, 1.0, 2.0], each) for each in (0.5, 0.95, 1.0)] == [2.0, 3.0, 3.0]
+
+
+#: Stands in for the interpreter: a nightly run of the checkout it is told to take.
+NIGHTLY = """#!/bin/sh -e
+test "$*" = "-m orchestration nightly"
+test -f "$PYTHONPATH/orchestration/__main__.py"
+test -f "$FOOTFALL_DBT_PROJECT/dbt_project.yml"
+ls "$FOOTFALL_HOME"/landing/events/*.ndjson
+mkdir -p "$FOOTFALL_HOME/published"
+"""
+
+
+def test_runs_are_compared_with_those_of_another_commit(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    interpreter = tmp_path / "python"
+    interpreter.write_text(NIGHTLY)
+    interpreter.chmod(0o755)
+    has_git = runs.is_here("HEAD")
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    said = run("runs", "--home", str(tmp_path))
+    assert ("nothing new      clock" if has_git else "HEAD is not here") in said
+
+
+def test_a_commit_that_git_does_not_have_is_no_error(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "the commit 0000000 is not here" in run("runs", "--base", "0000000")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "the commit HEAD is not here" in run("runs")
