@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.loading.source import RAW_TABLES
-from tests.ingestion.loading.site import Row, Site, event, refused, start_python
+from tests.ingestion.loading.site import Row, Site, event, refused
+from tests.warm import run_code
 
 #: A process that loads, and is killed before or after the moment that `at` names.
 KILLED = """
@@ -94,9 +96,8 @@ def test_a_killed_load_is_made_good_by_the_next(
         home = tmp_path_factory.mktemp(moment) / "home"
         shutil.copytree(first.settings.home, home)
         sites[moment] = Site(home)
-        killed = start_python(KILLED, str(home), moment)
-        _, said = killed.communicate(timeout=60)
-        assert killed.returncode == -signal.SIGKILL, said
+        killed = run_code(KILLED, str(home), moment, environment=os.environ)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
     for moment, site in sites.items():
         # What was committed before the kill is there, and what reads raw by its loads sees none.
         assert len(site.ids()) == (4 if moment == "after completion" else 1), moment
@@ -130,9 +131,8 @@ def test_dlts_own_folder_may_be_lost_or_spoilt(tmp_path: Path) -> None:
 
 def test_a_load_of_nothing_after_a_crash_sweeps_too(site: Site) -> None:
     path = site.land("events/a.ndjson", [event("a1")])
-    killed = start_python(KILLED, str(site.settings.home), "before completion")
-    _, said = killed.communicate(timeout=60)
-    assert killed.returncode == -signal.SIGKILL, said
+    killed = run_code(KILLED, str(site.settings.home), "before completion", environment=os.environ)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     path.unlink()
     report = site.load()
     assert (report.files, report.orphans_swept) == (0, 2)
