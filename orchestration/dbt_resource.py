@@ -1,5 +1,6 @@
 """dbt as Dagster's steps are given it."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 
@@ -17,3 +18,9 @@ class InstalledDbt(DbtCliResource):
     @cached_property
     def _cli_version(self) -> Version:
         return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]
+        """No connection of Dagster's own to the warehouse.
+
+        It reads columns for `fetch_column_metadata`, which nobody calls, and loads the project.
+        """

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# Before all that imports dagster-dbt.
+import orchestration.without_dbt  # noqa: F401
+
+# isort: split
 import os
 
 import dagster as dg

@@ -21,7 +21,6 @@ from typing import IO
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._daemon.controller import all_daemons_live
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import GetCurrentRunsResult
 from dagster._serdes import deserialize_value
@@ -101,12 +100,19 @@ def _before_us(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """
     _fail_dead(instance, is_terminal_idle=lambda: True)
     queued = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
-    waiting = queued if queued and all_daemons_live(instance) else []
+    waiting = queued if queued and _lives_a_daemon(instance) else []
     return [
         run
         for run in (*_going(instance), *waiting)
         if run.run_op_concurrency and POOL in (run.run_op_concurrency.all_pools or ())
     ]
+
+
+def _lives_a_daemon(instance: dg.DagsterInstance) -> bool:
+    # A quarter of a second of imports, which few runs need.
+    from dagster._daemon.controller import all_daemons_live
+
+    return all_daemons_live(instance)
 
 
 def _going(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +42,36 @@ print(json.dumps({
     ],
 }))
 """
+
+# What Dagster makes of dbt's project: every word that the UI shows of it.
+MADE = """
+import gc, json, re, sys
+from orchestration.definitions import defs
+full = gc.get_stats()[2]["collections"]
+from orchestration.assets import model_assets
+def plain(value):
+    said = repr(sorted(value) if isinstance(value, (set, frozenset)) else value)
+    return re.sub(r" at 0x[0-9a-f]+", "", said)
+print(json.dumps({
+    "assets": sorted(
+        [spec.key.to_user_string(), *(plain(getattr(spec, name)) for name in (
+            "group_name", "description", "kinds", "tags", "metadata", "freshness_policy", "owners",
+            "code_version", "skippable",
+        )), sorted(dep.asset_key.to_user_string() for dep in spec.deps)]
+        for spec in model_assets.specs
+    ),
+    "checks": sorted(
+        [repr(spec.key), *(plain(getattr(spec, name)) for name in (
+            "description", "blocking", "metadata",
+        )), sorted(dep.asset_key.to_user_string() for dep in spec.additional_deps)]
+        for spec in model_assets.check_specs
+    ),
+    "modules": sorted(sys.modules),
+    "full_collections": full,
+}))
+"""
+#: What a run that finds nothing to do has no use for.
+SPARED = ("dbt", "dbt_common", "dagster._daemon", "structlog", "sklearn", "networkx", "pandas")
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +129,42 @@ def test_whoever_is_called_finds_every_job_and_check_in_the_runbook(
 
 def test_every_asset_names_the_owner_of_the_settings(loaded: dict[str, list[str]]) -> None:
     assert set(loaded["owners"]) == {"data@shop.example"}
+
+
+def made(home: Path, before: str = "") -> dict[str, Any]:
+    """What a process of its own makes of the project; ``before`` runs first."""
+    done = subprocess.run(
+        [sys.executable, "-c", before + MADE],
+        cwd=CHECKOUT,
+        # Kinds are a set, of which Dagster makes tags in its order.
+        env=os.environ | {"FOOTFALL_HOME": str(home), "PYTHONHASHSEED": "0"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_the_definitions_are_the_same_without_the_libraries_of_dbt(home: Path) -> None:
+    without, told = made(home), made(home, before="import dbt.version\n")
+    del without["full_collections"], told["full_collections"]
+
+    assert "dbt.version" in told.pop("modules")
+    modules = without.pop("modules")
+    assert [name for name in SPARED if name in modules] == []
+    assert without == told
+    assert without["assets"]
+    assert without["checks"]
+
+
+def test_dbt_can_be_run_in_a_process_that_has_the_definitions(home: Path) -> None:
+    after = "import orchestration.definitions\nfrom dbt.cli.main import dbtRunner\n"
+
+    assert "dbt.version" in made(home, before=after)["modules"]
+
+
+def test_importing_the_definitions_looks_for_little_garbage(home: Path) -> None:
+    """Of what is imported nothing goes, and at Python's threshold all of it is looked at often."""
+    assert made(home)["full_collections"] == 0
