@@ -14,20 +14,23 @@ from ingestion.settings import Settings
 from orchestration.conversion.learning import InsufficientData, Learnt, learn
 from orchestration.conversion.questions import Question
 from orchestration.conversion.scoring import prepare_scores, score
-from orchestration.conversion.store import Kept, carded, current, keep
+from orchestration.conversion.store import Kept, carded, current, keep, last_refused, refuse
 from orchestration.conversion.trial_days import TrialDays, read_trial_days
 from orchestration.conversion.trust import Claim, claims_on, drift_claim, told
 
 #: A model speaks for a week before the next is learnt: a night adds little to what it knows, and
 #: scores of one model can be held against each other.
 LEARN_AFTER: Final = np.timedelta64(7, "D")
+#: One that does not get to speak is tried again with a day more: runs in between know no better.
+TRY_AGAIN_AFTER: Final = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True)
 class Foreseen:
     """What a night made of one question.
 
-    ``learnt`` and ``claims`` are of the model that was learnt this night, if one was;
+    ``learnt`` is the model that was learnt this night, if one was; ``claims`` are on it, or on
+    the last one that did not get to speak;
     ``is_taken`` says whether it speaks from now on. ``silence`` says why none speaks.
     """
 
@@ -72,7 +75,11 @@ def _foresee(
     claims: list[Claim] = []
     silence = ""
     is_taken = False
-    if _is_due(kept, mature):
+    refused = last_refused(settings, question)
+    if refused and _is_of_today(refused[0], mature):
+        claims = refused[1]
+        silence = _why(claims)
+    elif _is_due(kept, mature):
         try:
             learnt = learn(mature, features)
         except InsufficientData as error:
@@ -88,8 +95,8 @@ def _foresee(
                 kept = carded(question, learnt, mature, told(claims))
                 keep(settings, kept)
             else:
-                broken = (f"{each.name} ({each.seen})" for each in claims if not each.holds)
-                silence = f"no model: not true of the last one learnt: {', '.join(broken)}"
+                refuse(settings, question, mature.as_of.max(), claims)
+                silence = _why(claims)
     return Foreseen(
         question=question,
         rows=len(days),
@@ -102,6 +109,15 @@ def _foresee(
         silence=silence,
         scored=score(connection, question, days, kept, silence, scored_at),
     )
+
+
+def _why(claims: Sequence[Claim]) -> str:
+    broken = (f"{each.name} ({each.seen})" for each in claims if not each.holds)
+    return f"no model: not true of the last one learnt: {', '.join(broken)}"
+
+
+def _is_of_today(to: np.datetime64, mature: TrialDays) -> bool:
+    return bool(len(mature) and to <= mature.as_of.max() < to + TRY_AGAIN_AFTER)
 
 
 def _is_due(kept: Kept | None, mature: TrialDays) -> bool:

@@ -3,6 +3,7 @@
     home/models/<question>/current            the version that speaks
     home/models/<question>/<version>/card.json
     home/models/<question>/<version>/model.joblib
+    home/models/<question>/refused            why the last one that was learnt does not speak
 
 A version is named by what it is: the same days and the same libraries give the same name and the
 same bytes. Nothing in it is of one person: weights, bounds, and sources that many came from.
@@ -31,10 +32,12 @@ from orchestration.conversion.evaluation import Tenths
 from orchestration.conversion.learning import SEED, Learnt, Model
 from orchestration.conversion.questions import Question
 from orchestration.conversion.trial_days import TrialDays
+from orchestration.conversion.trust import Claim
 
 CARD: Final = "card.json"
 MODEL: Final = "model.joblib"
 CURRENT: Final = "current"
+REFUSED: Final = "refused"
 #: The last day of its window, and a sum over card and model.
 VERSION: Final = r"\d{4}-\d\d-\d\d-[0-9a-f]{12}"
 
@@ -142,6 +145,36 @@ def current(settings: Settings, question: Question) -> Kept | None:
     except (ImportError, AttributeError):
         # Another Footfall's, with other names in its code.
         return None
+
+
+def refuse(settings: Settings, question: Question, to: np.datetime64, claims: list[Claim]) -> None:
+    """Keep why a model does not speak that was learnt of the days up to ``to``."""
+    folder = _folder(settings, question.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    refused = {
+        "definition": question.fingerprint,
+        "libraries": libraries(),
+        "to": str(to),
+        "claims": [asdict(claim) for claim in claims],
+    }
+    replace_file(folder / REFUSED, (json.dumps(refused, indent=2) + "\n").encode())
+
+
+def last_refused(
+    settings: Settings, question: Question
+) -> tuple[np.datetime64, list[Claim]] | None:
+    """The last day of what a model learnt that did not get to speak, and the claims on it.
+
+    None where there was none of this definition and these libraries, or the record cannot be read.
+    """
+    try:
+        refused = json.loads((_folder(settings, question.name) / REFUSED).read_bytes())
+        found = refused["definition"], refused["libraries"]
+        claims = [Claim(**claim) for claim in refused["claims"]]
+        to = np.datetime64(refused["to"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return (to, claims) if found == (question.fingerprint, libraries()) else None
 
 
 def _digest(card: Mapping[str, Any], model: bytes) -> str:

@@ -319,9 +319,34 @@ def test_a_model_that_knows_nothing_does_not_speak(settings: Settings) -> None:
     foreseen = night(settings, noise)
     assert "models_beat_the_base_rate" in foreseen.silence
     assert not foreseen.is_taken
-    assert not (settings.home / "models").exists()
+    kept = settings.home / "models" / QUESTION.name
+    assert [path.name for path in kept.iterdir()] == [store.REFUSED]
     told = scores(noise, "probability, verdict, like_n >= 30, like_rate is not null")
     assert set(told) == {(None, foreseen.silence, True, True)}
+
+
+@pytest.mark.parametrize("change", ["a day more", "a day less", "damage", "another question"])
+def test_a_model_that_may_not_speak_is_tried_again_with_a_day_more(
+    settings: Settings, change: str
+) -> None:
+    noise = Marts.empty().people(400, no_law, seed=5)
+    first = night(settings, noise)
+    again = night(settings, noise)
+    assert first.learnt is not None
+    assert again.learnt is None
+    assert (again.silence, list(again.claims)) == (first.silence, list(first.claims))
+    assert (again.is_taken, again.scored) == (False, 0)
+
+    path = settings.home / "models" / QUESTION.name / store.REFUSED
+    refused = json.loads(path.read_text())
+    day = np.timedelta64(-1 if change == "a day more" else 1, "D")
+    if change.startswith("a day"):
+        refused["to"] = str(np.datetime64(refused["to"]) + day)
+    if change == "another question":
+        refused["definition"] = "another"
+    text = json.dumps(refused)
+    path.write_text(text[:-9] if change == "damage" else text)
+    assert night(settings, noise).learnt is not None
 
 
 def test_a_model_speaks_for_a_week_and_the_next_takes_its_place(
