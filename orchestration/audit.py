@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
+from orchestration.audit_queries import ask, keep_queries, queries
 from orchestration.current import UNCHANGED, Outcome, keep_outcomes
 from orchestration.dbt_command import dbt_target
 
@@ -104,10 +106,12 @@ class FailedNode:
         )
 
 
-def failed_nodes(results: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[FailedNode]:
+def failed_nodes(
+    results: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]
+) -> list[FailedNode]:
     """What went wrong in dbt's run_results.json, models and seeds before tests."""
     failed = []
-    for result in results["results"]:
+    for result in results:
         node = manifest["nodes"].get(result["unique_id"], {})
         name = node.get("name") or result["unique_id"]
         if result["status"] == "fail":
@@ -134,44 +138,88 @@ def audited(
     manifest: Mapping[str, Any],
     translator: DagsterDbtTranslator,
 ) -> Iterator[Any]:
-    """Run dbt, pass on what it says and keep what its tests found.
+    """Run dbt, pass on what it says, and keep what the tests found.
 
-    Raises Failure, with all of the above, where it failed.
+    dbt asks the tests itself where they have not been compiled yet. Raises Failure, with all of
+    the above, where anything failed.
     """
     target = dbt_target(settings)
     written = target / "run_results.json"
     # A dbt that is killed writes none, and the last one's would be told in its place.
     written.unlink(missing_ok=True)
+    if asked := queries(settings):
+        arguments = [*arguments, "--exclude-resource-type", "test"]
     invocation = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
     yield from invocation.stream()
     code = invocation.process.wait()
-    if not code:
-        results = json.loads(written.read_text())
-        with connect(settings) as connection:
-            keep_outcomes(connection, outcomes(results, manifest, translator))
-        return
-    failed = []
+    results: list[dict[str, Any]] = []
     # One that is killed while it writes them leaves no JSON.
     with suppress(FileNotFoundError, json.JSONDecodeError):
-        failed = failed_nodes(json.loads(written.read_text()), manifest)
-    raise failure(failed, code, target / "dbt.log", settings)
+        results = json.loads(written.read_text())["results"]
+    if code:
+        raise failure(failed_nodes(results, manifest), code, target / "dbt.log", settings)
+    keys = {
+        test: key
+        for test in manifest["nodes"]
+        if (key := get_asset_check_key_for_test(manifest, translator, test, project=None))
+        and key in context.selected_asset_check_keys
+    }
+    with connect(settings) as connection:
+        if asked:
+            results = [
+                _result(test, found, manifest)
+                for test, found in ask(
+                    settings, connection, [each for each in asked if each.test in keys]
+                ).items()
+            ]
+        found = [_outcome(each, keys, manifest) for each in results if each["unique_id"] in keys]
+        keep_outcomes(connection, found)
+    if asked:
+        yield from map(_checked, found)
+        if failed := failed_nodes(results, manifest):
+            raise failure(failed, code, target / "dbt.log", settings)
+    else:
+        keep_queries(settings, results, manifest)
 
 
-def outcomes(
-    results: Mapping[str, Any], manifest: Mapping[str, Any], translator: DagsterDbtTranslator
-) -> Iterator[Outcome]:
-    """What the tests of dbt's run_results.json found, under the names of their checks."""
-    for result in results["results"]:
-        test = result["unique_id"]
-        if key := get_asset_check_key_for_test(manifest, translator, test, project=None):
-            yield Outcome(
-                asset=key.asset_key.to_user_string(),
-                check=key.name,
-                passed=result["status"] == "pass",
-                severity=manifest["nodes"][test]["config"]["severity"].upper(),
-                description=None,
-                failing_rows=result["failures"],
-            )
+def _result(test: str, found: int | duckdb.Error, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What dbt would write of a test into its run_results.json."""
+    node = manifest["nodes"][test]
+    if isinstance(found, duckdb.Error):
+        return {"unique_id": test, "status": "error", "failures": None, "message": str(found)}
+    flagged = "fail" if node["config"]["severity"].lower() == "error" else "warn"
+    return {
+        "unique_id": test,
+        "status": flagged if found else "pass",
+        "failures": found,
+        "relation_name": f'"{node["database"]}"."{node["schema"]}"."{node["alias"]}"',
+    }
+
+
+def _outcome(
+    result: Mapping[str, Any], keys: Mapping[str, dg.AssetCheckKey], manifest: Mapping[str, Any]
+) -> Outcome:
+    key = keys[result["unique_id"]]
+    return Outcome(
+        asset=key.asset_key.to_user_string(),
+        check=key.name,
+        passed=result["status"] == "pass",
+        severity=manifest["nodes"][result["unique_id"]]["config"]["severity"].upper(),
+        description=None,
+        failing_rows=result["failures"],
+    )
+
+
+def _checked(found: Outcome, metadata: Mapping[str, Any] | None = None) -> dg.AssetCheckResult:
+    rows = {} if found.failing_rows is None else {FAILED_ROWS: found.failing_rows}
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey.from_user_string(found.asset),
+        check_name=found.check,
+        passed=found.passed,
+        severity=dg.AssetCheckSeverity(found.severity),
+        description=found.description,
+        metadata={**rows, **(metadata or {})},
+    )
 
 
 def as_before(
@@ -183,17 +231,9 @@ def as_before(
         if key in deps:
             yield dg.MaterializeResult(asset_key=key, metadata={UNCHANGED: True})
     for each in found:
-        key = dg.AssetKey.from_user_string(each.asset)
-        if dg.AssetCheckKey(key, each.check) in context.selected_asset_check_keys:
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name=each.check,
-                passed=each.passed,
-                severity=dg.AssetCheckSeverity(each.severity),
-                description=each.description,
-                metadata={UNCHANGED: True}
-                | ({} if each.failing_rows is None else {FAILED_ROWS: each.failing_rows}),
-            )
+        key = dg.AssetCheckKey(dg.AssetKey.from_user_string(each.asset), each.check)
+        if key in context.selected_asset_check_keys:
+            yield _checked(each, {UNCHANGED: True})
 
 
 def failure(failed: list[FailedNode], code: int, log: Path, settings: Settings) -> dg.Failure:

@@ -168,7 +168,7 @@ def test_what_dbt_could_not_run_is_told_first_and_without_values() -> None:
             "model.footfall.b": {"name": "b_model"},
         }
     }
-    results = {
+    results: dict[str, list[dict[str, Any]]] = {
         "results": [
             {
                 "unique_id": "test.footfall.a",
@@ -185,7 +185,7 @@ def test_what_dbt_could_not_run_is_told_first_and_without_values() -> None:
         ]
     }
 
-    model, test = failed_nodes(results, manifest)
+    model, test = failed_nodes(results["results"], manifest)
 
     assert (model.name, model.rows) == ("b_model", None)
     assert model.says == "Runtime Error\nCould not convert string '…' to INT32"
