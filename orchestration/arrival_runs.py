@@ -6,6 +6,8 @@ databases, where a nightly run alone would have one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 import dagster as dg
@@ -14,6 +16,7 @@ from sqlalchemy import text
 
 from ingestion.settings import Settings
 from orchestration.builds import RECEIVED_DAYS
+from orchestration.run_progress import INTERRUPTED
 from orchestration.sweeping import FINISHED, delete_logs
 from orchestration.turns import GOING
 
@@ -53,21 +56,44 @@ def is_going(instance: dg.DagsterInstance, job: str) -> bool:
     return bool(instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=statuses)))
 
 
-def free_at(instance: dg.DagsterInstance, job: str) -> float:
-    """When the job may be tried again after it failed, in seconds since 1970; 0 if it did not."""
-    over = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-    records = instance.get_run_records(
-        dg.RunsFilter(job_name=job, statuses=over), limit=COUNTED_FAILURES
-    )
-    failures = 0
-    for record in records:
-        if record.dagster_run.status != dg.DagsterRunStatus.FAILURE:
-            break
-        failures += 1
-    if not failures:
-        return 0.0
-    ended_at: float = records[0].end_time or records[0].update_timestamp.timestamp()
-    return ended_at + min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (failures - 1))
+@dataclass(frozen=True)
+class Failures:
+    """How the last runs of a job ended, as far as they failed: the newest decides.
+
+    ``over_at`` is when it may be tried again, in seconds since 1970; 0 where the last one went
+    well, or was told to end.
+    """
+
+    over_at: float = 0.0
+    interrupted: str = ""
+
+    @staticmethod
+    def of(instance: dg.DagsterInstance, job: str) -> Failures:
+        """Those of an instance."""
+        ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+        records = instance.get_run_records(
+            dg.RunsFilter(job_name=job, statuses=ended), limit=COUNTED_FAILURES
+        )
+        failed = list(
+            takewhile(lambda each: each.dagster_run.status == dg.DagsterRunStatus.FAILURE, records)
+        )
+        if not failed:
+            return Failures()
+        last = failed[0]
+        if _was_interrupted(instance, last.dagster_run.run_id):
+            return Failures(interrupted=last.dagster_run.run_id)
+        ended_at: float = last.end_time or last.update_timestamp.timestamp()
+        pause = FIRST_PAUSE_SECONDS * 2.0 ** (len(failed) - 1)
+        return Failures(over_at=ended_at + min(LONGEST_PAUSE_SECONDS, pause))
+
+
+def _was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a step was told to end, as by Ctrl-C."""
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    errors = [
+        entry.dagster_event.step_failure_data.error for entry in entries if entry.dagster_event
+    ]
+    return any(error and error.cls_name == INTERRUPTED for error in errors)
 
 
 def forget_old_runs(settings: Settings, instance: dg.DagsterInstance) -> int:

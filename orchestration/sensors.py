@@ -1,20 +1,18 @@
 """The run when events arrive, for those who do not want to wait; and the end of runs that died."""
 
-import hashlib
-from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import PurePath
 
 import dagster as dg
 
-from ingestion.collector.segments import base_name, is_segment
-from ingestion.loading.landing import SUFFIXES, Landing, LandingUnusable
+from ingestion.loading.landing import LandingUnusable
 from ingestion.settings import Settings, get_settings
 from ingestion.storage import local_folder
 from orchestration import turns
-from orchestration.arrival_runs import SENSOR, forget_old_runs, free_at, is_going
+from orchestration.arrival_runs import SENSOR, Failures, forget_old_runs, is_going
 from orchestration.debounce import MAX_QUIET_PERIODS, Look
 from orchestration.jobs import nightly
+from orchestration.landing_digest import LandingDigest
 
 #: Seconds between two looks at a landing on the local disk.
 LOOK_SECONDS = 10
@@ -24,30 +22,7 @@ REMOTE_LOOK_SECONDS = 60
 RUNS_LOOK_SECONDS = 30
 
 _settings = get_settings()
-
-
-def arrived(settings: Settings) -> str:
-    """A digest of what has arrived: landed files, and segments that a run would have sealed.
-
-    A segment keeps its name when it is sealed, so nothing is new then; "" where there is nothing.
-    Raises LandingUnusable.
-    """
-    landed = [_bare(PurePath(name).name) for name in Landing(settings.landing).names()]
-    try:
-        open_segments = {base_name(p) for p in settings.open_segments.iterdir() if is_segment(p)}
-    except OSError:
-        open_segments = set()
-    return _digest([*landed, *open_segments.difference(landed)])
-
-
-def _bare(name: str) -> str:
-    return name.removesuffix(next((each for each in SUFFIXES if name.endswith(each)), ""))
-
-
-def _digest(names: Iterable[str]) -> str:
-    text = "\n".join(sorted(names))
-    # A name on a disk may be of any bytes.
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest() if text else ""
+_landing = LandingDigest(_settings)
 
 
 def status_by_default(settings: Settings) -> dg.DefaultSensorStatus:
@@ -77,16 +52,20 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     if is_going(context.instance, nightly.name):
         # What arrives meanwhile is looked at afterwards, so that there is a rest between two runs.
         return dg.SkipReason("a run waits or works")
-    if (free := free_at(context.instance, nightly.name)) > now:
+    failures = Failures.of(context.instance, nightly.name)
+    if failures.over_at > now:
+        over_at = datetime.fromtimestamp(failures.over_at, UTC)
         return dg.SkipReason(
-            f"the last run failed: the next try is {datetime.fromtimestamp(free, UTC):%H:%M} UTC, "
-            "or when you run nightly"
+            f"the last run failed: the next try is {over_at:%H:%M} UTC, or when you run nightly"
         )
     try:
-        files = arrived(_settings)
+        files = _landing.now()
     except LandingUnusable as away:
         return dg.SkipReason(str(away))
     last = Look.from_json(context.cursor or "")
+    if failures.interrupted:
+        # What it was to load still waits: it was ended with `make up`, or a machine.
+        last = replace(last, asked_for="")
     look = last.after(files, now, _settings.quiet_seconds)
     if look.asked_for == last.asked_for:
         context.update_cursor(look.to_json())
@@ -94,7 +73,8 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
         return dg.SkipReason("nothing new" if is_known else "events are still arriving")
     forget_old_runs(_settings, context.instance)
     return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=look.asked_for)], cursor=look.to_json()
+        run_requests=[dg.RunRequest(run_key=look.asked_for + failures.interrupted)],
+        cursor=look.to_json(),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,18 +81,6 @@ class Landing:
             remedy = "make it readable for this user" if self.is_local else "see that it is up"
             raise self._unusable(error, remedy) from None
         return sorted(found, key=lambda file: file.name)
-
-    def names(self) -> list[str]:
-        """The names of all segments and imports, in no order; of a local landing in a moment."""
-        if self._folder is None:
-            return [file.name for file in self.files() if file.kind != "manifest"]
-        return [
-            f"{folder}/{name}"
-            for kind in ("events", "quarantine")
-            for folder, _, names in os.walk(self._folder / kind)
-            for name in names
-            if name.endswith(SUFFIXES) and "/." not in f"{folder}/{name}"[len(str(self._folder)) :]
-        ]
 
     def _files_of(self, folder: str, storage: Any, root: str) -> Iterator[LandedFile]:
         found = storage.find(f"{root}/{folder}", detail=True)

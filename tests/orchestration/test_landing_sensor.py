@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import fsspec
 import pytest
 from dagster._core.events import StepMaterializationData
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
 from dagster._core.storage.tags import SENSOR_NAME_TAG
+from dagster_shared.error import SerializableErrorInfo
 
 from ingestion.settings import Settings
-from orchestration import arrival_runs, sensors
-from orchestration.arrival_runs import SENSOR, forget_old_runs, free_at
+from orchestration import arrival_runs, landing_digest, sensors
+from orchestration.arrival_runs import SENSOR, Failures, forget_old_runs
 from orchestration.builds import RECEIVED_DAYS
+from orchestration.landing_digest import LandingDigest
+from orchestration.run_progress import INTERRUPTED
 from orchestration.sensors import landing_sensor, status_by_default
 
 SEGMENT = "01KA0000000000000000000000-writer"
@@ -63,6 +70,7 @@ class Site:
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     settings = Settings(home=tmp_path, landing_url="", quiet_seconds=0)
     monkeypatch.setattr(sensors, "_settings", settings)
+    monkeypatch.setattr(sensors, "_landing", LandingDigest(settings))
     settings.dagster_home.mkdir()
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         yield Site(settings, instance)
@@ -83,8 +91,8 @@ def test_an_open_segment_asks_for_one_run_and_none_once_it_is_sealed(site: Site)
     opened = site.land(f"open/{SEGMENT}.events.ndjson")
     assert isinstance(site.tick(), dg.RunRequest)
     site.land(f"events/date=2026-03-01/hour=00/{SEGMENT}.ndjson.gz")
-    assert site.tick() == "nothing new"
     opened.unlink()
+    assert site.tick() == "nothing new"
     site.land(f"manifest/date=2026-03-01/{SEGMENT}.json")
     assert site.tick() == "nothing new"
 
@@ -141,7 +149,7 @@ def test_a_remote_landing_that_is_away_is_said_and_asks_for_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = Settings(home=site.settings.home, landing_url="nowhere://bucket")
-    monkeypatch.setattr(sensors, "_settings", away)
+    monkeypatch.setattr(sensors, "_landing", LandingDigest(away))
     said = site.tick()
     assert isinstance(said, str)
     assert said.startswith("FOOTFALL_LANDING_URL: ")
@@ -153,16 +161,103 @@ def test_runs_that_fail_are_asked_for_ever_more_rarely(site: Site) -> None:
     for _ in range(10):
         site.run(dg.DagsterRunStatus.FAILURE)
         ended_at = site.instance.get_run_records(limit=1)[0].update_timestamp.timestamp()
-        pauses.append(free_at(site.instance, "nightly") - ended_at)
+        pauses.append(Failures.of(site.instance, "nightly").over_at - ended_at)
     assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600]
     site.land("events/a.ndjson")
     assert str(site.tick()).startswith("the last run failed: the next try is ")
     site.run(dg.DagsterRunStatus.CANCELED)
     site.run(dg.DagsterRunStatus.SUCCESS, job="watch")
-    assert free_at(site.instance, "nightly")
+    assert Failures.of(site.instance, "nightly").over_at
     site.run(dg.DagsterRunStatus.SUCCESS)
-    assert free_at(site.instance, "nightly") == 0
+    assert Failures.of(site.instance, "nightly").over_at == 0
     assert isinstance(site.tick(), dg.RunRequest)
+
+
+def test_a_run_that_was_told_to_end_is_asked_for_again(site: Site) -> None:
+    """Ctrl-C while the first run works: what it was to load would wait for the next event."""
+    site.land("events/a.ndjson")
+    first = site.tick()
+    assert isinstance(first, dg.RunRequest)
+    run_id = site.run(dg.DagsterRunStatus.FAILURE)
+    step_failed: Any = StepFailureData
+    site.instance.report_dagster_event(
+        dg.DagsterEvent(
+            event_type_value=dg.DagsterEventType.STEP_FAILURE.value,
+            job_name="nightly",
+            event_specific_data=step_failed(SerializableErrorInfo("", [], INTERRUPTED), None),
+        ),
+        run_id,
+    )
+    again = site.tick()
+    assert isinstance(again, dg.RunRequest)
+    assert again.run_key != first.run_key
+    site.run(dg.DagsterRunStatus.SUCCESS)
+    assert site.tick() == "nothing new"
+
+
+def landed(path: Path, *names: str) -> None:
+    for name in names:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text("{}\n")
+
+
+def test_a_folder_is_read_again_only_once_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, landing_url="")
+    events = Path(settings.landing) / "events"
+    landed(events, "a/1.ndjson", "a/2.ndjson", "b/c/1.ndjson")
+    for folder in (events, events / "a", events / "b", events / "b/c"):
+        os.utime(folder, (1, 1))
+    read: list[str] = []
+    real = landing_digest._read
+
+    def noted(path: str, changed_at: int) -> landing_digest._Folder:
+        read.append(path.removeprefix(str(events)))
+        return real(path, changed_at)
+
+    monkeypatch.setattr(landing_digest, "_read", noted)
+    digest = LandingDigest(settings)
+    first = digest.now()
+    assert sorted(read) == ["", "/a", "/b", "/b/c"]
+    read.clear()
+    assert digest.now() == first
+    assert read == []
+    landed(events, "b/c/2.ndjson")
+    assert digest.now() != first
+    # One that changed a moment ago may have got another file in the same moment.
+    assert set(read) == {"/b/c"}
+    (events / "b/c/2.ndjson").unlink()
+    assert digest.now() == first
+    at = (events / "b/c").stat().st_mtime_ns
+    landed(events, "b/c/3.ndjson")
+    os.utime(events / "b/c", ns=(at, at))
+    assert digest.now() != first
+
+
+def test_the_digest_is_that_of_the_names_wherever_they_lie_and_however_often(
+    tmp_path: Path,
+) -> None:
+    def of(*names: str) -> str:
+        settings = Settings(home=tmp_path / str(len(list(tmp_path.iterdir()))), landing_url="")
+        landed(Path(settings.landing), "events/x", *names)
+        return LandingDigest(settings).now()
+
+    one = of("events/a/1.ndjson")
+    assert of() == ""
+    assert one == of("quarantine/1.ndjson.gz") == of("open/1.ndjson", "events/1.jsonl")
+    assert one != of("events/a/1.ndjson", "events/b/1.ndjson")
+    assert one != of("events/2.ndjson")
+
+
+def test_a_landing_elsewhere_has_the_same_digest(tmp_path: Path) -> None:
+    here = Settings(home=tmp_path, landing_url="")
+    names = ("events/a/1.ndjson", "quarantine/2.ndjson", "events/.3.ndjson", "manifest/4.json")
+    landed(Path(here.landing), *names)
+    for name in names:
+        fsspec.filesystem("memory").pipe(f"/{tmp_path.name}/{name}", b"{}\n")
+    there = Settings(home=tmp_path / "there", landing_url=f"memory://{tmp_path.name}")
+    assert LandingDigest(there).now() == LandingDigest(here).now() != ""
 
 
 def mark(site: Site, run_id: str, asset: dg.AssetKey, partition: str | None) -> None:
