@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
+import pyarrow as pa
+
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 
 GRAPHS = 60
@@ -53,9 +55,12 @@ def test_aliases_connect_whoever_reaches_each_other_however_many_they_are(
     tree = [(names[(number - 1) // 3], names[number]) for number in range(1, len(names))]
     alone = [(name, name) for name in names[:2000]]
     for edges in (*graphs(), hub, chain, cycle, tree, [*alone, *chain[:500]]):
+        # As a table: values bound one by one cost forty times what the model does.
+        previous, user = ([edge[side] for edge in edges] for side in (0, 1))
+        arrived = {"previous_id": pa.array(previous, "string"), "user_id": pa.array(user, "string")}
+        connection.register("arrived", pa.table(arrived))
         connection.execute(
-            "create or replace table staging.stg_footfall__events as select 'alias' as event_type,"
-            " unnest(?::varchar[]) as previous_id, unnest(?::varchar[]) as user_id",
-            [[edge[0] for edge in edges], [edge[1] for edge in edges]],
+            "create or replace table staging.stg_footfall__events as"
+            " select 'alias' as event_type, previous_id, user_id from arrived"
         )
         assert dict(connection.execute(model.full).fetchall()) == connected(edges)
