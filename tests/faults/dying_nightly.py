@@ -12,10 +12,10 @@ import sys
 import threading
 import time
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from ingestion.settings import get_settings
+from orchestration.dbt_command import dbt_target
 from orchestration.prepare import prepare
 
 #: Moment → module and attribute whose call is the last thing the process does.
@@ -56,7 +56,7 @@ def _die(*_: Any, **__: Any) -> None:
 
 
 def _die_at_line(text: str) -> None:
-    log = Path(os.environ["FOOTFALL_HOME"]) / "dbt" / "manifest" / "dbt.log"
+    log = dbt_target(get_settings()) / "dbt.log"
     log.unlink(missing_ok=True)  # what it says is of this night then, wherever dbt begins to write
     while True:
         if log.exists() and text in log.read_text(errors="replace"):
