@@ -169,9 +169,9 @@ def _serve_bare() -> None:
 def _serve_unsynced() -> None:
     # Before the collector is imported: it takes the functions from here.
     os.fsync = os.fdatasync = lambda fd: None
-    from ingestion.collector.__main__ import main
+    from ingestion.collector.__main__ import leave, main
 
-    sys.exit(main())
+    leave(main())
 
 
 if __name__ == "__main__":

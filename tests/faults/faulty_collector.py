@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 _write, _fsync, _time_ns = os.write, os.fsync, time.time_ns
 
@@ -99,7 +99,7 @@ class Faults:
         return orders
 
 
-def main(file: Path) -> int:
+def main(file: Path) -> NoReturn:
     """Put the faults in place before the collector is imported, then run it."""
     faults = Faults(file)
     vars(os).update(write=faults.write, fsync=faults.fsync)
@@ -121,8 +121,8 @@ def main(file: Path) -> int:
         vars(module).update(
             FIRST_RETRY_SECONDS=RETRY_SECONDS, LONGEST_RETRY_SECONDS=LONGEST_RETRY_SECONDS
         )
-    return command.main()
+    command.leave(command.main())
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    main(Path(sys.argv[1]))

@@ -60,4 +60,4 @@ patch.object(__main__, "configure", _configure_loudly).start()
 if sys.argv[1:] == ["break_the_start"]:
     patch.object(__main__, "run", _break_the_start).start()
 
-sys.exit(__main__.main())
+__main__.leave(__main__.main())
