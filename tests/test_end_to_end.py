@@ -134,6 +134,8 @@ def test_a_day_run_twice_then_late_then_shuffled_gives_the_same_answers(tmp_path
     site.land("1", on_time)
     first = site.nightly()
     assert first.returncode == 0, first.stdout + first.stderr
+    assert "Found " not in first.stdout + first.stderr
+    assert "Found " in (site.settings.home / "logs" / "nightly.log").read_text()  # dbt's words
     answers = site.answers()
     assert len(answers["fct_events"]) == len(on_time)
     assert "WARN: every_line_is_readable" not in first.stderr
