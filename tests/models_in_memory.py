@@ -29,6 +29,7 @@ from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
 from orchestration.conversion.keeping import keep
+from orchestration.current import PUBLISHED_BUILD
 from orchestration.dbt_command import dbt_environment
 from orchestration.definition import WRITTEN_BY_DBT
 from orchestration.seeds_checked import questions_asked
@@ -96,6 +97,12 @@ def run_dbt(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[
     if done.returncode:
         raise AssertionError(f"dbt {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def forget_what_was_published(settings: Settings) -> None:
+    """Let the next run build and publish, though nothing has changed."""
+    with writer_lock(settings), connect(settings) as connection:
+        connection.execute(f"drop table {PUBLISHED_BUILD}")
 
 
 class CompiledModels:

@@ -17,12 +17,11 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from ingestion.warehouse import connect, writer_lock
-from orchestration.current import PUBLISHED_BUILD
+from ingestion.warehouse import writer_lock
 from orchestration.dbt_command import dbt_environment
 from tests import golden
 from tests.conftest import GOLDEN_FUNNELS
-from tests.models_in_memory import project_copy
+from tests.models_in_memory import forget_what_was_published, project_copy
 from tests.prepared import furnish, made_once, settle
 from tests.warm import run_module
 
@@ -140,8 +139,7 @@ def test_a_day_run_twice_then_late_then_shuffled_gives_the_same_answers(tmp_path
     assert len(answers["fct_events"]) == len(on_time)
     assert "WARN: every_line_is_readable" not in first.stderr
 
-    with writer_lock(site.settings), connect(site.settings) as connection:
-        connection.execute(f"drop table {PUBLISHED_BUILD}")
+    forget_what_was_published(site.settings)
     assert site.nightly().returncode == 0
     assert site.answers() == answers
     assert site.restatements() == []

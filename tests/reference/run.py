@@ -18,7 +18,7 @@ import duckdb
 
 from ingestion.settings import Settings
 from tests.ingestion.collector.live import LiveCollector, landed
-from tests.models_in_memory import project_copy
+from tests.models_in_memory import forget_what_was_published, project_copy
 from tests.reference import orders
 from tests.reference.data import CHECKOUT, ReferenceData
 from tests.reference.importing import import_all
@@ -108,6 +108,7 @@ def run(data: ReferenceData, folder: Path) -> ReferenceRun:
         import_all(data, Path(settings.landing))
     nightly(settings, "first nightly")
     first_published = shutil.copyfile(settings.published, folder / "first.duckdb")
+    forget_what_was_published(settings)
     nightly(settings, "second nightly")
     return ReferenceRun(data, settings, first_published, raw_answers)
 
