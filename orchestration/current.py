@@ -2,7 +2,8 @@
 
 No model reads a clock: the marts follow from raw, the definition and the conversion questions. So
 where no load waits for a build, none is ordered, and none has begun since the file was published,
-another gives the same tables. What the checks found then still holds; it is kept here.
+another gives the same tables. What the checks found then still holds; it is kept here. See
+docs/decisions/0030-a-run-with-nothing-to-do.md.
 """
 
 from __future__ import annotations
