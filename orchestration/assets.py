@@ -24,7 +24,7 @@ from orchestration.audit import advice, as_before, audited
 from orchestration.builds import POOL, is_full_refresh_due
 from orchestration.conversion.keeping import keep
 from orchestration.conversion_assets import conversion_assets
-from orchestration.current import UNCHANGED, outcomes_kept
+from orchestration.current import UNCHANGED, is_current, outcomes_kept
 from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.findings import markdown_table
 from orchestration.highlights import highlights
@@ -211,7 +211,7 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
     def published_footfall(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with plainly(), writer_lock(settings):
             with connect(settings) as connection:
-                if outcomes_kept(settings, connection) is not None:
+                if is_current(settings, connection):
                     return dg.MaterializeResult(metadata={UNCHANGED: True})
             report = publish(settings, run_id=context.run_id)
         for macro, tables in report.macros_left_out.items():

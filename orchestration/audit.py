@@ -158,19 +158,22 @@ def audited(
         results = json.loads(written.read_text())["results"]
     if code:
         raise failure(failed_nodes(results, manifest), code, target / "dbt.log", settings)
+    checks = {
+        test: get_asset_check_key_for_test(manifest, translator, test, project=None)
+        for test in manifest["nodes"]
+    }
     keys = {
         test: key
-        for test in manifest["nodes"]
-        if (key := get_asset_check_key_for_test(manifest, translator, test, project=None))
-        and key in context.selected_asset_check_keys
+        for test, key in checks.items()
+        if key in context.selected_asset_check_keys and key
     }
     with connect(settings) as connection:
         if asked:
+            # A test of several models is no check of an asset, and stops a run all the same.
+            wanted = [each for each in asked if each.test in keys or not checks[each.test]]
             results = [
                 _result(test, found, manifest)
-                for test, found in ask(
-                    settings, connection, [each for each in asked if each.test in keys]
-                ).items()
+                for test, found in ask(settings, connection, wanted).items()
             ]
         found = [_outcome(each, keys, manifest) for each in results if each["unique_id"] in keys]
         keep_outcomes(connection, found)

@@ -19,6 +19,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
 from orchestration.audit import SHOWN, FailedNode, advice, audited, failed_nodes, failure
+from orchestration.audit_queries import PLAIN, keep_queries
 from orchestration.dbt_command import dbt_target
 from tests.models_in_memory import CompiledModels, run_dbt, warehouse_copy
 from tests.test_end_to_end import Site, golden_lines
@@ -232,6 +233,35 @@ def test_a_dbt_that_was_killed_is_not_told_by_the_last_ones_results(
         DagsterDbtTranslator(),
     )
     with pytest.raises(dg.Failure, match="dbt ended with -9 before it had run anything"):
+        list(build)
+
+
+def test_a_test_that_is_no_check_of_an_asset_stops_a_run_too(tmp_path: Path) -> None:
+    """dbt had compiled it, so that it is asked without dbt."""
+    settings = Settings(home=tmp_path)
+    test: dict[str, Any] = {
+        **{"unique_id": "test.a", "name": "a_test", "resource_type": "test", "raw_code": ""},
+        **{"database": "footfall", "schema": "test_failures", "alias": "a_test"},
+        "config": {**PLAIN, "severity": "error", "meta": {}},
+        "depends_on": {"macros": [], "nodes": []},
+    }
+    manifest = {"nodes": {"test.a": test}, "sources": {}, "macros": {}}
+    compiled = [{"unique_id": "test.a", "compiled_code": "select 42 as planted"}]
+    keep_queries(settings, compiled, manifest)
+
+    def cli(arguments: list[str], **_: Any) -> Any:
+        assert arguments == ["build", "--exclude-resource-type", "test"]
+        return SimpleNamespace(stream=list, process=SimpleNamespace(wait=lambda: 0))
+
+    build = audited(
+        cast("DbtCliResource", SimpleNamespace(cli=cli)),
+        ["build"],
+        cast("dg.AssetExecutionContext", SimpleNamespace(selected_asset_check_keys=frozenset())),
+        settings,
+        manifest,
+        DagsterDbtTranslator(),
+    )
+    with pytest.raises(dg.Failure, match="a_test: failing rows: 1"):
         list(build)
 
 
