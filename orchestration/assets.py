@@ -20,7 +20,7 @@ from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
 from ingestion.warehouse import connect, writer_lock
-from orchestration.audit import advice, as_before, audited
+from orchestration.audit import advice, as_before, audited, tells_all
 from orchestration.builds import POOL, is_full_refresh_due
 from orchestration.conversion.keeping import keep
 from orchestration.conversion_assets import conversion_assets
@@ -185,7 +185,8 @@ def model_assets(
             keep(connection, questions_asked(_settings))
             is_due = is_full_refresh_due(connection)
             found = outcomes_kept(_settings, connection) if is_whole else None
-        if found is not None and not config.full_refresh:
+        is_told = found is not None and tells_all(context.selected_asset_check_keys, found)
+        if found is not None and is_told and not config.full_refresh:
             yield from as_before(context, found)
             return
         if config.full_refresh or is_due:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -223,6 +223,12 @@ def _checked(found: Outcome, metadata: Mapping[str, Any] | None = None) -> dg.As
         description=found.description,
         metadata={**rows, **(metadata or {})},
     )
+
+
+def tells_all(checks: Iterable[dg.AssetCheckKey], found: Sequence[Outcome]) -> bool:
+    """Whether there is an outcome of each check: a build by hand, or of an erasure, keeps none."""
+    told = {(each.asset, each.check) for each in found}
+    return told >= {(each.asset_key.to_user_string(), each.name) for each in checks}
 
 
 def as_before(

@@ -18,8 +18,9 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
-from orchestration.audit import SHOWN, FailedNode, advice, audited, failed_nodes, failure
+from orchestration.audit import SHOWN, FailedNode, advice, audited, failed_nodes, failure, tells_all
 from orchestration.audit_queries import PLAIN, keep_queries
+from orchestration.current import Outcome
 from orchestration.dbt_command import dbt_target
 from tests.models_in_memory import CompiledModels, run_dbt, warehouse_copy
 from tests.test_end_to_end import Site, golden_lines
@@ -263,6 +264,14 @@ def test_a_test_that_is_no_check_of_an_asset_stops_a_run_too(tmp_path: Path) -> 
     )
     with pytest.raises(dg.Failure, match="a_test: failing rows: 1"):
         list(build)
+
+
+def test_a_build_that_kept_no_outcomes_is_not_told_again() -> None:
+    checks = [dg.AssetCheckKey(dg.AssetKey(["marts", "x"]), name) for name in ("a", "b")]
+    a, b = (Outcome("marts/x", name, True, "ERROR", None, 0) for name in ("a", "b"))
+    assert tells_all(checks, [a, b])
+    assert not tells_all(checks, [a])
+    assert not tells_all(checks, [])
 
 
 def test_failing_rows_are_kept_where_the_audit_says(tmp_path: Path) -> None:
