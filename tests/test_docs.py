@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import footfall
@@ -14,6 +15,13 @@ DOCUMENTS = [
     *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((CHECKOUT / "docs").rglob("*.md")),
 ]
+CODE = ("footfall", "ingestion", "dbt_project", "orchestration", "demo", "tests", "benchmarks",
+        "findings", "deploy")  # fmt: skip
+#: Names in backticks that are not ours: of other tools, and events that serve as an example.
+NOT_OURS = {
+    *("DAGSTER_EVENT_BATCH_SIZE", "max_runtime_seconds", "api_host", "client_id"),
+    *("object_verbed", "user_engaged", "is_power_user"),
+}
 
 
 def test_every_make_command_in_the_documents_exists() -> None:
@@ -24,13 +32,75 @@ def test_every_make_command_in_the_documents_exists() -> None:
 
 
 def test_every_file_the_documents_name_exists() -> None:
-    roots = ("footfall", "ingestion", "dbt_project", "orchestration", "demo", "tests",
-             "benchmarks", "docs", "deploy")  # fmt: skip
+    names = {path.name for path in code_files()}
     for document in DOCUMENTS:
-        for name in re.findall(
-            rf"(?<![\w/.-])((?:{'|'.join(roots)})/[\w/.-]*\w)`?", document.read_text()
+        text = document.read_text()
+        for path in re.findall(rf"(?<![\w/.-])((?:docs|{'|'.join(CODE)})/[\w/.-]*\w)`?", text):
+            assert (CHECKOUT / path).exists(), f"{document.name} names {path}"
+        for name in re.findall(r"`([\w-]+\.(?:py|sql|csv|yml|js))`", text):
+            assert name in names, f"{document.name} names {name}"
+
+
+def test_every_module_the_documents_run_exists() -> None:
+    for document in DOCUMENTS:
+        for module in re.findall(
+            rf"python -m ((?:{'|'.join(CODE)})[\w.]*\w)", document.read_text()
         ):
-            assert (CHECKOUT / name).exists(), f"{document.name} names {name}"
+            path = CHECKOUT / module.replace(".", "/")
+            assert path.is_dir() or path.with_suffix(".py").exists(), (
+                f"{document.name} runs {module}"
+            )
+
+
+def test_every_name_the_documents_use_is_in_the_code() -> None:
+    # Tables, columns, tests, jobs, settings: all that is written in backticks with an underscore.
+    known = code_words() | NOT_OURS
+    for document in DOCUMENTS:
+        assert names_in(document.read_text()) - known == set(), document.name
+
+
+def test_a_name_is_found_in_backticks_in_tables_of_a_schema_and_in_variables() -> None:
+    text = """`a_column` and `marts.fct_b(c_d)`, not plain_text, FOOTFALL_A_THING
+
+        from marts.fct_e where not_looked_at
+
+    | `f_g|h_i` | `$not_ours`, `https://x.example/not_a_name` |
+    """.replace("\n    ", "\n")
+    assert names_in(text) == {
+        *("a_column", "fct_b", "c_d", "FOOTFALL_A_THING", "fct_e", "f_g", "h_i")
+    }
+
+
+def names_in(text: str) -> set[str]:
+    """The names of ours that a document uses."""
+    names = set(re.findall(r"FOOTFALL_[A-Z_]*[A-Z]", text))
+    names.update(re.findall(r"\b(?:raw|staging|intermediate|marts|meta)\.([a-z]\w+)", text))
+    prose = re.sub(r"^(?:```[\s\S]*?^```|(?: {4}.*\n)+)", "", text, flags=re.MULTILINE)
+    for span in re.findall(r"`([^`]+)`", prose):
+        names.update(re.findall(r"(?<![\w$@/-])[A-Za-z]\w*_\w*[A-Za-z0-9]\b", span))
+    return names
+
+
+@cache
+def code_files() -> list[Path]:
+    """The files that the project's own names are in, this one left out."""
+    kinds = {"", ".py", ".sql", ".yml", ".yaml", ".csv", ".json", ".js", ".conf", ".service"}
+    found = [path for folder in CODE for path in (CHECKOUT / folder).rglob("*")]
+    return [
+        *(path for path in found if path.is_file() and path.suffix in kinds),
+        *(CHECKOUT / name for name in ("Makefile", "pyproject.toml", ".env.example")),
+    ]
+
+
+@cache
+def code_words() -> set[str]:
+    """Every word in them, and in their paths."""
+    words: set[str] = set()
+    for path in code_files():
+        words.update(re.findall(r"\w+", str(path.relative_to(CHECKOUT))))
+        if path != Path(__file__):
+            words.update(re.findall(r"\w+", path.read_text(encoding="utf-8", errors="ignore")))
+    return words
 
 
 def test_env_example_is_what_the_settings_say() -> None:
