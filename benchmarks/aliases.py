@@ -16,7 +16,9 @@ from typing import Final
 import duckdb
 import jinja2
 
-MODEL: Final = Path(__file__).parents[1] / "dbt_project/intermediate/int_users_connected.sql"
+MODEL: Final = (
+    Path(__file__).parents[1] / "dbt_project/intermediate/persons/int_users_connected.sql"
+)
 SIZES: Final = (1_000, 10_000, 50_000)
 #: Shape → the ids that an alias joins, as SQL over its number i.
 SHAPES: Final = {

@@ -118,7 +118,7 @@ def test_the_version_is_the_changelogs_newest() -> None:
 
 def test_every_mart_is_explained_in_metrics() -> None:
     metrics = (CHECKOUT / "docs" / "metrics.md").read_text()
-    marts = [path.stem for path in (CHECKOUT / "dbt_project" / "marts").glob("*.sql")]
+    marts = [path.stem for path in (CHECKOUT / "dbt_project" / "marts").rglob("*.sql")]
     assert marts
     assert [mart for mart in marts if mart not in metrics] == []
 

@@ -54,7 +54,7 @@ CHANGES: dict[str, Change] = {
         "cast({{ timestamp }} - interval 12 hours as date)",
     ),
     "a model": replaced(
-        "intermediate/int_events_sessionized.sql", "md5('session '", "md5('visit '"
+        "intermediate/sessions/int_events_sessionized.sql", "md5('session '", "md5('visit '"
     ),
     "a seed": appended("seeds/passive_events.csv", "x,Sent by a server\n"),
     "a variable": replaced("dbt_project.yml", "- guest\n", "- guest\n    - ann\n"),
@@ -174,7 +174,7 @@ def test_a_build_of_another_definition_is_a_full_one(settings: Settings) -> None
     land(settings, "a", "Ann", 1)
     build(settings)
     ids = settings.dbt_project / "macros" / "ids.sql"
-    mart = settings.dbt_project / "marts" / "fct_daily_actives.sql"
+    mart = settings.dbt_project / "marts" / "activity" / "fct_daily_actives.sql"
     sound = {path: path.read_text() for path in (ids, mart)}
 
     # What a build has begun stays behind, though it fail and the change be taken back.

@@ -9,6 +9,8 @@
 
 -- depends_on: {{ ref('int_persons_touched') }}
 
+-- fct_events is a mart, and the only table that has an event beside its person: the view it is made
+-- of would join all of history a second time.
 with events as (
 
     select

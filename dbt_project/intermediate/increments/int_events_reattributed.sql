@@ -26,8 +26,9 @@ loads as (
 
 ),
 
--- The rows of fct_events are wide and mostly stay what they were: only those that are new, or
--- have another person or session than before, are written again.
+-- The rows of the mart fct_events are wide, and most stay as they are. So this reads the mart as
+-- the last build left it. It lists only events that are new there, or have another person or
+-- session.
 events_reattributed as (
 
     select

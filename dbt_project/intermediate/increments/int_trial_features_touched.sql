@@ -14,8 +14,9 @@ peers as (
 
 ),
 
--- What arrives late may change the counts of a week, and so the rank of everybody after it. Whom
--- it changed is told by the ranks themselves: on most nights nobody.
+-- A late event may change the counts of a week, and so the ranks of everybody after it. In most
+-- builds it changes nobody's. So the ranks are compared with those that the last build left in the
+-- mart fct_trial_day_features.
 features_touched as (
 
     select

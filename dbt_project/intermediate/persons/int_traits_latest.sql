@@ -15,6 +15,8 @@ with told as (
 
 ),
 
+-- fct_events is a mart, and the only table that has an event beside its person: the view it is made
+-- of would join all of history a second time.
 attributed as (
 
     select
