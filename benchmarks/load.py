@@ -27,7 +27,7 @@ import dlt
 import duckdb
 
 from benchmarks.build import DAYS, write_events
-from ingestion.event import EVENT_COLUMNS
+from ingestion.facts.envelope import EVENT_COLUMNS
 from ingestion.loading.pipeline import load, make_pipeline
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, engine_config, writer_lock

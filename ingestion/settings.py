@@ -17,8 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ingestion.collector.keys import parse_write_keys
-from ingestion.collector.origins import parse_origins
+from ingestion.senders import parse_origins, parse_write_keys
 
 PREFIX = "FOOTFALL_"
 
@@ -300,6 +299,11 @@ class Settings(BaseSettings):
     def warehouse(self) -> Path:
         """The DuckDB file that has one writer at a time."""
         return self.home / "warehouse" / "footfall.duckdb"
+
+    @cached_property
+    def load_scratch(self) -> Path:
+        """The folder of files that live for one load only; each load finds it empty."""
+        return self.home / "dlt"
 
     @cached_property
     def published(self) -> Path:

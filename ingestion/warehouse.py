@@ -174,3 +174,12 @@ def _patiently(attempt: Callable[[], _T], seconds: float) -> _T:
 def engine_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
     """What every opening of the warehouse in one process must share, or DuckDB refuses it."""
     return {"threads": settings.threads, "memory_limit": settings.memory_limit}
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, table: str, schema: str = "raw") -> bool:
+    """Whether the warehouse has a table."""
+    found = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?",
+        [schema, table],
+    ).fetchone()
+    return bool(found and found[0])

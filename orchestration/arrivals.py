@@ -11,9 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.collector.segments import is_segment, minted_at
-from ingestion.loading.landing import Landing
-from ingestion.loading.ledger import read_ledger
+from ingestion.facts.landing import Landing
+from ingestion.facts.segments import is_segment, minted_at
+from ingestion.ledger import read_ledger
 from ingestion.settings import Settings
 from orchestration.findings import DELIVERIES, Finding
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import duckdb
 
-from ingestion.erasure.tombstones import replace_file
+from ingestion.facts.tombstones import replace_file
 from ingestion.settings import Settings
 from orchestration.current import judges
 from orchestration.definition import definition

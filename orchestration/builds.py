@@ -7,7 +7,7 @@ from datetime import date
 
 import duckdb
 
-from ingestion.loading.ledger import has_table
+from ingestion.warehouse import has_table
 
 #: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
 POOL = "warehouse"

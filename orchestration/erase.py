@@ -15,17 +15,17 @@ from typing import Final
 import duckdb
 
 from ingestion.erasure.compacting import compact, drop_models
-from ingestion.erasure.landed import LandedFiles
-from ingestion.erasure.looking import count_built, is_named
-from ingestion.erasure.nobody import stands_for_nobody
-from ingestion.erasure.raw import InRaw, delete_from_raw, find_in_raw
+from ingestion.erasure.delete_from_raw import InRaw, delete_from_raw, find_in_raw
+from ingestion.erasure.find_subject import count_built, is_named
+from ingestion.erasure.placeholder_ids import stands_for_nobody
 from ingestion.erasure.receipts import Account, Receipt, now, unfinished
 from ingestion.erasure.resolving import BadSubject, Kind, Person, Subject, resolve
-from ingestion.erasure.settling import settle
-from ingestion.erasure.tombstones import Entry, TombstoneFile, Tombstones, hexes
-from ingestion.loading.landing import Landing
-from ingestion.loading.ledger import read_ledger
+from ingestion.erasure.wait_until_sealed import settle
+from ingestion.facts.landing import Landing
+from ingestion.facts.tombstones import Entry, TombstoneFile, Tombstones, hexes
+from ingestion.ledger import read_ledger
 from ingestion.loading.pipeline import load
+from ingestion.rewrite_landing import LandedFiles
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
 from orchestration.conversion.scoring import TABLE as SCORES

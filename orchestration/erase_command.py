@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ingestion.collector.landing import LandingUnusable as SealedLandingUnusable
 from ingestion.erasure.resolving import BadSubject, SharedDevice
-from ingestion.erasure.settling import Unsettled
-from ingestion.loading.landing import LandingUnusable
+from ingestion.erasure.wait_until_sealed import Unsettled
+from ingestion.facts.landing import LandingUnusable
 from ingestion.settings import Settings
 from ingestion.warehouse import HomeUnusable, WarehouseBusy, WarehouseUnusable
 from orchestration.erase import Asked, Incomplete, NobodyThere, erase
@@ -22,7 +21,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     except (BadSubject, NobodyThere, SharedDevice) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
-    except (HomeUnusable, LandingUnusable, SealedLandingUnusable, WarehouseUnusable) as problem:
+    except (HomeUnusable, LandingUnusable, WarehouseUnusable) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     except (Incomplete, Unsettled, WarehouseBusy, OSError) as problem:

@@ -8,10 +8,10 @@ import time
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
-from ingestion.collector.segments import base_name, is_segment
-from ingestion.loading.landing import SUFFIXES, Landing
+from ingestion.facts.landing import SUFFIXES, Landing
+from ingestion.facts.segments import base_name, is_segment
+from ingestion.facts.storage import local_folder
 from ingestion.settings import Settings
-from ingestion.storage import local_folder
 
 #: Where events lie; a manifest alone brings none, and is no segment by its name.
 KINDS: Final = ("events", "quarantine")

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from ingestion.loading.landing import LandingUnusable
+from ingestion.facts.landing import LandingUnusable
+from ingestion.facts.storage import local_folder
 from ingestion.settings import Settings, get_settings
-from ingestion.storage import local_folder
 from orchestration import turns
 from orchestration.arrival_runs import SENSOR, Failures, forget_old_runs, is_going
 from orchestration.debounce import MAX_QUIET_PERIODS, Look

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from ingestion.loading.landing import LandedFile, Landing
-from ingestion.loading.ledger import read_ledger, sweep_orphans
+from ingestion.facts.landing import LandedFile, Landing
+from ingestion.ledger import read_ledger, sweep_orphans
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
 

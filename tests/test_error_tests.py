@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.loading.lines import LineJudge
+from ingestion.facts.line_checks import LineJudge
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 from tests.oracle.events import File
 

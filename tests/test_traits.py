@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from ingestion.collector.routes import ROUTES
-from ingestion.collector.verdict import RequestFacts
+from ingestion.protocols.routes import ROUTES
+from ingestion.protocols.verdict import RequestFacts
 from tests import oracle
 from tests.lines import line
 from tests.models_in_memory import CompiledModels, MemoryWarehouse

@@ -8,9 +8,9 @@ import sys
 from typing import NoReturn
 
 from ingestion.collector.auth import KeysUnusable
-from ingestion.collector.landing import LandingUnusable
 from ingestion.collector.logs import configure
 from ingestion.collector.server import CannotStart, run
+from ingestion.facts.landing import LandingUnusable
 from ingestion.settings import get_settings
 
 

@@ -15,21 +15,16 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ingestion.collector import browser
-from ingestion.collector.answers import Answer, cross_origin, failure
-from ingestion.collector.arrivals import UNFINISHED, Arrivals, Receive
 from ingestion.collector.auth import KeyRing, Sender, key_in_request
-from ingestion.collector.body import GZIP_MAGIC, Batch, inflate
 from ingestion.collector.client_address import AddressPolicy
 from ingestion.collector.erased import without_erased
-from ingestion.collector.forms import form_data
 from ingestion.collector.journal import Journal
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.openapi import OPENAPI_PATH, document
 from ingestion.collector.origins import OriginPolicy
-from ingestion.collector.problems import Unavailable, Unreadable
 from ingestion.collector.rate_limits import RateLimits
-from ingestion.collector.redaction import keys_in
-from ingestion.collector.routes import ROUTES, Route, route_name
+from ingestion.collector.request_bodies import UNFINISHED, Arrivals, Receive
+from ingestion.collector.responses import Answer, cross_origin, failure
 from ingestion.collector.sdk_configuration import (
     FLAG_PATHS,
     REMOTE_CONFIG_PATH,
@@ -37,14 +32,16 @@ from ingestion.collector.sdk_configuration import (
     configuration,
     endpoint_of,
 )
-from ingestion.collector.verdict import (
-    RequestFacts,
-    Verdict,
-    quarantine_allowance,
-    refused_line,
-    utc_text,
-)
-from ingestion.erasure.tombstones import NOTHING_ERASED, Tombstones
+from ingestion.facts.clocks import utc_text
+from ingestion.facts.compression import GZIP_MAGIC
+from ingestion.facts.redaction import keys_in
+from ingestion.facts.refusals import quarantine_allowance, refused_line
+from ingestion.facts.tombstones import NOTHING_ERASED, Tombstones
+from ingestion.protocols.batch_json import Batch, inflate
+from ingestion.protocols.forms import form_data
+from ingestion.protocols.http_errors import Unavailable, Unreadable
+from ingestion.protocols.routes import ROUTES, Route, route_name
+from ingestion.protocols.verdict import RequestFacts, Verdict
 
 logger = logging.getLogger(__name__)
 

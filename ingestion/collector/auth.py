@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from ingestion.collector.keys import digest_of, parse_write_keys
 from ingestion.collector.metrics import Metrics
+from ingestion.senders import digest_of, parse_write_keys
 from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import msgspec
 
-from ingestion.collector.verdict import Verdict
-from ingestion.erasure.tombstones import Tombstones
+from ingestion.facts.tombstones import Tombstones
+from ingestion.protocols.verdict import Verdict
 
 
 class _Named(msgspec.Struct):

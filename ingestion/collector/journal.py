@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ingestion.collector.disk import Disk, write_all
-from ingestion.collector.identifiers import UlidSequence
 from ingestion.collector.metrics import Metrics
-from ingestion.collector.problems import Unavailable
-from ingestion.collector.segments import EVENTS, KINDS, NEWBORN, QUARANTINE, OpenSegment
+from ingestion.facts.disk import Disk, write_all
+from ingestion.facts.identifiers import UlidSequence
+from ingestion.facts.segments import EVENTS, KINDS, NEWBORN, QUARANTINE, OpenSegment
+from ingestion.protocols.http_errors import Unavailable
 
 logger = logging.getLogger(__name__)
 

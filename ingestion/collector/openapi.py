@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ingestion.collector.body import MAX_BATCH_EVENTS
 from ingestion.collector.browser import SCRIPT_PATH
-from ingestion.collector.posthog_protocol import RESULTS_PATH
-from ingestion.collector.routes import Route
-from ingestion.event import EVENT_TYPES, MAX_BATCH_BYTES, MAX_EVENT_BYTES
+from ingestion.facts.envelope import EVENT_TYPES, MAX_BATCH_BYTES, MAX_EVENT_BYTES
+from ingestion.protocols.batch_json import MAX_BATCH_EVENTS
+from ingestion.protocols.posthog import RESULTS_PATH
+from ingestion.protocols.routes import Route
 
 OPENAPI_PATH: Final = "/openapi.json"
 

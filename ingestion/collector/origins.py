@@ -10,29 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-#: https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin, and *.
-_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://(\*\.)?([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 #: A host's part before the domain that ``*.`` stands in for.
 _BELOW = "[a-z0-9_.-]+"
-
-
-def parse_origins(text: str) -> dict[str, tuple[str, ...]]:
-    """Read ``source=origin`` pairs, comma-separated, into {source: origins}.
-
-    A source may stand in several pairs. ``https://*.shop.example`` stands for every host below
-    shop.example, ``null`` for pages without an origin, such as files. Raises ValueError.
-    """
-    origins: dict[str, tuple[str, ...]] = {}
-    for pair in filter(None, (each.strip() for each in text.split(","))):
-        source, separator, origin = (part.strip() for part in pair.partition("="))
-        if not (source and separator):
-            raise ValueError(f"{pair!r} is not source=origin")
-        if not _ORIGIN.fullmatch(origin.lower()):
-            raise ValueError(
-                f"{origin!r} is not an origin such as https://shop.example:8443 (without a path)"
-            )
-        origins[source] = (*origins.get(source, ()), origin.lower())
-    return origins
 
 
 class OriginPolicy:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ingestion.collector.landing import Landing
 from ingestion.collector.metrics import Metrics
-from ingestion.collector.sealing import seal
-from ingestion.collector.segments import OpenSegment, kind_of
-from ingestion.erasure.tombstones import NOTHING_ERASED, Tombstones
+from ingestion.facts.landing import Landing
+from ingestion.facts.sealing import seal
+from ingestion.facts.segments import OpenSegment, kind_of
+from ingestion.facts.tombstones import NOTHING_ERASED, Tombstones
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ingestion.collector.segments import is_segment
+from ingestion.facts.segments import is_segment
 from ingestion.settings import Settings
 
 #: Beside the open segments, where it is no name of one.

@@ -16,21 +16,21 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from ingestion.collector.app import Collector
-from ingestion.collector.arrivals import Arrivals
 from ingestion.collector.auth import KEYS_FILE_SECONDS, KeysFile, read_keys
 from ingestion.collector.client_address import AddressPolicy
-from ingestion.collector.disk import make_folders
-from ingestion.collector.identifiers import writer_id
 from ingestion.collector.journal import Journal, Limits
-from ingestion.collector.landing import open_landing
 from ingestion.collector.logs import report
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.origins import OriginPolicy
 from ingestion.collector.rate_limits import RateLimits
-from ingestion.collector.recovery import leftovers
+from ingestion.collector.request_bodies import Arrivals
 from ingestion.collector.sealer import Sealer
 from ingestion.collector.sealing_requests import LOOK_SECONDS, is_asked
-from ingestion.erasure.tombstones import TombstoneFile, TombstonesUnusable
+from ingestion.facts.disk import make_folders
+from ingestion.facts.identifiers import writer_id
+from ingestion.facts.landing import Landing
+from ingestion.facts.recovery import leftovers
+from ingestion.facts.tombstones import TombstoneFile, TombstonesUnusable
 from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -60,11 +60,11 @@ def run(settings: Settings) -> None:
             f"the sources are {', '.join(sorted(keys.sources))}"
         )
     connections = _connections(settings.connections)
-    landing, landing_folder = open_landing(settings.landing)
+    landing = Landing(settings.landing)
     folder = settings.open_segments
-    workshop = landing_folder / "open" if landing_folder else folder
+    workshop = landing.workshop(folder)
     _prepare(folder, "FOOTFALL_HOME", root=settings.home)
-    _prepare(workshop, "FOOTFALL_LANDING_URL", root=landing_folder or settings.home)
+    _prepare(workshop, "FOOTFALL_LANDING_URL", root=landing.folder or settings.home)
     _check_port(settings.host, settings.port)
     erasures = TombstoneFile(settings.home)
     try:

@@ -8,8 +8,8 @@ from typing import Final
 
 import duckdb
 
-from ingestion.collector.disk import fsync_folder
-from ingestion.loading.pipeline import SCHEMA as RAW
+from ingestion.facts.disk import fsync_folder
+from ingestion.ledger import SCHEMA as RAW
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
 

@@ -16,8 +16,8 @@ from typing import Final
 
 import msgspec
 
-from ingestion.erasure.landed import Found
-from ingestion.erasure.tombstones import replace_file
+from ingestion.facts.tombstones import replace_file
+from ingestion.rewrite_landing import Found
 
 #: Before the name of a landed file, in a note.
 _LANDED: Final = "landing: "

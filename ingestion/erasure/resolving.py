@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 import duckdb
 
-from ingestion.erasure.tombstones import Tombstones
-from ingestion.loading.ledger import has_table
+from ingestion.facts.tombstones import Tombstones
+from ingestion.warehouse import has_table
 
 #: Ids fetched at once.
 BATCH: Final = 100_000

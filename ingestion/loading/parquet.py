@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.collector.timestamps import FIRST_YEAR, LAST_YEAR
-from ingestion.event import EVENT_COLUMNS, EVENT_TYPES, MARGIN, NO_IDS, REFUSED_COLUMNS
-from ingestion.loading.reading import is_gzip
+from ingestion.facts.clocks import FIRST_YEAR, LAST_YEAR
+from ingestion.facts.compression import is_gzip
+from ingestion.facts.envelope import EVENT_COLUMNS, EVENT_TYPES, MARGIN, NO_IDS, REFUSED_COLUMNS
 
 
 def literal(text: str) -> str:

@@ -14,16 +14,15 @@ from typing import Any
 import dlt
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
-from ingestion.erasure.landed import LandedFiles
-from ingestion.erasure.tombstones import TombstoneFile
-from ingestion.loading.landing import LandedFile, Landing
-from ingestion.loading.ledger import Ledger, read_ledger, sweep_orphans
-from ingestion.loading.source import PendingLoad, landing_source, scratch_of
+from ingestion.facts.landing import LandedFile, Landing
+from ingestion.facts.tombstones import TombstoneFile
+from ingestion.ledger import SCHEMA, Ledger, read_ledger, sweep_orphans
+from ingestion.loading.source import PendingLoad, landing_source
+from ingestion.rewrite_landing import LandedFiles
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, engine_config, usable_home
 
 PIPELINE = "landing"
-SCHEMA = "raw"
 #: What a load brought, by its number.
 COUNTS = """
     select
@@ -86,7 +85,7 @@ def load(
     ``run`` takes the pipeline and the source and runs the one on the other. The caller holds
     the writer lock. Raises HomeUnusable, LandingUnusable or WarehouseBusy.
     """
-    scratch = scratch_of(settings)
+    scratch = settings.load_scratch
     with connect(settings) as connection:
         swept = sweep_orphans(connection)
         ledger = read_ledger(connection)

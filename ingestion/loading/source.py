@@ -16,10 +16,10 @@ from dlt.common.storages.load_package import load_package_state
 from dlt.extract import DltResource
 from pyarrow.parquet import write_table
 
-from ingestion.event import EVENT_COLUMNS, REFUSED_COLUMNS
-from ingestion.loading.landing import LandedFile, Landing
-from ingestion.loading.manifests import Manifest, read_manifest
-from ingestion.loading.reading import bad_line
+from ingestion.facts.envelope import EVENT_COLUMNS, REFUSED_COLUMNS
+from ingestion.facts.landing import LandedFile, Landing
+from ingestion.facts.lines import bad_line
+from ingestion.facts.manifests import Manifest, read_manifest
 from ingestion.loading.staging import Group, StagedFile, Stager
 from ingestion.settings import Settings
 
@@ -66,11 +66,6 @@ _ARROW_TYPES = {
 }
 
 
-def scratch_of(settings: Settings) -> Path:
-    """The folder of files that live for one load only; each load finds it empty."""
-    return settings.home / "dlt"
-
-
 @dataclass
 class PendingLoad:
     """The files of one load; staged once, however many tables are asked for."""
@@ -85,7 +80,7 @@ class PendingLoad:
     @cached_property
     def folder(self) -> Path:
         """Scratch space beside the warehouse, so that dlt can link files instead of copying."""
-        scratch = scratch_of(self.settings)
+        scratch = self.settings.load_scratch
         scratch.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix="staged-", dir=scratch))
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from ingestion.loading.landing import LandedFile, Landing
-from ingestion.loading.lines import MAX_LINE_BYTES, LineJudge
-from ingestion.loading.manifests import Manifest
+from ingestion.facts.landing import LandedFile, Landing
+from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
+from ingestion.facts.lines import BadLine, bad_line, read_lines
+from ingestion.facts.manifests import Manifest
 from ingestion.loading.parquet import COLUMNS, Lines, write_parquet
-from ingestion.loading.reading import BadLine, bad_line, read_lines
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,8 @@ from typing import Final
 
 import msgspec
 
-from ingestion.collector.landing import LandingUnusable as SealedLandingUnusable
-from ingestion.loading.landing import Landing, LandingUnusable
-from ingestion.loading.reading import BadLine
+from ingestion.facts.landing import Landing, LandingUnusable
+from ingestion.facts.lines import BadLine
 from ingestion.quarantine.judging import Outcome
 from ingestion.quarantine.mending import MendUnusable, imported, renaming
 from ingestion.quarantine.replaying import replay
@@ -37,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             _show(settings, selection, options.limit)
         else:
             _replay(settings, selection, options)
-    except (MendUnusable, LandingUnusable, SealedLandingUnusable) as problem:
+    except (MendUnusable, LandingUnusable) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     except OSError as problem:

@@ -14,10 +14,11 @@ from typing import Final
 
 import msgspec
 
-from ingestion.collector.body import Batch, inflate
-from ingestion.collector.problems import Unreadable
-from ingestion.collector.routes import route_of
-from ingestion.collector.verdict import EventLine, RequestFacts, encode_line
+from ingestion.facts.envelope import EventLine, encode_line
+from ingestion.protocols.batch_json import Batch, inflate
+from ingestion.protocols.http_errors import Unreadable
+from ingestion.protocols.routes import route_of
+from ingestion.protocols.verdict import RequestFacts
 from ingestion.quarantine.mending import Mend, MendBody, MendFailed, mended, mended_body
 from ingestion.quarantine.rows import Row
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from ingestion.collector.fields import MAX_ID_LENGTH, MESSAGE_ID_FIELDS
+from ingestion.protocols.fields import MAX_ID_LENGTH, MESSAGE_ID_FIELDS
 
 Event = dict[str, Any]
 #: The mended event, or None to leave it in quarantine.

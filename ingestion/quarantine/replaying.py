@@ -16,14 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ingestion.collector.disk import Disk, fsync_folder, lock, make_folders
-from ingestion.collector.landing import Landing as SealedLanding
-from ingestion.collector.landing import open_landing
-from ingestion.collector.sealing import seal
-from ingestion.collector.segments import EVENTS, NEWBORN, OpenSegment
-from ingestion.erasure.tombstones import TombstoneFile
-from ingestion.loading.landing import LandedFile, Landing
-from ingestion.loading.reading import BadLine
+from ingestion.facts.disk import Disk, fsync_folder, lock, make_folders
+from ingestion.facts.landing import LandedFile, Landing
+from ingestion.facts.lines import BadLine
+from ingestion.facts.sealing import seal
+from ingestion.facts.segments import EVENTS, NEWBORN, OpenSegment
+from ingestion.facts.tombstones import TombstoneFile
 from ingestion.quarantine.judging import ACCEPTED, Outcome, rejudge
 from ingestion.quarantine.mending import Mend, MendBody
 from ingestion.quarantine.rows import REPLAY_MARK, Key, Quarantine, Row, Selection, base_name
@@ -116,7 +114,7 @@ class _Workplace:
 
     folder: Path
     workshop: Path
-    landing: SealedLanding
+    landing: Landing
     erasures: TombstoneFile
 
     def land(self, file: str, lines: Iterable[tuple[Key, bytes]]) -> bool:
@@ -165,11 +163,11 @@ class _Workplace:
 @contextmanager
 def _workplace(settings: Settings) -> Iterator[_Workplace]:
     """The one replay at a time on this home, after it finished what an earlier one left."""
-    landing, landing_folder = open_landing(settings.landing)
+    landing = Landing(settings.landing)
     folder = settings.open_segments
-    workshop = landing_folder / "open" if landing_folder else folder
+    workshop = landing.workshop(folder)
     make_folders(folder, root=settings.home)
-    make_folders(workshop, root=landing_folder or settings.home)
+    make_folders(workshop, root=landing.folder or settings.home)
     fd = os.open(folder / _LOCK, os.O_WRONLY | os.O_CREAT, 0o640)
     try:
         if not lock(fd):

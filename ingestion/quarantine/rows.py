@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import msgspec
 
-from ingestion.collector.body import inflate
-from ingestion.collector.problems import Unreadable
-from ingestion.loading.landing import LandedFile, Landing
-from ingestion.loading.lines import MAX_LINE_BYTES, LineJudge, RefusedLine
-from ingestion.loading.reading import BadLine, read_lines
+from ingestion.facts.landing import LandedFile, Landing
+from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge, RefusedLine
+from ingestion.facts.lines import BadLine, read_lines
+from ingestion.protocols.batch_json import inflate
+from ingestion.protocols.http_errors import Unreadable
 
 #: What stands between a quarantine file's own name and the rest in the name of a segment of its
 #: replayed events. No collector's name has a dot before its suffix; the ledger tells by it too.

@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ingestion.loading.ledger import has_table
+from ingestion.warehouse import has_table
 from orchestration.conversion.likeness import count_alike
 from orchestration.conversion.questions import Question
 from orchestration.conversion.store import Kept

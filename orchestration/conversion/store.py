@@ -25,8 +25,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ingestion.collector.disk import fsync_folder
-from ingestion.erasure.tombstones import replace_file
+from ingestion.facts.disk import fsync_folder
+from ingestion.facts.tombstones import replace_file
 from ingestion.settings import Settings
 from orchestration.conversion.evaluation import Tenths
 from orchestration.conversion.learning import SEED, Learnt, Model

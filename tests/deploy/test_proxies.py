@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.event import MAX_BATCH_BYTES
+from ingestion.facts.envelope import MAX_BATCH_BYTES
 from ingestion.settings import Settings
 from tests.deploy.files import DEPLOY
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingestion.collector.verdict import EventLine, encode_line, refused_line
-from ingestion.loading.lines import EventLine as LoadedEvent
-from ingestion.loading.lines import LineJudge
-from ingestion.loading.lines import RefusedLine as LoadedRefusal
+from ingestion.facts.envelope import EventLine, encode_line
+from ingestion.facts.line_checks import EventLine as LoadedEvent
+from ingestion.facts.line_checks import LineJudge
+from ingestion.facts.line_checks import RefusedLine as LoadedRefusal
+from ingestion.facts.refusals import refused_line
 from tests.faults.load import landed_lines
 
 RECEIVED_AT = "2026-03-01T23:59:59.000001Z"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingestion.loading.lines import EventLine, LineJudge, RefusedLine
+from ingestion.facts.line_checks import EventLine, LineJudge, RefusedLine
 from tests.ingestion.collector.live import KEY, PATIENCE_SECONDS, basic
 
 #: One in so many events has no identity and must be refused, not lost.

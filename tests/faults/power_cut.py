@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import pytest
 
-from ingestion.collector.disk import Disk
+from ingestion.facts.disk import Disk
 
 _os_open, _write, _fsync, _ftruncate = os.open, os.write, os.fsync, os.ftruncate
 _rename, _unlink, _mkdir, _close = os.rename, os.unlink, os.mkdir, os.close

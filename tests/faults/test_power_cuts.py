@@ -16,15 +16,15 @@ import pytest
 
 from ingestion.collector import journal as journal_module
 from ingestion.collector import sealer as sealer_module
-from ingestion.collector.disk import make_folders
 from ingestion.collector.journal import Journal, Limits
-from ingestion.collector.landing import LocalLanding
 from ingestion.collector.metrics import Metrics
-from ingestion.collector.problems import Unavailable
-from ingestion.collector.recovery import leftovers
 from ingestion.collector.sealer import Sealer
-from ingestion.collector.sealing import seal
-from ingestion.collector.segments import EVENTS, OpenSegment
+from ingestion.facts.disk import make_folders
+from ingestion.facts.landing import Landing
+from ingestion.facts.recovery import leftovers
+from ingestion.facts.sealing import seal
+from ingestion.facts.segments import EVENTS, OpenSegment
+from ingestion.protocols.http_errors import Unavailable
 from tests.faults.lines import event_line, landed_ids, refused_event_line
 from tests.faults.power_cut import Died, Operation, Recorder, Wreck
 
@@ -50,7 +50,7 @@ def recover(home: Path) -> None:
     """What a start does, to the end."""
     make_folders(open_folder(home), root=home)
     for segment in leftovers(open_folder(home), open_folder(home)):
-        seal(segment.path, LocalLanding(home / "landing"), open_folder(home))
+        seal(segment.path, Landing(home / "landing"), open_folder(home))
         segment.remove()
 
 
@@ -99,7 +99,7 @@ def live(home: Path, recorder: Recorder, name: str) -> None:
     with suppress(Died):
         make_folders(open_folder(home), root=home)
         metrics = Metrics()
-        sealer = Sealer(LocalLanding(home / "landing"), open_folder(home), metrics=metrics)
+        sealer = Sealer(Landing(home / "landing"), open_folder(home), metrics=metrics)
         for segment in leftovers(open_folder(home), open_folder(home)):
             sealer.add(segment)
         journal = Journal(

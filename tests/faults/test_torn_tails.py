@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ingestion.collector.landing import LocalLanding
-from ingestion.collector.recovery import leftovers
-from ingestion.collector.sealing import seal
-from ingestion.collector.segments import EVENTS, KINDS
+from ingestion.facts.landing import Landing
+from ingestion.facts.recovery import leftovers
+from ingestion.facts.sealing import seal
+from ingestion.facts.segments import EVENTS, KINDS
 from tests.faults.lines import event_line, landed_ids, refused_event_line
 from tests.faults.load import landed_lines
 
@@ -24,7 +24,7 @@ def recovered(landing: Path, kind: str, content: bytes) -> tuple[list[str], list
     (landing / "open").mkdir(parents=True)
     (landing / "open" / f"{NAME}.{kind}.ndjson").write_bytes(content)
     for segment in leftovers(landing / "open", landing / "open"):
-        seal(segment.path, LocalLanding(landing), landing / "open")
+        seal(segment.path, Landing(landing), landing / "open")
         segment.remove()
     assert list((landing / "open").iterdir()) == []
     rows = [json.loads(line) for line in landed_lines(landing, "quarantine")]

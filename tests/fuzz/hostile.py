@@ -18,8 +18,8 @@ from typing import Final
 from urllib.parse import quote_from_bytes
 
 from ingestion.collector.app import ENDPOINTS
-from ingestion.collector.routes import ROUTES
-from ingestion.event import MAX_BATCH_BYTES
+from ingestion.facts.envelope import MAX_BATCH_BYTES
+from ingestion.protocols.routes import ROUTES
 from tests.ingestion.collector.live import KEY, basic
 
 Dice = random.Random

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from ingestion.event import EVENT_COLUMNS, EVENT_TYPES
+from ingestion.facts.envelope import EVENT_COLUMNS, EVENT_TYPES
 from tests.alphabet import ACTIONS, ADDRESSES, PLANS, USER_AGENTS
 from tests.fuzz.hostile import Dice
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from ingestion.collector.posthog_protocol import RESULTS_PATH
-from ingestion.collector.routes import ROUTES
-from ingestion.loading.lines import MAX_LINE_BYTES, LineJudge
+from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
+from ingestion.protocols.posthog import RESULTS_PATH
+from ingestion.protocols.routes import ROUTES
 from tests.fuzz.hostile import Hostile, hostile
 from tests.ingestion.collector.live import KEY, PATIENCE_SECONDS, LiveCollector
 

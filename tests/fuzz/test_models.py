@@ -16,10 +16,10 @@ from typing import Final
 
 import duckdb
 
-from ingestion.collector.routes import ROUTES
-from ingestion.collector.verdict import RequestFacts
-from ingestion.loading.lines import LineJudge
+from ingestion.facts.line_checks import LineJudge
 from ingestion.loading.pipeline import load
+from ingestion.protocols.routes import ROUTES
+from ingestion.protocols.verdict import RequestFacts
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
 from orchestration.answers import published_is_current

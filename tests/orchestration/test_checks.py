@@ -12,10 +12,10 @@ import duckdb
 import pytest
 from dagster import DagsterEventType
 
-from ingestion.collector.disk import Disk
-from ingestion.collector.identifiers import UlidSequence
-from ingestion.collector.segments import EVENTS, OpenSegment
 from ingestion.erasure.receipts import Account
+from ingestion.facts.disk import Disk
+from ingestion.facts.identifiers import UlidSequence
+from ingestion.facts.segments import EVENTS, OpenSegment
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import writer_lock

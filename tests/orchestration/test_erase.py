@@ -333,10 +333,10 @@ def test_a_person_is_erased_and_withdrawn_from_the_published_file_while_nothing_
 #: An erasure that is killed just before or after the step that ``at`` names.
 KILLED = """
 import os, signal, sys
-from ingestion.collector.landing import LocalLanding
-from ingestion.erasure import compacting, raw
+from ingestion.facts.landing import Landing
+from ingestion.erasure import compacting, delete_from_raw
 from ingestion.erasure.receipts import Account
-from ingestion.erasure.tombstones import TombstoneFile
+from ingestion.facts.tombstones import TombstoneFile
 from ingestion.settings import get_settings
 from orchestration import erase, withdraw
 
@@ -366,10 +366,10 @@ user_id, at = sys.argv[1:]
 {
     "before tombstones": lambda: die(TombstoneFile, "write", has_entries),
     "after tombstones": lambda: die(TombstoneFile, "write", has_entries, after=True),
-    "before a landed file": lambda: die(LocalLanding, "put", is_file),
-    "after a landed file": lambda: die(LocalLanding, "put", is_file, after=True),
+    "before a landed file": lambda: die(Landing, "put", is_file),
+    "after a landed file": lambda: die(Landing, "put", is_file, after=True),
     "before raw": lambda: die(erase, "delete_from_raw"),
-    "in raw": lambda: die(raw, "_restate_file"),
+    "in raw": lambda: die(delete_from_raw, "_restate_file"),
     "after raw": lambda: die(erase, "delete_from_raw", after=True),
     "after the drop": lambda: die(erase, "drop_models", after=True),
     "before the swap": lambda: die(compacting.os, "replace"),

@@ -12,9 +12,10 @@ import sys
 from typing import Any
 from unittest.mock import patch
 
-from ingestion.collector import __main__, logs, segment_protocol
+from ingestion.collector import __main__, logs
 from ingestion.collector.journal import Journal
-from ingestion.collector.verdict import encode_line
+from ingestion.facts.envelope import encode_line
+from ingestion.protocols import segment as segment_protocol
 
 #: Names of events → what they break.
 REQUEST, TASK, THREAD = "break_the_request", "break_a_task", "break_the_thread"

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from ingestion.collector.auth import KeyRing, KeysFile, key_in_request
-from ingestion.collector.keys import MAX_KEYS, digest_of, main, parse_write_keys
+from ingestion.collector.keys import main
 from ingestion.collector.metrics import Metrics
+from ingestion.senders import MAX_KEYS, digest_of, parse_write_keys
 from ingestion.settings import Settings
 from tests.ingestion.collector.live import PATIENCE_SECONDS, LiveCollector
 

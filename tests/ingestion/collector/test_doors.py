@@ -12,12 +12,12 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from ingestion.collector.app import OPERATORS
-from ingestion.collector.body import MAX_DEPTH
-from ingestion.collector.forms import MAX_PARAMETERS, form_data
-from ingestion.collector.problems import Unreadable
-from ingestion.collector.redaction import keys_in
-from ingestion.collector.routes import ROUTES
-from ingestion.collector.segment_protocol import PIXEL_PATHS, pixel_body
+from ingestion.facts.redaction import keys_in
+from ingestion.protocols.batch_json import MAX_DEPTH
+from ingestion.protocols.forms import MAX_PARAMETERS, form_data
+from ingestion.protocols.http_errors import Unreadable
+from ingestion.protocols.routes import ROUTES
+from ingestion.protocols.segment import PIXEL_PATHS, pixel_body
 from tests.ingestion.collector.live import KEY, LiveCollector
 
 TP2 = "/com.snowplowanalytics.snowplow/tp2"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from ingestion.collector.disk import Disk
-from ingestion.collector.landing import LocalLanding
-from ingestion.collector.sealing import seal
-from ingestion.collector.segments import EVENTS, QUARANTINE, OpenSegment
-from ingestion.erasure.tombstones import Entry, TombstoneFile, Tombstones, hexes
+from ingestion.facts.disk import Disk
+from ingestion.facts.landing import Landing
+from ingestion.facts.sealing import seal
+from ingestion.facts.segments import EVENTS, QUARANTINE, OpenSegment
+from ingestion.facts.tombstones import Entry, TombstoneFile, Tombstones, hexes
 from tests.ingestion.collector.live import PATIENCE_SECONDS, LiveCollector, landed
 from tests.ingestion.collector.test_startup import complaint
 
@@ -143,7 +143,7 @@ def test_torn_lines_of_erased_people_are_kept_nowhere(tmp_path: Path) -> None:
     segment.append(b'{"source_id":"web","user_id":"u2"\n', Disk())
     segment.append(b'{"source_id":"web","user_id":"%s","prop' % ERASED.encode(), Disk())
 
-    seal(segment.path, LocalLanding(landing), landing / "open", tombstones)
+    seal(segment.path, Landing(landing), landing / "open", tombstones)
     segment.remove()
 
     (row,) = landed(landing, QUARANTINE)
@@ -167,10 +167,10 @@ def test_a_seal_that_a_crash_cut_short_lands_in_the_same_place_when_its_first_ev
     name = "01M856MMWJDSWC2B9E0A4YSGPD-host-1-abcd"
     segment = OpenSegment.create(landing / "open", name, EVENTS)
     segment.append(b"".join(lines), Disk())
-    seal(segment.path, LocalLanding(landing), landing / "open")
+    seal(segment.path, Landing(landing), landing / "open")
 
     tombstones = bury(tmp_path, users={ERASED})
-    seal(segment.path, LocalLanding(landing), landing / "open", tombstones)
+    seal(segment.path, Landing(landing), landing / "open", tombstones)
     segment.remove()
 
     assert len(list(landing.rglob("*.ndjson.gz"))) == 1

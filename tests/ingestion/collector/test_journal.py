@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from ingestion.collector import journal as journal_module
-from ingestion.collector.disk import Disk
 from ingestion.collector.journal import Journal, Limits
 from ingestion.collector.metrics import Metrics
-from ingestion.collector.problems import Unavailable
-from ingestion.collector.segments import OpenSegment
+from ingestion.facts.disk import Disk
+from ingestion.facts.segments import OpenSegment
+from ingestion.protocols.http_errors import Unavailable
 
 LIMITS = Limits(
     segment_bytes=1 << 20, segment_seconds=3600, pending_bytes=1 << 20, reserve_bytes=1000

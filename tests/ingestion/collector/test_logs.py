@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.collector.keys import digest_of
+from ingestion.senders import digest_of
 from tests.ingestion.collector.live import PATIENCE_SECONDS, LiveCollector, basic, launch
 from tests.ingestion.collector.test_requests import talk
 

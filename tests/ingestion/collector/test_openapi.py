@@ -11,7 +11,7 @@ from schemathesis.config import SchemathesisConfig
 
 from ingestion.collector.app import ENDPOINTS
 from ingestion.collector.openapi import document
-from ingestion.collector.routes import ROUTES
+from ingestion.protocols.routes import ROUTES
 from tests.ingestion.collector.live import KEY, LiveCollector, basic
 
 #: Of each operation, beside the edges that schemathesis tries of every field.

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ingestion.collector.origins import OriginPolicy, parse_origins
+from ingestion.collector.origins import OriginPolicy
+from ingestion.senders import parse_origins
 from tests.ingestion.collector.live import KEY, LiveCollector
 
 PAIRS = "web=https://shop.example, web=https://*.shop.example:8443, kiosk=null"

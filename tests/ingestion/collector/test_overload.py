@@ -15,18 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.collector.body import (
-    MAX_DEPTH,
-    MAX_FIELDS,
-    MAX_INFLATED_BYTES,
-    MAX_TOKENS,
-    nesting,
-    open_body,
-)
-from ingestion.collector.problems import Unreadable
-from ingestion.collector.routes import ROUTES
-from ingestion.collector.verdict import RequestFacts
-from ingestion.event import MAX_BATCH_BYTES
+from ingestion.facts.compression import MAX_INFLATED_BYTES
+from ingestion.facts.envelope import MAX_BATCH_BYTES
+from ingestion.protocols.batch_json import MAX_DEPTH, MAX_FIELDS, MAX_TOKENS, nesting, open_body
+from ingestion.protocols.http_errors import Unreadable
+from ingestion.protocols.routes import ROUTES
+from ingestion.protocols.verdict import RequestFacts
 from tests.ingestion.collector.live import KEY, PATIENCE_SECONDS, LiveCollector, basic
 
 BATCH = {"batch": [{"type": "track", "event": "e", "userId": "u1"}]}

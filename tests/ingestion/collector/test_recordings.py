@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.collector.timestamps import parse_client_clock
+from ingestion.facts.clocks import parse_client_clock
 from tests.ingestion.collector.live import PATIENCE_SECONDS, LiveCollector, Reply
 from tests.ingestion.collector.recordings import KEYS, Recording, leaves, recordings, runs
 

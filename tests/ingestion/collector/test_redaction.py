@@ -13,15 +13,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ingestion.collector.body import MAX_INFLATED_BYTES, Batch, inflate
-from ingestion.collector.redaction import REMOVED, without_keys
-from ingestion.collector.routes import ROUTES
-from ingestion.collector.verdict import (
-    KEPT_OF_CUT_EVENT,
-    RequestFacts,
-    Verdict,
-    quarantine_allowance,
-)
+from ingestion.facts.compression import MAX_INFLATED_BYTES
+from ingestion.facts.redaction import REMOVED, without_keys
+from ingestion.facts.refusals import KEPT_OF_CUT_EVENT, quarantine_allowance
+from ingestion.protocols.batch_json import Batch, inflate
+from ingestion.protocols.routes import ROUTES
+from ingestion.protocols.verdict import RequestFacts, Verdict
 from tests.ingestion.collector.live import KEY, LiveCollector, basic
 
 SECRET = "s3cret-key"

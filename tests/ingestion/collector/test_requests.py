@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.event import MAX_BATCH_BYTES
+from ingestion.facts.envelope import MAX_BATCH_BYTES
 from tests.ingestion.collector.live import KEY, PATIENCE_SECONDS, LiveCollector, Reply, basic
 
 TRACK: dict[str, Any] = {"type": "track", "event": "e", "userId": "u1"}

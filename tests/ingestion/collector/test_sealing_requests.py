@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ingestion.collector import sealing_requests
-from ingestion.collector.disk import Disk
 from ingestion.collector.sealing_requests import REQUEST, is_asked, seal_now
-from ingestion.collector.segments import EVENTS, OpenSegment
+from ingestion.facts.disk import Disk
+from ingestion.facts.segments import EVENTS, OpenSegment
 from ingestion.settings import Settings
 from tests.ingestion.collector.live import LiveCollector
 

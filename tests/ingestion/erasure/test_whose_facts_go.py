@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ingestion.erasure.nobody import stands_for_nobody
-from ingestion.erasure.raw import find_in_raw
+from ingestion.erasure.delete_from_raw import find_in_raw
+from ingestion.erasure.placeholder_ids import stands_for_nobody
 from ingestion.erasure.resolving import (
     BadSubject,
     Kind,
@@ -18,7 +18,7 @@ from ingestion.erasure.resolving import (
     Subject,
     resolve,
 )
-from ingestion.erasure.tombstones import Entry, Tombstones, hexes
+from ingestion.facts.tombstones import Entry, Tombstones, hexes
 from ingestion.settings import Settings
 from tests import oracle
 from tests.histories import History, histories, random_histories

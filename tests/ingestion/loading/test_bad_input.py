@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
+from ingestion.facts.landing import Landing, LandingUnusable
 from ingestion.loading import staging
-from ingestion.loading.landing import Landing, LandingUnusable
 from ingestion.warehouse import HomeUnusable
 from tests.ingestion.loading.site import RECEIVED, Site, event, ndjson
 from tests.ingestion.loading.ways import Ways, rows_of

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingestion.event import names_nothing
+from ingestion.facts.envelope import names_nothing
 from tests.ingestion.loading.site import event, refused
 from tests.ingestion.loading.ways import Ways, rows_of
 

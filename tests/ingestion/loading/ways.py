@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
-from ingestion.loading.landing import Landing
-from ingestion.loading.manifests import Manifest
+from ingestion.facts.landing import Landing
+from ingestion.facts.manifests import Manifest
 from ingestion.loading.staging import Group, Stager
 
 
@@ -21,6 +21,7 @@ class Ways:
         """Work in the folder."""
         self._folder = folder
         self._landing = Landing(str(folder / "landing"))
+        self._landing.files()  # makes its folders
         self._numbers = itertools.count()
 
     def staged(self, kind: str, data: bytes, lines: int, *, vouched: bool) -> Group:

@@ -13,10 +13,10 @@ from typing import Any
 import fsspec
 import pytest
 
-from ingestion.collector.landing import LocalLanding
-from ingestion.collector.recovery import leftovers
-from ingestion.collector.sealing import seal
-from ingestion.collector.segments import OpenSegment
+from ingestion.facts.landing import Landing
+from ingestion.facts.recovery import leftovers
+from ingestion.facts.sealing import seal
+from ingestion.facts.segments import OpenSegment
 from ingestion.quarantine.__main__ import main
 from ingestion.quarantine.mending import MendFailed, mended, renaming
 from ingestion.quarantine.replaying import ReplayBusy, Report, replay
@@ -242,16 +242,16 @@ def test_a_replay_that_was_killed_is_finished_with_the_same_file(
     def kill(*_: object) -> None:
         raise Killed
 
-    put = LocalLanding.put
+    put = Landing.put
 
-    def put_until(self: LocalLanding, finished: Path, relative: str) -> None:
+    def put_until(self: Landing, finished: Path, relative: str) -> None:
         if relative.startswith("manifest/" if step == "manifest" else "events/"):
             raise Killed
         put(self, finished, relative)
 
     with monkeypatch.context() as patch:
         if step in ("manifest", "segment"):
-            patch.setattr(LocalLanding, "put", put_until)
+            patch.setattr(Landing, "put", put_until)
         else:
             patch.setattr(OpenSegment, step, kill)
         with pytest.raises(Killed):
@@ -260,7 +260,7 @@ def test_a_replay_that_was_killed_is_finished_with_the_same_file(
     if finisher == "collector":
         open_folder = site.settings.open_segments
         for segment in leftovers(open_folder, open_folder):
-            seal(segment.path, LocalLanding(site.landing), open_folder)
+            seal(segment.path, Landing(site.landing), open_folder)
             segment.remove()
     again(site)
 

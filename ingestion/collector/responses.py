@@ -1,0 +1,89 @@
+"""What the collector says: the bodies and headers of its responses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from ingestion.protocols.verdict import Verdict
+
+#: A browser may keep a preflight's answer this long; browsers cap it at two hours or less.
+PREFLIGHT_SECONDS: Final = 7200
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: always JSON but for /metrics."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json"
+
+
+def success(verdict: Verdict) -> Answer:
+    """200 with the verdict: how many events are stored, and each refused one with its reason."""
+    return Answer(
+        200,
+        _encode(
+            {
+                "success": True,
+                "accepted": len(verdict.accepted),
+                "refused": [
+                    {
+                        "index": each.index,
+                        "event_id": each.event_id,
+                        "reason": each.reason,
+                        "detail": each.detail,
+                    }
+                    for each in verdict.refused
+                ],
+            }
+        ),
+    )
+
+
+def failure(
+    status: int,
+    code: str,
+    message: str,
+    retry_after: float | None = None,
+    *,
+    allow: bytes | None = None,
+) -> Answer:
+    """An error in the form SDKs understand; ``retry_after`` seconds where waiting helps."""
+    headers = []
+    if retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after))))
+    if allow:
+        headers.append((b"allow", allow))
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="write key"'))
+    body = _encode({"success": False, "code": code, "message": message})
+    return Answer(status, body, tuple(headers))
+
+
+def cross_origin(headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """What a browser needs to let a page of any origin send events and read the answer."""
+    origin = headers.get(b"origin")
+    if not origin:
+        return []
+    asked = headers.get(b"access-control-request-headers")
+    preflight = [
+        (b"access-control-allow-methods", b"POST, GET, OPTIONS"),
+        (b"access-control-allow-headers", asked or b"authorization, content-type"),
+        (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
+    ]
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-credentials", b"true"),
+        (b"access-control-expose-headers", b"retry-after"),
+        (b"vary", b"origin"),
+        *(preflight if b"access-control-request-method" in headers else ()),
+    ]

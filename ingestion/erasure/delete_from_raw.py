@@ -1,0 +1,324 @@
+"""The schema raw without the rows of erased people, and with accounts that still balance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import duckdb
+
+from ingestion.erasure.resolving import Person, distinct
+from ingestion.facts.erased_lines import refusal_is_erased
+from ingestion.facts.tombstones import Tombstones
+from ingestion.rewrite_landing import LandedFiles, State
+from ingestion.warehouse import has_table
+
+#: Rows fetched at once.
+BATCH: Final = 200
+#: raw tables whose rows are lines of landed files.
+TABLES: Final = ("events", "refused", "bad_lines")
+
+Places = dict[str, set[int]]
+
+
+@dataclass(frozen=True)
+class InRaw:
+    """What of raw the tombstones cover: rows by table, whom they name, and the files behind."""
+
+    counts: dict[str, int]
+    person: Person
+    #: The ids of all events that go.
+    events: set[str]
+    #: File → lines there that must go though nothing in them says so: what was replayed.
+    files: Places
+
+    @property
+    def names(self) -> set[str]:
+        """Every id of whom and what goes."""
+        return self.person.users | self.person.devices | self.events
+
+
+def find_in_raw(connection: duckdb.DuckDBPyConnection, tombstones: Tombstones) -> InRaw:
+    """Mark every row that the tombstones cover, in temporary tables of this connection."""
+    for table in TABLES:
+        connection.execute(
+            f"create or replace temp table erased_{table}"
+            " (row_id bigint, _file varchar, _line bigint)"
+        )
+    if not has_table(connection, "events"):
+        return InRaw({}, Person(), set(), {})
+    person = _named(connection, tombstones)
+    for name, ids in (("user", person.users), ("device", person.devices), ("event", person.events)):
+        connection.execute(f"create or replace temp table erased_{name} (id varchar)")
+        connection.execute(f"insert into erased_{name} select unnest($1::varchar[])", [sorted(ids)])
+    connection.execute(
+        """
+        insert into erased_events
+        select rowid, _file, _line from raw.events
+        where
+            user_id in (from erased_user)
+            or previous_id in (from erased_user)
+            or (coalesce(user_id, '') = '' and anonymous_id in (from erased_device))
+            or event_id in (from erased_event)
+        """
+    )
+    connection.execute(
+        """
+        insert into erased_refused
+        select distinct refused.rowid, refused._file, refused._line
+        from raw.refused as refused
+        inner join (
+            select
+                json_extract_string(request, '$.replay.file') as file,
+                try_cast(json_extract_string(request, '$.replay.line') as bigint) as line
+            from raw.events
+            where rowid in (select row_id from erased_events)
+        ) as replayed
+            on refused._file = replayed.file and refused._line = replayed.line
+        """
+    )
+    files: Places = defaultdict(set)
+    for name, line in connection.execute("select _file, _line from erased_refused").fetchall():
+        files[name].add(line)
+    _mark(
+        connection,
+        "refused",
+        "body, body_base64, event_id, cast(request as varchar)",
+        lambda body, body_base64, event_id, request: refusal_is_erased(
+            tombstones,
+            body=body,
+            body_base64=body_base64,
+            event_id=event_id,
+            request=(request or "").encode(),
+        ),
+    )
+    _mark(connection, "bad_lines", "text", lambda text: tombstones.covers_text(text.encode()))
+    # Of a file's bad lines raw keeps the first thousand, and of a long one the beginning.
+    to_look_into = connection.execute(
+        """
+        select _file from erased_events
+        union select _file from erased_refused
+        union select _file from erased_bad_lines
+        union select file from raw.files where bad_count > 0
+        """
+    ).fetchall()
+    for (name,) in to_look_into:
+        files.setdefault(name, set())
+    counts = {table: _count(connection, f"from erased_{table}") for table in TABLES}
+    events = connection.execute(
+        "select event_id from raw.events where rowid in (select row_id from erased_events)"
+    ).fetchall()
+    return InRaw(counts, person, {event_id for (event_id,) in events}, files)
+
+
+def delete_from_raw(
+    connection: duckdb.DuckDBPyConnection, found: InRaw, landed: LandedFiles
+) -> None:
+    """Delete what was marked and what is blank in the landing by now, in one transaction.
+
+    raw.files and raw.manifests say the same as the landing afterwards. Every load is pending
+    again, because nothing that was built from these rows holds any more.
+    """
+    if not has_table(connection, "events"):
+        return
+    names = {file.name: file for file in landed.landing.files()}
+    states = {name: landed.state(name) for name in found.files if name in names}
+    connection.execute("begin")
+    connection.execute("create or replace temp table blank (_file varchar, _line bigint)")
+    for name, state in states.items():
+        connection.execute("insert into blank select $1, unnest($2::bigint[])", [name, state.blank])
+    for table in TABLES:
+        connection.execute(
+            f"""
+            insert into erased_{table}
+            select raw.rowid, raw._file, raw._line from raw.{table} as raw
+            inner join blank on raw._file = blank._file and raw._line = blank._line
+            """
+        )
+    _restate_manifests(connection)
+    for table in TABLES:
+        connection.execute(
+            f"delete from raw.{table} where rowid in (select row_id from erased_{table})"
+        )
+    for name in sorted(_changed(connection, states)):
+        _restate_file(connection, name, states.get(name))
+        if name in states:
+            _restate_manifest_file(connection, name, landed)
+    for table in ("builds", "changed_rows"):
+        if has_table(connection, table, "meta"):
+            connection.execute(f"delete from meta.{table}")
+    # Whoever compares the next published figures with the last ones is told why they differ.
+    connection.execute("create schema if not exists meta")
+    connection.execute("create table if not exists meta.erasures (erased_at timestamp)")
+    connection.execute("insert into meta.erasures values (now() at time zone 'UTC')")
+    connection.execute("commit")
+
+
+def _named(connection: duckdb.DuckDBPyConnection, tombstones: Tombstones) -> Person:
+    """The ids in raw.events that are erased, in clear."""
+
+    def matching(column: str, digests: frozenset[bytes]) -> set[str]:
+        if not digests:
+            return set()
+        return {name for name in distinct(connection, column) if tombstones.digest(name) in digests}
+
+    return Person(
+        matching("user_id", tombstones.users) | matching("previous_id", tombstones.users),
+        matching("anonymous_id", tombstones.devices),
+        matching("event_id", tombstones.events),
+    )
+
+
+def _mark(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: str,
+    is_erased: Callable[..., bool],
+) -> None:
+    """Mark the rows of a table whose columns say so."""
+    rows = [
+        (row_id, name, line)
+        for row_id, name, line, *values in rows_of(
+            connection, f"select rowid, _file, _line, {columns} from raw.{table}"
+        )
+        if is_erased(*values)
+    ]
+    for row in rows:
+        connection.execute(f"insert into erased_{table} values (?, ?, ?)", row)
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, a few at a time: a refused one may have 3 MB."""
+    cursor = connection.execute(query)
+    while rows := cursor.fetchmany(BATCH):
+        yield from rows
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    found = connection.execute(f"select count(distinct row_id) from ({query})").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _changed(connection: duckdb.DuckDBPyConnection, states: dict[str, State]) -> set[str]:
+    """The files that are not what raw.files says of them, or have other rows now."""
+    changed = connection.execute(
+        " union ".join(f"select _file from erased_{table}" for table in TABLES)
+    ).fetchall()
+    sizes = dict(connection.execute("select file, size_bytes from raw.files").fetchall())
+    return {name for (name,) in changed} | {
+        name for name, state in states.items() if sizes.get(name) != state.size_bytes
+    }
+
+
+def _restate_manifests(connection: duckdb.DuckDBPyConnection) -> None:
+    """Move what goes from received to erased, per segment, source and day.
+
+    A file that nobody sealed has no manifest; from now on it has one, of what was found in it.
+    """
+    account = """
+        select
+            _file, coalesce(source_id, '') as source_id, cast(received_at as date) as received_date
+        from raw.{table}
+    """
+    connection.execute(
+        f"""
+        create or replace temp table erased_account as
+        select _file, source_id, received_date, count(*) as line_count
+        from (
+            {account.format(table="events")} where rowid in (select row_id from erased_events)
+            union all
+            {account.format(table="refused")} where rowid in (select row_id from erased_refused)
+        )
+        group by all
+        """
+    )
+    connection.execute(
+        f"""
+        insert into raw.manifests by name
+        select
+            files.file as segment, found.source_id, found.received_date,
+            count(*) as line_count, 0 as erased_count,
+            files.load_number, files._dlt_load_id
+        from (
+            {account.format(table="events")} union all {account.format(table="refused")}
+        ) as found
+        inner join raw.files as files on found._file = files.file
+        where
+            found._file in (select _file from erased_account)
+            and found._file not in (select segment from raw.manifests)
+        group by all
+        """
+    )
+    connection.execute(
+        """
+        update raw.manifests as manifests
+        set
+            line_count = manifests.line_count - erased.line_count,
+            erased_count = coalesce(manifests.erased_count, 0) + erased.line_count
+        from erased_account as erased
+        where
+            manifests.segment = erased._file
+            and manifests.source_id = erased.source_id
+            and manifests.received_date = erased.received_date
+        """
+    )
+
+
+def _restate_file(connection: duckdb.DuckDBPyConnection, name: str, state: State | None) -> None:
+    """Let raw.files tell of a file as it is; of one that is gone, what is left of it in raw."""
+    row = connection.execute(
+        """
+        select
+            (select count(*) from raw.events where _file = $1)
+            + (select count(*) from raw.refused where _file = $1),
+            (select count(distinct row_id) from erased_bad_lines where _file = $1)
+        """,
+        [name],
+    ).fetchone()
+    assert row is not None
+    loaded, bad = row
+    if state is None:
+        connection.execute(
+            """
+            update raw.files
+            set line_count = $2 + bad_count - $3, loaded_count = $2, bad_count = bad_count - $3
+            where file = $1
+            """,
+            [name, loaded, bad],
+        )
+        return
+    connection.execute(
+        """
+        update raw.files
+        set size_bytes = $2, sha256 = $3, line_count = $4, loaded_count = $5, bad_count = $4 - $5
+        where file = $1
+        """,
+        [name, state.size_bytes, state.sha256, state.line_count, loaded],
+    )
+
+
+def _restate_manifest_file(
+    connection: duckdb.DuckDBPyConnection, segment: str, landed: LandedFiles
+) -> None:
+    """Let raw.files tell of a segment's manifest as it is; a new one came with its segment."""
+    name, manifest = landed.manifest_of(segment)
+    if manifest is None:
+        return
+    state = landed.state(name)
+    connection.execute(
+        """
+        insert into raw.files by name
+        select
+            $2 as file, 'manifest' as kind, 1 as line_count, 1 as loaded_count, 0 as bad_count,
+            load_number, _dlt_load_id
+        from raw.files
+        where file = $1 and $2 not in (select file from raw.files)
+        """,
+        [segment, name],
+    )
+    connection.execute(
+        "update raw.files set size_bytes = $2, sha256 = $3 where file = $1",
+        [name, state.size_bytes, state.sha256],
+    )

@@ -1,0 +1,63 @@
+"""Waiting until what collectors were writing is in the landing, where it can be looked at."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from ingestion.facts.disk import make_folders
+from ingestion.facts.landing import Landing
+from ingestion.facts.recovery import leftovers
+from ingestion.facts.sealing import seal
+from ingestion.facts.segments import NEWBORN, is_segment
+from ingestion.facts.tombstones import TombstoneFile, Tombstones
+from ingestion.settings import Settings
+
+#: A collector seals when it sees the tombstones written, within a second or two; one that does
+#: not look (an older one) seals by age. Beyond that, this long for packing and a slow landing.
+GRACE_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 0.1
+
+
+class Unsettled(RuntimeError):
+    """A collector still writes what it wrote before; the message says which file."""
+
+
+def settle(settings: Settings, erasures: TombstoneFile, tombstones: Tombstones) -> None:
+    """Write the tombstones, and return when all that is open now is in the landing.
+
+    Every segment is sealed by the tombstones of that moment. So whatever is still open when this
+    returns, or was sealed since it was called, holds nothing that they cover. What dead
+    collectors left is sealed here. Raises Unsettled or OSError.
+    """
+    erasures.write(tombstones)
+    landing = Landing(settings.landing)
+    folder = settings.open_segments
+    if not folder.exists():
+        return
+    workshop = landing.workshop(folder)
+    make_folders(workshop, root=landing.folder or settings.home)
+    waited_for = [
+        path for path in folder.iterdir() if is_segment(path) or _is_unfinished_replay(path.name)
+    ]
+    give_up_at = time.monotonic() + settings.segment_seconds + GRACE_SECONDS
+    while True:
+        for segment in leftovers(folder, workshop):
+            try:
+                seal(segment.path, landing, workshop, tombstones)
+                segment.remove()
+            finally:
+                segment.close()
+        left = [path for path in waited_for if path.exists()]
+        if not left:
+            return
+        if time.monotonic() > give_up_at:
+            raise Unsettled(
+                f"{left[0]} is still open: its collector has not sealed it. See that it runs and "
+                "reaches the landing, or end it, then run this again"
+            )
+        time.sleep(_LOOK_SECONDS)
+
+
+def _is_unfinished_replay(name: str) -> bool:
+    return name.endswith(NEWBORN) and ".probe" not in name

@@ -1,0 +1,121 @@
+"""Which lines of the landing an erasure takes: the one rule for sealing, loading and rewriting."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from ingestion.facts.compression import unpacked
+from ingestion.facts.ids_in_text import names_in
+from ingestion.facts.line_checks import EventLine, RefusedLine
+from ingestion.facts.tombstones import Tombstones
+
+#: A line of a quarantine file, by the file's name and the line's number.
+Place = tuple[str, int]
+
+_event = msgspec.json.Decoder(EventLine)
+_refused = msgspec.json.Decoder(RefusedLine)
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class _Origin(msgspec.Struct):
+    file: str
+    line: int
+
+
+class _Request(msgspec.Struct):
+    replay: _Origin
+
+
+_request = msgspec.json.Decoder(_Request)
+
+
+class ReadLine:
+    """A line, read as far as an erasure needs it; one that no load could read is read as text."""
+
+    def __init__(self, kind: str, line: bytes) -> None:
+        """A line of an ``events`` or a ``quarantine`` file."""
+        self._line = line
+        self._parsed: EventLine | RefusedLine | None
+        try:
+            self._parsed = (_event if kind == "events" else _refused).decode(line)
+        except _UNREADABLE:
+            self._parsed = None
+
+    def is_erased(self, tombstones: Tombstones) -> bool:
+        """Whether this line's person is erased."""
+        parsed = self._parsed
+        if isinstance(parsed, EventLine) and (parsed.user_id or parsed.anonymous_id):
+            return tombstones.covers_event(
+                parsed.event_id, parsed.user_id, parsed.anonymous_id, parsed.previous_id
+            )
+        if isinstance(parsed, RefusedLine):
+            return refusal_is_erased(
+                tombstones,
+                body=parsed.body,
+                body_base64=parsed.body_base64,
+                event_id=parsed.event_id,
+                request=bytes(parsed.request),
+            )
+        return tombstones.covers_text(self._line)
+
+    def names(self) -> Iterator[str]:
+        """Whomever this line might be about."""
+        parsed = self._parsed
+        if isinstance(parsed, EventLine):
+            fields = (parsed.user_id, parsed.anonymous_id, parsed.previous_id)
+            yield from (name for name in fields if name)
+        elif parsed is None:
+            yield from names_in(self._line)
+        else:
+            yield from names_in(unpacked(_body(parsed.body, parsed.body_base64)))
+            yield from names_in(_beside(bytes(parsed.request)))
+
+    def origin(self) -> Place | None:
+        """The refused line that this event was replayed from."""
+        if not isinstance(self._parsed, EventLine):
+            return None
+        try:
+            replay = _request.decode(self._parsed.request).replay
+        except _UNREADABLE:
+            return None
+        return replay.file, replay.line
+
+
+def refusal_is_erased(
+    tombstones: Tombstones,
+    *,
+    body: str | None,
+    body_base64: str | None,
+    event_id: str | None,
+    request: bytes,
+) -> bool:
+    """Whether a refused event's person is erased, from the fields of its line."""
+    return tombstones.covers_text(_body(body, body_base64), _beside(request), event_id)
+
+
+class _Batch(msgspec.Struct):
+    batch: msgspec.Raw = msgspec.Raw(b"")
+
+
+_batch = msgspec.json.Decoder(_Batch)
+
+
+def _beside(request: bytes) -> bytes:
+    """What the batch of a refused event gave to all its events."""
+    try:
+        return bytes(_batch.decode(request).batch)
+    except _UNREADABLE:
+        return b""
+
+
+def _body(body: str | None, body_base64: str | None) -> bytes:
+    if body_base64 is None:
+        return (body or "").encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body_base64)
+    except ValueError:
+        return body_base64.encode("utf-8", "surrogatepass")

@@ -1,0 +1,142 @@
+"""Judging lines one by one: the slow and careful way, for files nobody vouches for."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from ingestion.facts.clocks import FIRST_YEAR, LAST_YEAR
+from ingestion.facts.envelope import MAX_BATCH_BYTES
+
+#: kind of file → bytes of its longest line. An event has 32 KiB, with room for context that a
+#: bulk import carries beside it; a quarantined body is a whole request, escaped sixfold at worst,
+#: beside 32 KiB that its batch inherits, whose shortest numbers grow fivefold.
+MAX_LINE_BYTES: Final = {"events": 1024 * 1024, "quarantine": 6 * MAX_BATCH_BYTES + 256 * 1024}
+
+_CLOCKS = ("original_timestamp", "sent_at", "received_at")
+_OBJECTS = ("properties", "traits", "context", "request")
+_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII)
+_NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+Text = str | None
+
+
+class EventLine(msgspec.Struct, forbid_unknown_fields=True):
+    """A line of landing/events as the loader accepts it."""
+
+    event_id: str
+    source_id: str
+    type: Literal["track", "page", "screen", "identify", "group", "alias"]
+    event_name: str
+    received_at: str
+    user_id: Text = None
+    anonymous_id: Text = None
+    group_id: Text = None
+    previous_id: Text = None
+    original_timestamp: Text = None
+    sent_at: Text = None
+    properties: msgspec.Raw = msgspec.Raw(b"null")
+    traits: msgspec.Raw = msgspec.Raw(b"null")
+    context: msgspec.Raw = msgspec.Raw(b"null")
+    request: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class RefusedLine(msgspec.Struct, forbid_unknown_fields=True):
+    """A line of landing/quarantine as the loader accepts it."""
+
+    refused_id: str
+    reason: str
+    received_at: str
+    source_id: Text = None
+    event_id: Text = None
+    detail: Text = None
+    body: Text = None
+    body_base64: Text = None
+    request: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class LineJudge:
+    """Tells whether a line of a kind of file can be loaded."""
+
+    def __init__(self, kind: str) -> None:
+        """Judge lines of ``events`` or ``quarantine`` files."""
+        self.kind = kind
+        self._struct: type[EventLine | RefusedLine] = EventLine if kind == "events" else RefusedLine
+        self._decode = msgspec.json.Decoder(self._struct).decode
+        self._decode_any = msgspec.json.Decoder().decode
+
+    def verdict(self, line: bytes) -> EventLine | RefusedLine | str:
+        """The parsed line, its clocks in UTC, or the reason it cannot be loaded."""
+        if b"\\u0000" in line and _NULL_CHARACTER.search(line):
+            return "null_character: remove \\u0000 from the text"
+        try:
+            parsed = self._decode(line)
+            for field in _OBJECTS:
+                # Raw is passed over unread, so its inside is decoded here.
+                raw = getattr(parsed, field, None)
+                value = self._decode_any(raw) if raw is not None else None
+                if not isinstance(value, dict | None):
+                    return f"{field} must be a JSON object"
+                if raw is not None and _repeats_a_key(bytes(raw), value):
+                    setattr(parsed, field, msgspec.Raw(msgspec.json.encode(value)))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return f"not a line of this format, one JSON object in UTF-8: {error}"
+        for field in _CLOCKS:
+            if (text := getattr(parsed, field, None)) is not None:
+                try:
+                    setattr(parsed, field, utc_clock(text))
+                except (ValueError, OverflowError):
+                    return (
+                        f"{field} must be ISO 8601 such as 2026-11-23T16:00:11.006Z, "
+                        f"of the years {FIRST_YEAR} to {LAST_YEAR}"
+                    )
+        return _missing(parsed) or parsed
+
+
+def _repeats_a_key(raw: bytes, value: object) -> bool:
+    """Whether an object inside holds a key twice, of which the last counts, as by HTTP.
+
+    DuckDB would take the first. Objects that are as long without what repeats repeat nothing.
+    """
+    if len(msgspec.json.format(raw, indent=-1)) == len(msgspec.json.encode(value)):
+        return False
+    repeats = False
+
+    def seen(pairs: list[tuple[str, object]]) -> None:
+        nonlocal repeats
+        repeats = repeats or len(pairs) != len({name for name, _ in pairs})
+
+    json.loads(raw, object_pairs_hook=seen)
+    return repeats
+
+
+def _missing(parsed: EventLine | RefusedLine) -> str | None:
+    if isinstance(parsed, RefusedLine):
+        return None
+    for field in ("event_id", "source_id", "event_name"):
+        if not getattr(parsed, field):
+            return f"{field} is empty"
+    if not (parsed.user_id or parsed.anonymous_id):
+        return "one of user_id and anonymous_id is required"
+    return None
+
+
+def utc_clock(text: str) -> str:
+    """A clock of a line in UTC; no offset means UTC, digits past the microsecond are cut.
+
+    Raises ValueError or OverflowError for what is not ISO 8601 or not of a usable year.
+    """
+    moment = datetime.fromisoformat(text)
+    if _CANONICAL.fullmatch(text) and FIRST_YEAR <= moment.year <= LAST_YEAR:
+        # As the collector writes it; most of a line's time would go into writing it anew.
+        # Other forms of its length (week dates, a decimal comma) are not DuckDB's.
+        return text
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(moment.year)
+    return moment.isoformat(sep=" ", timespec="microseconds") + "+00"

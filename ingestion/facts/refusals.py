@@ -1,0 +1,91 @@
+"""Refused events and requests as quarantine keeps them: why, how much of each, and never a key."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ingestion.facts.envelope import MAX_BATCH_BYTES, MAX_EVENT_BYTES, RefusedLine, encode_line
+from ingestion.facts.identifiers import uuid7
+from ingestion.facts.redaction import without_keys
+
+#: Every reason an event can be refused for, as it stands in answers, quarantine and metrics.
+REASONS: Final = (
+    "invalid_json",
+    "not_an_object",
+    "number_out_of_range",
+    "too_deep",
+    "null_character",
+    "too_large",
+    "unknown_type",
+    "missing_event_name",
+    "missing_id",
+    "invalid_id",
+    "id_too_long",
+    "invalid_field",
+    "invalid_timestamp",
+    "unreadable_request",
+    "torn_tail",
+)
+
+#: What quarantine keeps of one body, in bytes: a whole request as sent. Longer ones (only a
+#: compressed body can hold them) are cut, and ``detail`` says so. Escaped sixfold at worst, the
+#: row stays under the 16 MB that DuckDB reads as one JSON object.
+MAX_QUARANTINED_BYTES: Final = MAX_BATCH_BYTES
+#: What quarantine keeps of all refused events of one request, in bytes for each byte as sent: long
+#: batches of like events compress 10 to 18 times. Without it 8 KB of bomb became 17 MB of rows.
+KEPT_PER_SENT_BYTE: Final = 20
+#: Of any request, however small: two of the largest events.
+KEPT_AT_LEAST: Final = 2 * MAX_EVENT_BYTES
+#: Of each event past that: enough to tell which one it was.
+KEPT_OF_CUT_EVENT: Final = 256
+
+
+def quarantine_allowance(sent_bytes: int) -> int:
+    """Bytes that quarantine keeps of the refused events of a request of this size."""
+    return max(KEPT_AT_LEAST, KEPT_PER_SENT_BYTE * sent_bytes)
+
+
+def refused_line(
+    body: bytes,
+    *,
+    source: str,
+    reason: str,
+    detail: str,
+    received_at: str,
+    request: Mapping[str, Any],
+    event_id: str | None = None,
+    refused_id: str | None = None,
+    keep: int = MAX_QUARANTINED_BYTES,
+    left_out: int = 0,
+) -> bytes:
+    """The quarantine line of ``body``: its own text, or base64 where it is not clean UTF-8.
+
+    Keys in it are written over. Of the rest ``keep`` bytes are kept; where that is not all, or
+    ``left_out`` bytes beside it are not in the line, ``detail`` says so.
+    """
+    body = without_keys(body, request.get("protocol", ""))
+    kept = body[:keep]
+    whole = len(body) + left_out
+    if len(kept) < whole:
+        detail = f"{detail} (the first {len(kept)} of {whole} bytes are kept)"
+    text: str | None = None
+    if b"\0" not in kept:
+        try:
+            text = kept.decode("utf-8")
+        except UnicodeDecodeError:
+            text = None
+    return encode_line(
+        RefusedLine(
+            refused_id=refused_id or uuid7(),
+            source_id=source,
+            event_id=event_id,
+            reason=reason,
+            detail=detail,
+            received_at=received_at,
+            body=text,
+            body_base64=base64.b64encode(kept).decode() if text is None else None,
+            request=dict(request),
+        )
+    )

@@ -1,0 +1,235 @@
+"""Tombstones: keyed hashes of what was erased, by which it is known when it comes again.
+
+``erasures/tombstones.ndjson`` has one line an erasure; ``erasures/salt`` is the key, without which
+a hash tells nothing. The file is only ever replaced by a longer one, in one rename.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ingestion.facts.compression import unpacked
+from ingestion.facts.disk import fsync_folder
+from ingestion.facts.ids_in_text import names_in, users_named
+
+#: A key as long as the hash's own state: nobody guesses it.
+SALT_BYTES: Final = 32
+#: 2^64 erased ids before two are taken for one.
+DIGEST_BYTES: Final = 16
+
+Digest = bytes
+
+
+class TombstonesUnusable(OSError):
+    """What was erased cannot be known; nothing may land or load until it can."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One erasure: whom it was asked for, and the hashes of all that it covers, in hex."""
+
+    erasure_id: str
+    subject: str
+    begun_at: str
+    users: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tombstones:
+    """What is erased for good. Made of entries and the salt; empty ones cover nothing."""
+
+    salt: bytes = b""
+    entries: tuple[Entry, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
+
+    @cached_property
+    def users(self) -> frozenset[Digest]:
+        """The erased people, by every user id they had."""
+        return frozenset(bytes.fromhex(text) for entry in self.entries for text in entry.users)
+
+    @cached_property
+    def devices(self) -> frozenset[Digest]:
+        """The devices that were nobody else's."""
+        return frozenset(bytes.fromhex(text) for entry in self.entries for text in entry.devices)
+
+    @cached_property
+    def events(self) -> frozenset[Digest]:
+        """Facts that neither a user nor a device above would tell."""
+        return frozenset(bytes.fromhex(text) for entry in self.entries for text in entry.events)
+
+    @cached_property
+    def _all(self) -> frozenset[Digest]:
+        return self.users | self.devices | self.events
+
+    @cached_property
+    def _keyed(self) -> hashlib.blake2b:
+        return hashlib.blake2b(key=self.salt, digest_size=DIGEST_BYTES, person=b"footfall")
+
+    def digest(self, name: str) -> Digest:
+        """The keyed hash that stands for an id."""
+        hashed = self._keyed.copy()
+        hashed.update(name.encode("utf-8", "surrogatepass"))
+        return hashed.digest()
+
+    def covers_event(
+        self,
+        event_id: str | None,
+        user_id: str | None,
+        anonymous_id: str | None,
+        previous_id: str | None = None,
+    ) -> bool:
+        """Whether a fact is erased: by the user it names, or by its own id.
+
+        A device speaks for its person only while nobody says who uses it: a fact that names
+        somebody else on an erased person's device is that other one's.
+        """
+        if user_id:
+            if self.digest(user_id) in self.users:
+                return True
+        elif anonymous_id and self.digest(anonymous_id) in self.devices:
+            return True
+        if previous_id and self.digest(previous_id) in self.users:
+            return True
+        return bool(self.events and event_id and self.digest(event_id) in self.events)
+
+    def covers_text(self, text: bytes, beside: bytes = b"", event_id: str | None = None) -> bool:
+        """Whether a refused event, or a line nobody can read, is erased.
+
+        It is if anything in it is an erased id, unless it says that it is somebody else's.
+        ``beside`` is the JSON of what its batch gives it.
+        """
+        if event_id and self.digest(event_id) in self.events:
+            return True
+        text = unpacked(text)
+        users = users_named(text) | users_named(beside)
+        if users:
+            return any(self.digest(user) in self.users for user in users)
+        names = chain(names_in(text), names_in(beside))
+        return any(self.digest(name) in self._all for name in names)
+
+    def entry_of(self, subject: str) -> Entry | None:
+        """The last erasure that was asked for this subject, or that covers it."""
+        kind, _, digest = subject.partition(":")
+        for entry in reversed(self.entries):
+            covered = entry.users if kind == "user" else entry.devices
+            if subject == entry.subject or digest in covered:
+                return entry
+        return None
+
+    def with_entry(self, entry: Entry) -> Tombstones:
+        """These and one more erasure."""
+        return Tombstones(self.salt, (*self.entries, entry))
+
+
+#: Before the first erasure.
+NOTHING_ERASED: Final = Tombstones()
+
+
+class TombstoneFile:
+    """The tombstones of a home, read anew when they change; threads may share one."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "erasures"
+        self._path = self._folder / "tombstones.ndjson"
+        self._salt = self._folder / "salt"
+        self._held: tuple[tuple[int, ...] | None, Tombstones] = (None, NOTHING_ERASED)
+
+    @property
+    def held(self) -> Tombstones:
+        """What was read last."""
+        return self._held[1]
+
+    def read(self) -> Tombstones:
+        """The tombstones as they are now; raises TombstonesUnusable."""
+        state = self._state()
+        if state != self._held[0]:
+            self._held = (state, self._parsed())
+        return self._held[1]
+
+    def salted(self) -> Tombstones:
+        """The tombstones, with a salt made, but not kept, where there is none yet."""
+        found = self.read()
+        if found.salt:
+            return found
+        try:
+            return Tombstones(self._salt.read_bytes())
+        except FileNotFoundError:
+            return Tombstones(secrets.token_bytes(SALT_BYTES))
+
+    def keep_salt(self, tombstones: Tombstones) -> None:
+        """Write the salt down, durably, where there is none yet; raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._salt.exists():
+            replace_file(self._salt, tombstones.salt)
+
+    def write(self, tombstones: Tombstones) -> None:
+        """Put these in place of the old ones, durably, salt first; raises OSError.
+
+        The same ones written again are news too: it makes every collector of this home seal.
+        """
+        self.keep_salt(tombstones)
+        lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in tombstones.entries)
+        replace_file(self._path, lines)
+
+    def _parsed(self) -> Tombstones:
+        try:
+            lines = self._path.read_bytes().splitlines()
+            entries = tuple(msgspec.json.decode(line, type=Entry) for line in lines)
+            salt = self._salt.read_bytes()
+            if len(salt) != SALT_BYTES:
+                raise ValueError("the salt beside it is not whole")
+            return Tombstones(salt, entries)
+        except FileNotFoundError as error:
+            if error.filename == str(self._path):
+                return NOTHING_ERASED
+            problem = "the salt beside it is gone"
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        except (ValueError, UnicodeDecodeError) as error:
+            problem = str(error)
+        raise TombstonesUnusable(
+            f"FOOTFALL_HOME: cannot use {self._path}: {problem}; put it back from a backup, "
+            "with the file salt"
+        )
+
+    def _state(self) -> tuple[int, ...] | None:
+        try:
+            state = os.stat(self._path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise TombstonesUnusable(
+                f"FOOTFALL_HOME: cannot use {self._path}: {error.strerror}"
+            ) from error
+        return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Give a file its content in one rename, durably, for this user's eyes only."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(fd, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.rename(path)
+    fsync_folder(path.parent)
+
+
+def hexes(digests: Iterable[Digest]) -> tuple[str, ...]:
+    """Digests as an entry keeps them, in an order that says nothing."""
+    return tuple(sorted(digest.hex() for digest in digests))

@@ -1,0 +1,83 @@
+"""What was loaded already: the ledger raw.files, read through completed loads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from ingestion.facts.landing import LandedFile
+from ingestion.facts.manifests import ERASURES, erasures_name
+from ingestion.warehouse import has_table
+
+#: The schema of what was loaded, as it came.
+SCHEMA = "raw"
+#: raw tables whose rows carry the load that brought them.
+LOADED_TABLES = ("events", "refused", "files", "bad_lines", "manifests")
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The files of completed loads, name → size in bytes, and the number of the last load."""
+
+    sizes: dict[str, int]
+    last_load_number: int
+
+    def pending(self, landed: list[LandedFile]) -> list[LandedFile]:
+        """The landed files that no completed load holds, in the order given.
+
+        A manifest that an erasure makes of a loaded file comes into raw with the erasure: alone
+        it would tell of lines that raw still has, where that one was cut short.
+        """
+        pending = [file for file in landed if file.name not in self.sizes]
+        if any(file.name.startswith(ERASURES) for file in pending):
+            made = {erasures_name(name) for name in self.sizes}
+            pending = [file for file in pending if file.name not in made]
+        return pending
+
+    def changed(self, landed: list[LandedFile]) -> list[LandedFile]:
+        """Loaded files whose size is no longer the loaded one: sealed files never change."""
+        return [
+            file for file in landed if self.sizes.get(file.name, file.size_bytes) != file.size_bytes
+        ]
+
+
+def read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger:
+    """The ledger of this warehouse; empty before the first load."""
+    if not has_table(connection, "files"):
+        return Ledger({}, 0)
+    rows = connection.execute(
+        """
+        select files.file, files.size_bytes, files.load_number
+        from raw.files as files
+        inner join raw._dlt_loads as loads
+            on files._dlt_load_id = loads.load_id and loads.status = 0
+        """
+    ).fetchall()
+    return Ledger(
+        {str(name): int(size) for name, size, _ in rows},
+        max((int(number) for _, _, number in rows), default=0),
+    )
+
+
+def sweep_orphans(connection: duckdb.DuckDBPyConnection) -> int:
+    """Delete the rows of loads that never completed and return how many there were.
+
+    A crash between a table's commit and the end of its load leaves them. No model reads them;
+    this gives the space back. The caller holds the writer lock, so no load is under way.
+    """
+    swept = 0
+    for table in LOADED_TABLES:
+        if has_table(connection, table):
+            orphans = connection.execute(
+                f"""
+                select distinct _dlt_load_id from raw.{table}
+                where _dlt_load_id not in (select load_id from raw._dlt_loads where status = 0)
+                """
+            ).fetchall()
+            for (load_id,) in orphans:
+                deleted = connection.execute(
+                    f"delete from raw.{table} where _dlt_load_id = ?", [load_id]
+                ).fetchone()
+                swept += int(deleted[0]) if deleted else 0
+    return swept

@@ -1,0 +1,1 @@
+"""The wire protocols that events come by, and what they share."""

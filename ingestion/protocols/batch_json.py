@@ -1,0 +1,233 @@
+"""A request's bytes, to events that can be judged one by one.
+
+Nothing here trusts a header: gzip is known by its first two bytes and JSON by being JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+import msgspec
+
+from ingestion.facts import compression
+from ingestion.facts.compression import MAX_INFLATED_BYTES
+from ingestion.facts.envelope import MAX_EVENT_BYTES
+from ingestion.facts.lines import BYTE_ORDER_MARK
+from ingestion.protocols.http_errors import Unreadable
+
+#: Segment's documented limit of events in one batch; it bounds the answer's length too.
+MAX_BATCH_EVENTS: Final = 2500
+#: Fields beside the events; recorded batches have up to 4. Each is decoded on its own.
+MAX_FIELDS: Final = 100
+#: Strings and brackets that the second, slower pass over a body follows, at half a microsecond to
+#: three each: a batch of 475 KB holds about 40,000, so that ten such survive a broken event.
+#: Without a bound, 8 KB of compressed brackets kept the collector busy for seven seconds.
+MAX_TOKENS: Final = 200_000
+#: Brackets deep. Recorded events go 5 deep; parsers give up between 500 and 1,024.
+MAX_DEPTH: Final = 64
+
+# A string runs to its closing quote, or to the end of the text where there is none: an
+# unclosed quote must not make the scan start anew at every quote after it.
+_STRING = rb'"(?>[^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)'
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_TOKEN = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
+_PLAIN = re.compile(_STRING + rb'|[^,\[\]{}"]+', re.DOTALL)
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
+_NAME = msgspec.json.Decoder(str)
+
+#: Opening brackets become +1, closing ones -1 as a signed byte; all else goes.
+_STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes(each for each in range(256) if each not in b"{[}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A request taken apart: each event's own text, and the fields that stand beside them."""
+
+    events: list[bytes]
+    fields: dict[str, bytes]
+
+
+def inflate(data: bytes) -> bytes:
+    """The body as text: gunzipped where it begins as gzip does, however it was labelled.
+
+    Raises Unreadable where it is not whole, or inflates past MAX_INFLATED_BYTES.
+    """
+    try:
+        return compression.inflate(data)
+    except compression.TooLarge as problem:
+        raise Unreadable(
+            413, "inflated_too_large", f"the body: {problem}; send smaller batches"
+        ) from None
+    except compression.GzipUnreadable as problem:
+        raise Unreadable(
+            400, "invalid_gzip", f"the body begins as gzip, but {problem}; send it whole"
+        ) from None
+
+
+def open_body(
+    text: bytes,
+    *,
+    holds_batch: bool,
+    batch_field: str = "batch",
+    or_single: bool = False,
+    or_array: bool = False,
+) -> Batch:
+    """Take a JSON body apart without judging its events; raises Unreadable where that fails.
+
+    ``or_single``: a body without a batch is one event. ``or_array``: a body may be a batch.
+
+    A strict, fast pass first. Where one event spoils it (NaN, a lone surrogate, a thousand
+    brackets), a second pass follows strings and brackets only, so that its siblings survive.
+    """
+    text = text.removeprefix(BYTE_ORDER_MARK)
+    if not text.strip():
+        raise Unreadable(400, "empty_body", "the body is empty; send a JSON object")
+    if or_array and text.lstrip()[:1] == b"[":
+        return Batch(_split_batch(text.strip()), {})
+    try:
+        fields = {name: bytes(raw) for name, raw in _FIELDS.decode(text).items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _check_tokens(text)
+        fields = split_object(text)
+    if not holds_batch or (or_single and batch_field not in fields):
+        return Batch([text], fields)
+    if batch_field not in fields:
+        raise Unreadable(
+            400,
+            "missing_batch",
+            f'the body has no "{batch_field}"; send {{"{batch_field}": [ … ]}}',
+        )
+    batch = fields.pop(batch_field)
+    if batch[:1] != b"[":
+        raise Unreadable(400, "invalid_batch", f'"{batch_field}" must be a JSON array of events')
+    events = _split_batch(batch)
+    # Fields beside the batch are written into every line, name and value: a line must stay one
+    # that the load reads, and all of them together bounded.
+    beside = sum(len(name.encode()) + len(raw) for name, raw in fields.items())
+    if (
+        len(fields) > MAX_FIELDS
+        or beside > MAX_EVENT_BYTES
+        or beside * len(events) + len(batch) > MAX_INFLATED_BYTES
+    ):
+        raise Unreadable(
+            413,
+            "batch_fields_too_large",
+            "the fields beside the batch are too large or too many; send fewer",
+        )
+    return Batch(events, fields)
+
+
+def _split_batch(batch: bytes) -> list[bytes]:
+    try:
+        events = [bytes(raw) for raw in _EVENTS.decode(batch)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _check_tokens(batch)
+        events = split_array(batch)
+    if len(events) > MAX_BATCH_EVENTS:
+        raise Unreadable(
+            413,
+            "too_many_events",
+            f"the batch holds {len(events)} events; send at most {MAX_BATCH_EVENTS} at once",
+        )
+    return events
+
+
+def nesting(text: bytes) -> int:
+    """How many brackets deep ``text`` goes; text of no more than MAX_DEPTH brackets counts them."""
+    brackets = text.count(b"{") + text.count(b"[")
+    if brackets <= MAX_DEPTH:
+        return brackets
+    steps = _STRINGS.sub(b"", text).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(array("b", steps)), default=0)
+
+
+def _check_tokens(text: bytes) -> None:
+    """Refuse a broken text whose second pass would keep every other sender waiting."""
+    if text.count(b'"') // 2 + text.count(b"[") + text.count(b"{") > MAX_TOKENS:
+        raise Unreadable(
+            400, "invalid_json", "the body is not JSON, and too long to save what is; mend it"
+        )
+
+
+def split_object(text: bytes) -> dict[str, bytes]:
+    """The fields of an object whose values may be broken; raises Unreadable if it is none."""
+    fields: dict[str, bytes] = {}
+    at = _after(text, 0, b"{", "the body is not a JSON object")
+    while text[at : at + 1] != b"}":
+        name = _TOKEN.match(text, at)
+        if not name or text[at : at + 1] != b'"':
+            raise _not_json(at)
+        colon = _after(text, name.end(), b":", None)
+        end = _value_end(text, colon)
+        try:
+            fields[_NAME.decode(name[0])] = text[colon:end].rstrip()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise _not_json(at) from None
+        at = _separator(text, end, b"}")
+    if text[at + 1 :].strip():
+        raise _not_json(at + 1)
+    return fields
+
+
+def split_array(text: bytes) -> list[bytes]:
+    """The elements of an array that may be broken inside; raises Unreadable if it is none."""
+    elements: list[bytes] = []
+    at = _after(text, 0, b"[", "the batch is not a JSON array")
+    while text[at : at + 1] != b"]":
+        end = _value_end(text, at)
+        elements.append(text[at:end].rstrip())
+        if len(elements) > MAX_BATCH_EVENTS:
+            break
+        at = _separator(text, end, b"]")
+    return elements
+
+
+def _value_end(text: bytes, start: int) -> int:
+    """Where the value that begins at ``start`` ends: its closing bracket, or the next comma."""
+    if text[start : start + 1] not in (b"{", b"["):
+        plain = _PLAIN.match(text, start)
+        if not plain:
+            raise _not_json(start)
+        return plain.end()
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        first = token[0][:1]
+        if first in b"{[":
+            depth += 1
+        elif first in b"]}":
+            depth -= 1
+            if depth == 0:
+                return token.end()
+    raise _not_json(len(text))
+
+
+def _after(text: bytes, at: int, expected: bytes, message: str | None) -> int:
+    at = _skip_space(text, at)
+    if text[at : at + 1] != expected:
+        raise _not_json(at, message)
+    return _skip_space(text, at + 1)
+
+
+def _separator(text: bytes, at: int, closing: bytes) -> int:
+    """Past the comma that follows a value, or onto the closing bracket."""
+    at = _skip_space(text, at)
+    if text[at : at + 1] == closing:
+        return at
+    return _after(text, at, b",", None)
+
+
+def _skip_space(text: bytes, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
+
+
+def _not_json(at: int, message: str | None = None) -> Unreadable:
+    problem = message or f"the body is not JSON at byte {at}"
+    return Unreadable(400, "invalid_json", f"{problem}; send a JSON object as UTF-8")

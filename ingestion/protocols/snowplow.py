@@ -1,0 +1,167 @@
+"""Snowplow's tracker protocol, read as the events of Segment's that they are.
+
+Pure: no I/O. https://docs.snowplow.io/docs/events/going-deeper/event-parameters/ names the
+parameters; all their values are text. What has no place in the line stays among its extra fields
+under its parameter's name. Snowplow knows no key, so a tracker's ``appId`` is the write key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ingestion.facts.envelope import Json
+from ingestion.protocols.fields import Refused, decode_event, identifier
+from ingestion.protocols.forms import query_fields
+
+POST_PATH: Final = "/com.snowplowanalytics.snowplow/tp2"
+#: What a tracker's ``postPath`` may be instead: a vendor as a reversed domain, and a version.
+OWN_PATH: Final = re.compile(r"/[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}/[A-Za-z0-9_-]{1,64}")
+GET_PATH: Final = "/i"
+#: The parameter that holds the key.
+KEY_FIELD: Final = "aid"
+
+_PAGE: Final = {"url": "url", "page": "title", "refr": "referrer"}
+_CONTEXT: Final = {"lang": "locale", "ua": "userAgent", "tz": "timezone", "p": "platform"}
+_STRUCTURED: Final = {"se_ca": "category", "se_la": "label", "se_pr": "property"}
+_SESSION: Final = re.compile(r"iglu:com\.snowplowanalytics\.snowplow/client_session/")
+#: Kinds of event without a name of their own → the name of the action.
+_NAMED: Final = {"pp": "page_ping", "tr": "transaction", "ti": "transaction_item"}
+
+
+def query_body(query: bytes) -> bytes:
+    """The one event of a GET, as the body of a POST; raises Unreadable."""
+    return msgspec.json.encode({"data": [query_fields(query)]})
+
+
+def read(event: Json, beside: Mapping[str, Any]) -> Json:
+    """One Snowplow event in Segment's shape; raises Refused."""
+    rest = dict(event)
+    # The key is a secret and kept nowhere.
+    rest.pop(KEY_FIELD, None)
+    context = _context(rest)
+    read: Json = {
+        "messageId": rest.pop("eid", None),
+        "userId": rest.pop("uid", None),
+        "sentAt": rest.pop("stm", None),
+        "context": context,
+    }
+    # A true timestamp is the tracker's own word against the device's clock.
+    read["timestamp"] = rest.pop("ttm" if rest.get("ttm") else "dtm", None)
+    if rest.get("duid"):
+        read["anonymousId"] = rest.pop("duid")
+    else:
+        # Trackers of apps name the device in the context of their session alone.
+        read["anonymousId"] = _session_device(context) or rest.pop("nuid", None)
+    if not (read["userId"] or read["anonymousId"]):
+        raise Refused(
+            "missing_id",
+            "have the tracker set a user id (uid), a device id (duid) or the context of its "
+            "session (client_session)",
+        )
+    read |= _action(rest, context)
+    if read["type"] == "page" and context.get("page", {}).get("title"):
+        read["name"] = context["page"]["title"]
+    schema = {"payload_schema": beside["schema"]} if "schema" in beside else {}
+    return schema | rest | read
+
+
+def _action(rest: Json, context: Json) -> Json:
+    """Type, name and properties of what happened; takes its parameters out of ``rest``."""
+    kind = identifier(rest, "e")
+    rest.pop("e", None)
+    if kind == "pv":
+        return {"type": "page"}
+    if kind == "se":
+        properties = {name: rest.pop(field) for field, name in _STRUCTURED.items() if field in rest}
+        if "se_va" in rest:
+            properties["value"] = _number(rest.pop("se_va"))
+        return {"type": "track", "event": rest.pop("se_ac", None), "properties": properties}
+    if kind == "ue":
+        return _self_described(rest, context)
+    if kind in _NAMED:
+        prefix = f"{kind}_"
+        properties = {name: rest.pop(name) for name in list(rest) if name.startswith(prefix)}
+        return {"type": "track", "event": _NAMED[kind], "properties": properties}
+    raise Refused("unknown_type", "e must be one of pv, se, ue, pp, tr, ti")
+
+
+def _self_described(rest: Json, context: Json) -> Json:
+    described = _json_parameter(rest, "ue_pr", "ue_px")
+    inner = described.get("data") if isinstance(described, dict) else None
+    if not isinstance(inner, dict) or not isinstance(inner.get("schema"), str):
+        raise Refused("invalid_field", "ue_pr or ue_px must hold a self-describing event")
+    context["schema"] = inner["schema"]
+    # iglu:vendor/name/format/version
+    parts = inner["schema"].removeprefix("iglu:").split("/")
+    name = parts[1] if len(parts) == 4 else inner["schema"]
+    data = inner.get("data")
+    properties = data if isinstance(data, dict) else {"data": data}
+    if name == "screen_view":
+        return {"type": "screen", "name": properties.get("name"), "properties": properties}
+    return {"type": "track", "event": name, "properties": properties}
+
+
+def _context(rest: Json) -> Json:
+    context: Json = {name: rest.pop(field) for field, name in _CONTEXT.items() if field in rest}
+    page = {name: rest.pop(field) for field, name in _PAGE.items() if field in rest}
+    if page:
+        if isinstance(page.get("url"), str):
+            page["path"] = _path(page["url"])
+        context["page"] = page
+    if rest.get("tv"):
+        context["library"] = {"name": "snowplow", "version": rest.pop("tv")}
+    contexts = _json_parameter(rest, "co", "cx")
+    if contexts is not None:
+        context["contexts"] = contexts
+    return context
+
+
+def _session_device(context: Json) -> str | None:
+    """The device that a context ``client_session`` names, None where there is none."""
+    contexts = context.get("contexts")
+    listed = contexts.get("data") if isinstance(contexts, dict) else None
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and _SESSION.match(str(each.get("schema"))):
+            session = each.get("data")
+            return identifier(session, "userId") if isinstance(session, dict) else None
+    return None
+
+
+def _path(url: str) -> str | None:
+    try:
+        return urlsplit(url).path or "/"
+    except ValueError:
+        return None
+
+
+def _json_parameter(rest: Json, plain: str, encoded: str) -> Any:
+    """JSON that came as text or as base64url, taken out of ``rest``; None where there is none."""
+    name = encoded if encoded in rest else plain
+    text = rest.pop(name, None)
+    if text is None:
+        return None
+    try:
+        data = str(text).encode()
+        if name == encoded:
+            data = data.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+            data = base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
+    except (binascii.Error, UnicodeError):
+        raise Refused("invalid_field", f"{name} must be base64url") from None
+    # The text inside was a string until now: what holds for an event holds for it too.
+    return decode_event(b'{"_":%s}' % data)["_"]
+
+
+def _number(text: object) -> object:
+    """A structured event's value as the number it is; other text stays text."""
+    try:
+        value = msgspec.json.decode(str(text))
+    except msgspec.DecodeError:
+        return text
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else text

@@ -1,0 +1,305 @@
+"""Landed files without the lines of erased people, under the same names.
+
+The one change that a sealed file ever sees. A blank line stays in the place of each erased one,
+so that every other keeps its number. The new file is written beside and renamed over the old
+one; its manifest goes first and tells of both, so that a crash between them costs nothing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+
+from ingestion.facts.compression import is_gzip
+from ingestion.facts.disk import make_folders
+from ingestion.facts.erased_lines import Place, ReadLine
+from ingestion.facts.landing import LandedFile, Landing
+from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
+from ingestion.facts.lines import BadLine, read_chunks, read_lines
+from ingestion.facts.manifests import Counts, Manifest, erasures_name, read_manifest
+from ingestion.facts.sealing import GZIP_LEVEL
+from ingestion.facts.tombstones import Tombstones
+from ingestion.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: A line is looked at whole up to here, ten times what any load takes; a longer one as far.
+LONGEST_LINE: Final = 32 * 1024 * 1024
+_UNFINISHED: Final = ".erasing"
+
+
+@dataclass
+class Found:
+    """What one landed file holds of erased people."""
+
+    file: LandedFile
+    lines: set[int] = field(default_factory=set)
+    #: The lines of quarantine that erased events were replayed from.
+    origins: set[Place] = field(default_factory=set)
+    #: By source and day, as the ledger has them; what no load could read it does not have.
+    erased: Counts = field(default_factory=dict)
+    kept_lines: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """A landed file as it is: its bytes, and its lines with text and without."""
+
+    size_bytes: int
+    sha256: str
+    line_count: int
+    blank: list[int]
+
+
+class LandedFiles:
+    """The files of a landing, as an erasure sees and changes them."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the landing; nothing is read or written yet."""
+        self.landing = Landing(settings.landing)
+        self._workshop = self.landing.workshop(settings.open_segments)
+        self._root = self.landing.folder or settings.home
+        self._scratch = settings.load_scratch
+
+    def erase(
+        self,
+        files: Iterable[LandedFile],
+        tombstones: Tombstones,
+        *,
+        also: Mapping[str, set[int]] | None = None,
+        note: Callable[[Found], None] = lambda found: None,
+    ) -> tuple[dict[str, int], set[str]]:
+        """Rewrite the files that hold what the tombstones cover; ``note`` hears of each before.
+
+        ``also`` is file → lines that go whatever they say. Returns file → erased lines, and the
+        files that could not be read, which nothing may load now.
+        """
+        erased: dict[str, int] = {}
+        unread: set[str] = set()
+        for file in files:
+            if file.kind == "manifest":
+                continue
+            try:
+                found = self.find(file, tombstones, (also or {}).get(file.name, ()))
+            except OSError as error:
+                logger.error("%s cannot be looked into: %s", file.name, error.strerror)
+                unread.add(file.name)
+                continue
+            if found:
+                note(found)
+                self.rewrite(found)
+                erased[file.name] = len(found.lines)
+        return erased, unread
+
+    def find(
+        self, file: LandedFile, tombstones: Tombstones, also: Iterable[int] = ()
+    ) -> Found | None:
+        """What the tombstones cover in a file, and the lines told by number; raises OSError."""
+        found = Found(file)
+        told = set(also)
+        judge = LineJudge(file.kind)
+        with self._fetched(file) as path:
+            for number, line in read_lines(path, LONGEST_LINE):
+                read = ReadLine(file.kind, _text(line))
+                if number not in told and not read.is_erased(tombstones):
+                    found.kept_lines += 1
+                    continue
+                found.lines.add(number)
+                _count_line(found.erased, judge, line)
+                if origin := read.origin():
+                    found.origins.add(origin)
+        return found if found.lines else None
+
+    def names(self, file: LandedFile) -> Iterator[str]:
+        """Whomever the lines of a file might be about; raises OSError."""
+        with self._fetched(file) as path:
+            for _, line in read_lines(path, LONGEST_LINE):
+                yield from ReadLine(file.kind, _text(line)).names()
+
+    def rewrite(self, found: Found) -> None:
+        """Put the file without these lines, and its manifest, into the landing; raises OSError."""
+        make_folders(self._workshop, root=self._root)
+        for leftover in self._workshop.glob(f"*{_UNFINISHED}"):
+            leftover.unlink()
+        name = found.file.name
+        fresh = self._workshop / f"{name.rpartition('/')[2]}{_UNFINISHED}"
+        with self._fetched(found.file) as path:
+            current = _sha256(path)
+            blank = _write(path, fresh, found.lines)
+        there, manifest = self.manifest_of(name)
+        if manifest is None:
+            received = _sum(_lines_of(found.file.kind, fresh), found.erased)
+            manifest = Manifest(name, 0, current, received)
+        manifest = _told(manifest, found, current=current, fresh=fresh, blank=blank)
+        beside = fresh.with_name(f"manifest{_UNFINISHED}")
+        with beside.open("wb") as out:
+            out.write(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+            _sync(out)
+        self.landing.put(beside, there)
+        self.landing.put(fresh, name)
+        self._manifests.setdefault(there, LandedFile(there, "manifest", 0, None))
+
+    def manifest_of(self, segment: str) -> tuple[str, Manifest | None]:
+        """The manifest of a segment, and its name in the landing; None where there is none."""
+        for name in (_collectors_name(segment), erasures_name(segment)):
+            if name in self._manifests:
+                manifest = self._read(self._manifests[name])
+                if manifest and manifest.segment == segment:
+                    return name, manifest
+        # An importer may have named it anyhow.
+        name = self._by_segment.get(segment, "")
+        if name:
+            return name, self._read(self._manifests[name])
+        return erasures_name(segment), None
+
+    def state(self, name: str) -> State:
+        """What raw must know of a file as it lies there now; raises OSError."""
+        with self._fetched(LandedFile(name, "", 0, None)) as path:
+            blank: list[int] = []
+            number, has_text = 0, False
+            for chunk in read_chunks(path):
+                if isinstance(chunk, str):
+                    break  # damaged from here on: no line of what follows was ever loaded
+                *whole, rest = chunk.split(b"\n")
+                for line in whole:
+                    number += 1
+                    if not (has_text or line.strip()):
+                        blank.append(number)
+                    has_text = False
+                has_text = has_text or bool(rest.strip())
+            lines = number - len(blank) + has_text
+            return State(path.stat().st_size, _sha256(path), lines, blank)
+
+    @cached_property
+    def _manifests(self) -> dict[str, LandedFile]:
+        return {file.name: file for file in self.landing.files() if file.kind == "manifest"}
+
+    @cached_property
+    def _by_segment(self) -> dict[str, str]:
+        return {
+            manifest.segment: name
+            for name, file in self._manifests.items()
+            if (manifest := self._read(file))
+        }
+
+    def _read(self, file: LandedFile) -> Manifest | None:
+        with self._fetched(file) as path:
+            manifest = read_manifest(path)
+        return manifest if isinstance(manifest, Manifest) else None
+
+    @contextmanager
+    def _fetched(self, file: LandedFile) -> Iterator[Path]:
+        if self.landing.folder:
+            yield self.landing.fetch(file, self._scratch)
+            return
+        # A kill must not leave the copy where nobody looks: each load empties this folder.
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="fetched-", dir=self._scratch) as folder:
+            yield self.landing.fetch(file, Path(folder))
+
+
+def _collectors_name(segment: str) -> str:
+    """Where the collector puts the manifest of a segment of its own."""
+    _, date_folder, *_ = (*segment.split("/"), "")
+    leaf = segment.rpartition("/")[2].removesuffix(".ndjson.gz")
+    return f"manifest/{date_folder}/{leaf}.json"
+
+
+def _told(old: Manifest, found: Found, *, current: str, fresh: Path, blank: int) -> Manifest:
+    """The manifest of the fresh file: what goes is moved from received to erased.
+
+    The sum of both is what the collector wrote, and never changes: a line that vanished in any
+    other way is still missed.
+    """
+    # After a crash between a manifest and its file, the file is still the earlier one.
+    is_ahead = old.sha256 != current and old.earlier_sha256 == current
+    before = old.earlier_erased if is_ahead else old.erased
+    erased = _sum(before, found.erased)
+    return msgspec.structs.replace(
+        old,
+        lines=found.kept_lines,
+        bytes=fresh.stat().st_size,
+        sha256=_sha256(fresh),
+        received=_sum(old.received, old.erased, minus=erased),
+        erased=erased,
+        blank_lines=blank,
+        earlier_sha256=current,
+        earlier_erased=before,
+    )
+
+
+def _sum(*counts: Counts, minus: Counts | None = None) -> Counts:
+    total: Counts = {}
+    for each, sign in [*((each, 1) for each in counts), (minus or {}, -1)]:
+        for source, days in each.items():
+            for day, lines in days.items():
+                _count(total, (source, day), sign * lines)
+    return total
+
+
+def _count(counts: Counts, account: tuple[str, date], lines: int = 1) -> None:
+    source, day = account
+    days = counts.setdefault(source, {})
+    days[day] = days.get(day, 0) + lines
+
+
+def _count_line(counts: Counts, judge: LineJudge, line: bytes | BadLine) -> None:
+    if isinstance(line, BadLine) or len(line) > MAX_LINE_BYTES[judge.kind]:
+        return
+    verdict = judge.verdict(line)
+    if not isinstance(verdict, str):
+        day = date.fromisoformat(verdict.received_at[:10])
+        _count(counts, (verdict.source_id or "", day))
+
+
+def _lines_of(kind: str, path: Path) -> Counts:
+    """The lines of a file that a load takes, by source and day."""
+    counts: Counts = {}
+    judge = LineJudge(kind)
+    for _, line in read_lines(path, LONGEST_LINE):
+        _count_line(counts, judge, line)
+    return counts
+
+
+def _text(line: bytes | BadLine) -> bytes:
+    return line if isinstance(line, bytes) else line.text.encode("utf-8", "surrogatepass")
+
+
+def _write(path: Path, fresh: Path, erased: set[int]) -> int:
+    """Write all other lines, each at its number, and fsync; the count of blank lines."""
+    written = 0
+    blank = 0
+    packed = is_gzip(path)
+    with fresh.open("wb") as raw:
+        out: Any = gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) if packed else raw
+        for number, line in read_lines(path, LONGEST_LINE):
+            out.write(b"\n" * (number - 1 - written))
+            blank += number - 1 - written + (number in erased)
+            out.write(b"\n" if number in erased else _text(line).rstrip(b"\n") + b"\n")
+            written = number
+        if packed:
+            out.close()
+        _sync(raw)
+    return blank
+
+
+def _sync(out: IO[bytes]) -> None:
+    out.flush()
+    os.fsync(out.fileno())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Tests of the files between collector and warehouse."""
