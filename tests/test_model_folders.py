@@ -76,6 +76,17 @@ def test_the_list_of_models_that_read_a_mart_names_none_that_does_not() -> None:
     assert reads >= READS_A_MART
 
 
+def test_contributing_says_when_to_take_which_list_of_touched_keys() -> None:
+    lists = {
+        name
+        for path in PROJECT.rglob("*.sql")
+        for name in re.findall(r"rebuild_touched\(\s*'(\w+)'", path.read_text())
+    }
+    contributing = (PROJECT.parent / "CONTRIBUTING.md").read_text()
+    assert len(lists) > 5
+    assert {name for name in lists if f"\n| `{name}` |" not in contributing} == set()
+
+
 MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a model beside the subjects": (
         lambda project: (project / "marts" / "fct_stray.sql").write_text("select 1"),

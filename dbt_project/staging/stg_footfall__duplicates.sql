@@ -1,14 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='stg_footfall__loads_pending',
-        keys=['load_number']
-    )
-}}
-
--- depends_on: {{ ref('stg_footfall__loads') }}
--- depends_on: {{ ref('stg_footfall__loads_pending') }}
+{% do rebuild_touched('stg_footfall__loads_pending', keys=['load_number']) %}
 
 with deliveries as (
 
@@ -18,11 +8,7 @@ with deliveries as (
 
 loads as (
 
-    {% if is_incremental() %}
-        select * from {{ ref('stg_footfall__loads_pending') }}
-    {% else %}
-        select * from {{ ref('stg_footfall__loads') }}
-    {% endif %}
+    {{ loads_to_read() }}
 
 ),
 

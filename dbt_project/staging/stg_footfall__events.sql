@@ -1,11 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='stg_footfall__loads_pending',
-        keys=['load_number']
-    )
-}}
+{% do rebuild_touched('stg_footfall__loads_pending', keys=['load_number']) %}
 
 {#- Days that a live event may have waited for its delivery. The longest that Snowplow's own test
     events waited is 4.3. A telephone that lay in a drawer for a year is rare; a clock that nobody
@@ -15,9 +8,6 @@
     old as that. -#}
 {%- set first_clock = '1970-01-01 00:00:00' %}
 
--- depends_on: {{ ref('stg_footfall__loads') }}
--- depends_on: {{ ref('stg_footfall__loads_pending') }}
-
 with events as (
 
     select * from {{ source('raw', 'events') }}
@@ -26,11 +16,7 @@ with events as (
 
 loads as (
 
-    {% if is_incremental() %}
-        select * from {{ ref('stg_footfall__loads_pending') }}
-    {% else %}
-        select * from {{ ref('stg_footfall__loads') }}
-    {% endif %}
+    {{ loads_to_read() }}
 
 ),
 

@@ -1,22 +1,8 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='stg_footfall__loads_pending',
-        keys=['load_number']
-    )
-}}
-
--- depends_on: {{ ref('stg_footfall__loads') }}
--- depends_on: {{ ref('stg_footfall__loads_pending') }}
+{% do rebuild_touched('stg_footfall__loads_pending', keys=['load_number']) %}
 
 with loads as (
 
-    {% if is_incremental() %}
-        select * from {{ ref('stg_footfall__loads_pending') }}
-    {% else %}
-        select * from {{ ref('stg_footfall__loads') }}
-    {% endif %}
+    {{ loads_to_read() }}
 
 ),
 

@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_persons_touched',
-        keys=['person_id']
-    )
-}}
-
--- depends_on: {{ ref('int_persons_touched') }}
+{% set touched = rebuild_touched('int_persons_touched', keys=['person_id']) %}
 
 -- fct_events is a mart, and the only table that has an event beside its person: the view it is made
 -- of would join all of history a second time.
@@ -26,10 +17,7 @@ with events as (
 
     from {{ ref('fct_events') }} as events
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_persons_touched') }} as touched
-            on events.person_id = touched.person_id
-    {% endif %}
+    {{ join_touched('events', touched) }}
 
     where not events.is_bot and events.person_id is not null
 

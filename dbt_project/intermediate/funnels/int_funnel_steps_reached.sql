@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_persons_touched',
-        keys=['person_id']
-    )
-}}
-
--- depends_on: {{ ref('int_persons_touched') }}
+{% set touched = rebuild_touched('int_persons_touched', keys=['person_id']) %}
 
 with recursive events_matched as (
 
@@ -15,10 +6,7 @@ with recursive events_matched as (
 
     from {{ ref('int_funnel_events_matched') }} as events_matched
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_persons_touched') }} as touched
-            on events_matched.person_id = touched.person_id
-    {% endif %}
+    {{ join_touched('events_matched', touched) }}
 
 ),
 

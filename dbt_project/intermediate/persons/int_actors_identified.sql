@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_devices_touched',
-        keys=['visitor_id']
-    )
-}}
-
--- depends_on: {{ ref('int_devices_touched') }}
+{% set touched = rebuild_touched('int_devices_touched', keys=['visitor_id']) %}
 
 with sessions as (
 
@@ -70,10 +61,7 @@ actors as (
 
     from actors_gathered
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_devices_touched') }} as touched
-            on actors_gathered.visitor_id = touched.visitor_id
-    {% endif %}
+    {{ join_touched('actors_gathered', touched) }}
 
 ),
 

@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='stg_footfall__loads_pending',
-        keys=['load_number']
-    )
-}}
-
--- depends_on: {{ ref('stg_footfall__loads_pending') }}
+{% set touched = rebuild_touched('stg_footfall__loads_pending', keys=['load_number']) %}
 
 with events as (
 
@@ -22,10 +13,7 @@ with events as (
 
     from {{ ref('stg_footfall__events') }} as events
 
-    {% if is_incremental() %}
-        inner join {{ ref('stg_footfall__loads_pending') }} as loads
-            on events.load_number = loads.load_number
-    {% endif %}
+    {{ join_touched('events', touched) }}
 
     where events.user_id is not null
 

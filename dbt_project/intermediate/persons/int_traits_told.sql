@@ -1,17 +1,8 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='stg_footfall__loads_pending',
-        keys=['load_number']
-    )
-}}
+{% set touched = rebuild_touched('stg_footfall__loads_pending', keys=['load_number']) %}
 
 {#- Where an event may hold PostHog's $set, $set_once and $unset; what the second says wins. -#}
 {%- set places = [('properties', ''), ('context', 'extra_fields.')] -%}
 {%- set words = {'set_once': ['OBJECT'], 'set': ['OBJECT'], 'unset': ['OBJECT', 'ARRAY']} -%}
-
--- depends_on: {{ ref('stg_footfall__loads_pending') }}
 
 with events as (
 
@@ -19,10 +10,7 @@ with events as (
 
     from {{ ref('stg_footfall__events') }} as events
 
-    {% if is_incremental() %}
-        inner join {{ ref('stg_footfall__loads_pending') }} as loads
-            on events.load_number = loads.load_number
-    {% endif %}
+    {{ join_touched('events', touched) }}
 
 ),
 

@@ -1,14 +1,7 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_users_touched',
-        keys=['source_id', 'user_id'],
-        rebuild_from='occurred_at'
-    )
-}}
+{% set touched = rebuild_touched(
+    'int_users_touched', keys=['source_id', 'user_id'], rebuild_from='occurred_at'
+) %}
 
--- depends_on: {{ ref('int_users_touched') }}
 -- depends_on: {{ ref('int_sessions_joinable') }}
 
 with events as (
@@ -21,13 +14,7 @@ with events as (
 
     from {{ ref('stg_footfall__events') }} as events
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_users_touched') }} as touched
-            on
-                events.source_id = touched.source_id
-                and events.user_id = touched.user_id
-                and events.occurred_at >= touched.rebuild_from
-    {% endif %}
+    {{ join_touched('events', touched) }}
 
     where events.is_activity and not events.opens_session
 

@@ -1,14 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_visitors_touched',
-        keys=['source_id', 'visitor_id'],
-        rebuild_from='occurred_at'
-    )
-}}
-
--- depends_on: {{ ref('int_visitors_touched') }}
+{% set touched = rebuild_touched(
+    'int_visitors_touched', keys=['source_id', 'visitor_id'], rebuild_from='occurred_at'
+) %}
 
 with events as (
 
@@ -21,13 +13,7 @@ with events as (
 
     from {{ ref('stg_footfall__events') }} as events
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_visitors_touched') }} as touched
-            on
-                events.source_id = touched.source_id
-                and events.visitor_id = touched.visitor_id
-                and events.occurred_at >= touched.rebuild_from
-    {% endif %}
+    {{ join_touched('events', touched) }}
 
     where events.opens_session
 

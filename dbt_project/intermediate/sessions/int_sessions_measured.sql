@@ -1,14 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_visitors_touched',
-        keys=['source_id', 'visitor_id'],
-        rebuild_from='started_at'
-    )
-}}
-
--- depends_on: {{ ref('int_visitors_touched') }}
+{% do rebuild_touched(
+    'int_visitors_touched', keys=['source_id', 'visitor_id'], rebuild_from='started_at'
+) %}
 
 with ignored as (
 

@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_trials_touched',
-        keys=['question_name', 'actor_id']
-    )
-}}
-
--- depends_on: {{ ref('int_trials_touched') }}
+{% set touched = rebuild_touched('int_trials_touched', keys=['question_name', 'actor_id']) %}
 
 with events as (
 
@@ -20,12 +11,7 @@ with events as (
 
     from {{ ref('int_trial_events_known') }} as events
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_trials_touched') }} as touched
-            on
-                events.question_name = touched.question_name
-                and events.actor_id = touched.actor_id
-    {% endif %}
+    {{ join_touched('events', touched) }}
 
 ),
 

@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_trials_touched',
-        keys=['question_name', 'actor_id']
-    )
-}}
-
--- depends_on: {{ ref('int_trials_touched') }}
+{% set touched = rebuild_touched('int_trials_touched', keys=['question_name', 'actor_id']) %}
 
 with trials as (
 
@@ -15,12 +6,7 @@ with trials as (
 
     from {{ ref('int_trials_measured') }} as trials
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_trials_touched') }} as touched
-            on
-                trials.question_name = touched.question_name
-                and trials.actor_id = touched.actor_id
-    {% endif %}
+    {{ join_touched('trials', touched) }}
 
 ),
 

@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_trials_touched',
-        keys=['question_name', 'actor_id']
-    )
-}}
-
--- depends_on: {{ ref('int_trials_touched') }}
+{% set touched = rebuild_touched('int_trials_touched', keys=['question_name', 'actor_id']) %}
 
 with ages as (
 
@@ -15,12 +6,7 @@ with ages as (
 
     from {{ ref('int_trial_days_measured') }} as ages
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_trials_touched') }} as touched
-            on
-                ages.question_name = touched.question_name
-                and ages.actor_id = touched.actor_id
-    {% endif %}
+    {{ join_touched('ages', touched) }}
 
 ),
 
@@ -30,12 +16,7 @@ trials as (
 
     from {{ ref('int_trials_named') }} as trials
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_trials_touched') }} as touched
-            on
-                trials.question_name = touched.question_name
-                and trials.actor_id = touched.actor_id
-    {% endif %}
+    {{ join_touched('trials', touched) }}
 
 ),
 

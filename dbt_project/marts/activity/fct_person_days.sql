@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_persons_touched',
-        keys=['person_id']
-    )
-}}
-
--- depends_on: {{ ref('int_persons_touched') }}
+{% set touched = rebuild_touched('int_persons_touched', keys=['person_id']) %}
 
 with events as (
 
@@ -19,10 +10,7 @@ with events as (
 
     from {{ ref('fct_events') }} as events
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_persons_touched') }} as touched
-            on events.person_id = touched.person_id
-    {% endif %}
+    {{ join_touched('events', touched) }}
 
     where events.is_activity and not events.is_bot
 

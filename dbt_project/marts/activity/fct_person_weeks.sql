@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_persons_touched',
-        keys=['person_id']
-    )
-}}
-
--- depends_on: {{ ref('int_persons_touched') }}
+{% set touched = rebuild_touched('int_persons_touched', keys=['person_id']) %}
 
 with person_days as (
 
@@ -20,10 +11,7 @@ with person_days as (
 
     from {{ ref('fct_person_days') }} as person_days
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_persons_touched') }} as touched
-            on person_days.person_id = touched.person_id
-    {% endif %}
+    {{ join_touched('person_days', touched) }}
 
 ),
 

@@ -1,14 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_events_reattributed',
-        keys=['event_id']
-    )
-}}
+{% do rebuild_touched('int_events_reattributed', keys=['event_id']) %}
 
 -- depends_on: {{ ref('int_events_attributed') }}
--- depends_on: {{ ref('int_events_reattributed') }}
 
 with events as (
 

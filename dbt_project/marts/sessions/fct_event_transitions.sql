@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_session_dates_touched',
-        keys=['session_date']
-    )
-}}
-
--- depends_on: {{ ref('int_session_dates_touched') }}
+{% set touched = rebuild_touched('int_session_dates_touched', keys=['session_date']) %}
 
 with sessions as (
 
@@ -18,10 +9,7 @@ with sessions as (
 
     from {{ ref('fct_sessions') }} as sessions
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_session_dates_touched') }} as touched
-            on sessions.session_date = touched.session_date
-    {% endif %}
+    {{ join_touched('sessions', touched) }}
 
     where not sessions.is_bot
 

@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_persons_touched',
-        keys=['person_id']
-    )
-}}
-
--- depends_on: {{ ref('int_persons_touched') }}
+{% set touched = rebuild_touched('int_persons_touched', keys=['person_id']) %}
 
 with sessions as (
 
@@ -21,10 +12,7 @@ actors as (
 
     from {{ ref('int_actors_attributed') }} as actors
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_persons_touched') }} as touched
-            on actors.person_id = touched.person_id
-    {% endif %}
+    {{ join_touched('actors', touched) }}
 
     where actors.is_session
 

@@ -1,13 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_trial_features_touched',
-        keys=['question_name', 'actor_id']
-    )
-}}
-
--- depends_on: {{ ref('int_trial_features_touched') }}
+{% set touched = rebuild_touched(
+    'int_trial_features_touched', keys=['question_name', 'actor_id']
+) %}
 
 with features_measured as (
 
@@ -15,12 +8,7 @@ with features_measured as (
 
     from {{ ref('int_trial_features_measured') }} as features
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_trial_features_touched') }} as touched
-            on
-                features.question_name = touched.question_name
-                and features.actor_id = touched.actor_id
-    {% endif %}
+    {{ join_touched('features', touched) }}
 
 ),
 

@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild',
-        touched='int_trials_touched',
-        keys=['question_name', 'actor_id']
-    )
-}}
-
--- depends_on: {{ ref('int_trials_touched') }}
+{% set touched = rebuild_touched('int_trials_touched', keys=['question_name', 'actor_id']) %}
 
 with days_measured as (
 
@@ -15,12 +6,7 @@ with days_measured as (
 
     from {{ ref('int_trial_days_measured') }} as days_measured
 
-    {% if is_incremental() %}
-        inner join {{ ref('int_trials_touched') }} as touched
-            on
-                days_measured.question_name = touched.question_name
-                and days_measured.actor_id = touched.actor_id
-    {% endif %}
+    {{ join_touched('days_measured', touched) }}
 
 ),
 
