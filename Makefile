@@ -37,10 +37,11 @@ demo: install ## a product's first weeks, from the client to the answers
 test: install ## everything CI tests, but the reference run
 	$(RUN) -m pytest -n 2 --dist worksteal --durations 10
 
-check: install ## ruff, mypy, sqlfluff, dbt parse, dagster definitions validate
+check: install ## ruff, mypy, import-linter, sqlfluff, dbt parse, dagster definitions validate
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(VENV)/bin/sqlfluff lint --processes 2 --disable-progress-bar dbt_project
 	FOOTFALL_HOME=$$(mktemp -d) sh -ec '$(RUN) -m orchestration prepare; \
 		DAGSTER_HOME=$$FOOTFALL_HOME/dagster $(VENV)/bin/python -m dagster definitions validate -w workspace.yaml; \

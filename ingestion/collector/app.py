@@ -24,7 +24,7 @@ from ingestion.collector.openapi import OPENAPI_PATH, document
 from ingestion.collector.origins import OriginPolicy
 from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.request_bodies import UNFINISHED, Arrivals, Receive
-from ingestion.collector.responses import Answer, cross_origin, failure
+from ingestion.collector.responses import cross_origin, failure
 from ingestion.collector.sdk_configuration import (
     FLAG_PATHS,
     REMOTE_CONFIG_PATH,
@@ -40,6 +40,7 @@ from ingestion.facts.tombstones import NOTHING_ERASED, Tombstones
 from ingestion.protocols.batch_json import Batch, inflate
 from ingestion.protocols.forms import form_data
 from ingestion.protocols.http_errors import Unavailable, Unreadable
+from ingestion.protocols.responses import Answer
 from ingestion.protocols.routes import ROUTES, Route, route_name
 from ingestion.protocols.verdict import RequestFacts, Verdict
 

@@ -1,52 +1,19 @@
-"""What the collector says: the bodies and headers of its responses."""
+"""Responses that are the collector's own: errors, and what browsers need to read an answer."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from ingestion.protocols.verdict import Verdict
+from ingestion.protocols.responses import Answer
 
 #: A browser may keep a preflight's answer this long; browsers cap it at two hours or less.
 PREFLIGHT_SECONDS: Final = 7200
 
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response: always JSON but for /metrics."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: bytes = b"application/json"
-
-
-def success(verdict: Verdict) -> Answer:
-    """200 with the verdict: how many events are stored, and each refused one with its reason."""
-    return Answer(
-        200,
-        _encode(
-            {
-                "success": True,
-                "accepted": len(verdict.accepted),
-                "refused": [
-                    {
-                        "index": each.index,
-                        "event_id": each.event_id,
-                        "reason": each.reason,
-                        "detail": each.detail,
-                    }
-                    for each in verdict.refused
-                ],
-            }
-        ),
-    )
 
 
 def failure(

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from ingestion.collector.responses import Answer, success
 from ingestion.facts.compression import MAX_INFLATED_BYTES
 from ingestion.facts.envelope import Json
 from ingestion.facts.identifiers import uuid7
@@ -18,6 +17,7 @@ from ingestion.protocols import posthog, segment, snowplow
 from ingestion.protocols.batch_json import Batch, inflate, open_body
 from ingestion.protocols.forms import form_data
 from ingestion.protocols.http_errors import Unreadable
+from ingestion.protocols.responses import Answer, success
 from ingestion.protocols.verdict import RequestFacts, Verdict
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ingestion.collector.responses import Answer
+from ingestion.protocols.responses import Answer
 
 SCRIPT_PATH: Final = "/footfall.js"
 DEMO_PATH: Final = "/demo"
