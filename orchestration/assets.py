@@ -125,9 +125,8 @@ class ModelTranslator(DagsterDbtTranslator):
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """The key that dlt and DuckDB use too; a load's record is part of the files' ledger."""
-        if dbt_resource_props["resource_type"] == "source":
-            table = dbt_resource_props["name"]
-            return dg.AssetKey(["raw", "files" if table == "_dlt_loads" else table])
+        if dbt_resource_props["name"] == "_dlt_loads":
+            return dg.AssetKey(["raw", "files"])
         return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
@@ -137,6 +136,9 @@ class ModelTranslator(DagsterDbtTranslator):
     def get_asset_spec(self, manifest: Any, unique_id: str, project: Any) -> dg.AssetSpec:
         """Marts are promised fresh; what lies before them only serves them."""
         spec = super().get_asset_spec(manifest, unique_id, project)
+        # The build itself writes what it reads of meta: as assets nobody could materialize them.
+        deps = [dep for dep in spec.deps if dep.asset_key.path[0] != "meta"]
+        spec = spec.replace_attributes(deps=deps)
         if spec.key == LOADS_PENDING:
             # Days that are to be worked in again are pending before anything is built.
             return spec.merge_attributes(deps=[RECEIVED_DAYS])

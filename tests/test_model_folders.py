@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from orchestration.conversion.keeping import TABLES
+
 PROJECT = Path(__file__).parents[1] / "dbt_project"
 #: Layers whose models lie in folders of subjects. Staging has one source, and so one folder.
 LAYERS = ("intermediate", "marts")
@@ -41,6 +43,8 @@ def misplaced(project: Path) -> list[str]:
         described = path.parent / f"_{path.parent.name}__models.yml"
         if name not in _described(described):
             found.append(f"{place}: describe it in {described.relative_to(project)}")
+        if by_name := re.search(r"\bmeta\.(\w+)", path.read_text()):
+            found.append(f"{place}: read source('meta', '{by_name[1]}') instead of {by_name[0]}")
         if place.parts[0] == "intermediate":
             for mart in sorted(marts & set(READS.findall(path.read_text()))):
                 if (name, mart) not in READS_A_MART:
@@ -76,6 +80,18 @@ def test_the_list_of_models_that_read_a_mart_names_none_that_does_not() -> None:
     assert reads >= READS_A_MART
 
 
+def test_the_questions_that_models_read_are_described_as_they_are_kept() -> None:
+    sources = yaml.safe_load((PROJECT / "staging" / "_staging__sources.yml").read_text())["sources"]
+    meta = next(source for source in sources if source["name"] == "meta")
+    described = {
+        f"meta.{table['name']}": [column["name"] for column in table["columns"]]
+        for table in meta["tables"]
+    }
+    assert described.keys() > TABLES.keys()
+    for table, columns in TABLES.items():
+        assert described[table] == [column.split()[0] for column in columns.split(", ")]
+
+
 def test_contributing_says_when_to_take_which_list_of_touched_keys() -> None:
     lists = {
         name
@@ -107,6 +123,12 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
             "select * from {{ ref('fct_trials') }}"
         ),
         "intermediate/trials/int_trials_named.sql reads fct_trials: read what the mart is made of",
+    ),
+    "a table of meta by its name": (
+        lambda project: (project / "staging" / "stg_footfall__loads_pending.sql").write_text(
+            "select * from meta.builds"
+        ),
+        "staging/stg_footfall__loads_pending.sql: read source('meta', 'builds') instead of",
     ),
     "a mart read without a reason": (
         lambda project: (project / "intermediate/persons/int_traits_latest.sql").write_text(

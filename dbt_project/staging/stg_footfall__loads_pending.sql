@@ -10,7 +10,7 @@ with loads as (
 builds as (
 
     select distinct load_number
-    from {{ builds_relation() }}
+    from {{ source('meta', 'builds') }}
     where
         definition = '{{ definition() }}'
         and {{ 'false' if flags.FULL_REFRESH else 'true' }}

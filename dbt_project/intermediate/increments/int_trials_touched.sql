@@ -26,13 +26,13 @@ trials as (
 
 questions as (
 
-    select * from {{ conversion_relation('questions') }}
+    select * from {{ source('meta', 'conversion_questions') }}
 
 ),
 
 ages as (
 
-    select * from {{ conversion_relation('ages') }}
+    select * from {{ source('meta', 'conversion_ages') }}
 
 ),
 

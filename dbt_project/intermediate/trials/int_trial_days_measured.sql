@@ -12,7 +12,7 @@ with trials as (
 
 ages as (
 
-    select * from {{ conversion_relation('ages') }}
+    select * from {{ source('meta', 'conversion_ages') }}
 
 ),
 

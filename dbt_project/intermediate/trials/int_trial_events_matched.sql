@@ -34,7 +34,7 @@ definitions as (
         event_name,
         property_name,
         {{ comparable('property_value') }} as wanted_text
-    from {{ conversion_relation('events') }}
+    from {{ source('meta', 'conversion_events') }}
 
 ),
 

@@ -25,7 +25,7 @@ features as (
     select distinct
         question_name,
         feature_name
-    from {{ conversion_relation('events') }}
+    from {{ source('meta', 'conversion_events') }}
     where event_role = 'feature'
 
 ),

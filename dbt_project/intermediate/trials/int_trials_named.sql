@@ -11,7 +11,7 @@ with starts as (
 
 questions as (
 
-    select * from {{ conversion_relation('questions') }}
+    select * from {{ source('meta', 'conversion_questions') }}
 
 ),
 
@@ -20,7 +20,7 @@ ages as (
     select
         question_name,
         min(trial_day) as first_trial_day
-    from {{ conversion_relation('ages') }}
+    from {{ source('meta', 'conversion_ages') }}
     group by question_name
 
 ),

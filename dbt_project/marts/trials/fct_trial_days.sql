@@ -18,7 +18,7 @@ trials as (
 
 questions as (
 
-    select * from {{ conversion_relation('questions') }}
+    select * from {{ source('meta', 'conversion_questions') }}
 
 ),
 
