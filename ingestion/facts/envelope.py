@@ -1,50 +1,19 @@
 """The one envelope: what a line of a segment holds, from the collector to the warehouse.
 
-docs/architecture.md describes the fields; every other module takes their names from here.
+`EventLine` and `RefusedLine` name each field, its type and its meaning. The columns of the raw
+tables, what the loader checks in SQL, and the table in docs/architecture.md follow from them.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 Json = dict[str, Any]
-
-EVENT_TYPES: Final = ("track", "page", "screen", "identify", "group", "alias")
-
-#: Field of a line in landing/events → its DuckDB type. Text fields first, clocks, then JSON.
-EVENT_COLUMNS: Final[dict[str, str]] = {
-    "event_id": "varchar",
-    "source_id": "varchar",
-    "type": "varchar",
-    "event_name": "varchar",
-    "user_id": "varchar",
-    "anonymous_id": "varchar",
-    "group_id": "varchar",
-    "previous_id": "varchar",
-    "original_timestamp": "timestamptz",
-    "sent_at": "timestamptz",
-    "received_at": "timestamptz",
-    "properties": "json",
-    "traits": "json",
-    "context": "json",
-    "request": "json",
-}
-
-#: Field of a line in landing/quarantine → its DuckDB type. ``body`` is the refused event's own
-#: text, verbatim; bytes that are not UTF-8 stand in base64 under ``body_base64`` instead.
-REFUSED_COLUMNS: Final[dict[str, str]] = {
-    "refused_id": "varchar",
-    "source_id": "varchar",
-    "event_id": "varchar",
-    "reason": "varchar",
-    "detail": "varchar",
-    "received_at": "timestamptz",
-    "body": "varchar",
-    "body_base64": "varchar",
-    "request": "json",
-}
+EventType = Literal["track", "page", "screen", "identify", "group", "alias"]
+EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
 
 #: What programs write for nothing, in lower case: no id. The models take the same texts for nobody
 #: (``placeholder_ids`` in dbt_project/dbt_project.yml).
@@ -67,43 +36,99 @@ def names_nothing(text: str) -> bool:
     return text.strip(MARGIN).lower() in NO_IDS
 
 
-class EventLine(msgspec.Struct, frozen=True):
-    """One line of landing/events; the fields of ``EVENT_COLUMNS`` in their order."""
-
-    event_id: str
-    source_id: str
-    type: str
-    event_name: str
-    user_id: str | None
-    anonymous_id: str | None
-    group_id: str | None
-    previous_id: str | None
-    original_timestamp: str | None
-    sent_at: str | None
-    received_at: str
-    properties: Json
-    traits: Json
-    context: Json
-    request: Json
+#: How an object of a line is held: parsed where it is written, as its own text where it is read.
+Object = TypeVar("Object")
 
 
-class RefusedLine(msgspec.Struct, frozen=True):
-    """One line of landing/quarantine; the fields of ``REFUSED_COLUMNS`` in their order."""
+class Clock:
+    """Marks a field that is a moment: ISO 8601 in the line, a timestamp in the warehouse."""
 
-    refused_id: str
-    source_id: str
-    event_id: str | None
-    reason: str
-    detail: str
-    received_at: str
-    body: str | None
-    body_base64: str | None
-    request: Json
 
+def _is(meaning: str) -> msgspec.Meta:
+    return msgspec.Meta(description=meaning)
+
+
+#: An object that a line leaves out.
+_ABSENT: Any = msgspec.Raw(b"null")
+
+
+class EventLine(msgspec.Struct, Generic[Object], forbid_unknown_fields=True, kw_only=True):
+    """One line of landing/events: one event. A field that is not here makes the line bad."""
+
+    event_id: Annotated[
+        str,
+        _is(
+            "identifies the event for all time; a second event with the same id is a duplicate; "
+            "a placeholder (`NO_IDS` in `ingestion/facts/envelope.py`) is replaced"
+        ),
+    ]
+    source_id: Annotated[str, _is("which product or app: the name that belongs to the write key")]
+    type: Annotated[EventType, _is(", ".join(f"`{each}`" for each in EVENT_TYPES))]
+    event_name: Annotated[str, _is("what happened; `page_view`, `screen_view`, or the type")]
+    user_id: Annotated[str | None, _is("what the product told us")] = None
+    anonymous_id: Annotated[str | None, _is("the device; one of the two ids is required")] = None
+    group_id: Annotated[str | None, _is("the group of a group call")] = None
+    previous_id: Annotated[str | None, _is("the id that an alias joins to `user_id`")] = None
+    original_timestamp: Annotated[str | None, Clock, _is("the client's clock at the event")] = None
+    sent_at: Annotated[str | None, Clock, _is("the client's clock at this attempt")] = None
+    received_at: Annotated[str, Clock, _is("the collector's clock")]
+    properties: Annotated[Object, _is("whole; a track's `value` is `properties.value`")] = _ABSENT
+    traits: Annotated[Object, _is("whole")] = _ABSENT
+    context: Annotated[Object, _is("whole")] = _ABSENT
+    request: Annotated[Object, _is("protocol, path, SDK, user agent, shortened address")] = _ABSENT
+
+
+class RefusedLine(msgspec.Struct, Generic[Object], forbid_unknown_fields=True, kw_only=True):
+    """One line of landing/quarantine: one refused event, or a request that cannot be read."""
+
+    refused_id: Annotated[str, _is("names the row for all time")]
+    source_id: Annotated[str | None, _is("as of an event")] = None
+    event_id: Annotated[str | None, _is("the id it has, if it can be read")] = None
+    reason: Annotated[str, _is("why it was refused, for programs")]
+    detail: Annotated[str | None, _is("why, and what its sender should do")] = None
+    received_at: Annotated[str, Clock, _is("the collector's clock")]
+    body: Annotated[str | None, _is("its own text, without keys")] = None
+    body_base64: Annotated[str | None, _is("in place of `body`: bytes that are not UTF-8")] = None
+    request: Annotated[Object, _is("as of an event, and what its batch gave it")] = _ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a line: its DuckDB type, whether each line has it, and what it means.
+
+    ``choices`` are its only texts; empty where it takes any.
+    """
+
+    name: str
+    column: str
+    is_required: bool
+    choices: tuple[str, ...]
+    meaning: str
+
+
+def _fields_of(line: type[msgspec.Struct]) -> tuple[Field, ...]:
+    hints = get_type_hints(line, include_extras=True)
+    return tuple(_field(info, hints[info.name]) for info in msgspec.structs.fields(line))
+
+
+def _field(info: msgspec.structs.FieldInfo, hint: Any) -> Field:
+    of, *marks = get_args(hint)
+    column = "timestamptz" if Clock in marks else "json" if of is Object else "varchar"
+    (meaning,) = (each.description for each in marks if isinstance(each, msgspec.Meta))
+    choices = get_args(of) if of is EventType else ()
+    return Field(info.name, column, info.required, choices, meaning or "")
+
+
+EVENT_FIELDS: Final = _fields_of(EventLine)
+REFUSED_FIELDS: Final = _fields_of(RefusedLine)
+#: Field of a line in landing/events → its DuckDB type.
+EVENT_COLUMNS: Final = {each.name: each.column for each in EVENT_FIELDS}
+#: Field of a line in landing/quarantine → its DuckDB type.
+REFUSED_COLUMNS: Final = {each.name: each.column for each in REFUSED_FIELDS}
 
 _encoder = msgspec.json.Encoder()
 
 
-def encode_line(line: EventLine | RefusedLine) -> bytes:
+def encode_line(line: EventLine[Json] | RefusedLine[Json]) -> bytes:
     """One line of NDJSON with its newline; text inside never holds a raw one."""
     return _encoder.encode(line) + b"\n"

@@ -9,15 +9,16 @@ from typing import Final
 import msgspec
 
 from ingestion.facts.compression import unpacked
+from ingestion.facts.envelope import EventLine, RefusedLine
 from ingestion.facts.ids_in_text import names_in
-from ingestion.facts.line_checks import EventLine, RefusedLine
+from ingestion.facts.line_checks import Line
 from ingestion.facts.tombstones import Tombstones
 
 #: A line of a quarantine file, by the file's name and the line's number.
 Place = tuple[str, int]
 
-_event = msgspec.json.Decoder(EventLine)
-_refused = msgspec.json.Decoder(RefusedLine)
+_event = msgspec.json.Decoder(EventLine[msgspec.Raw])
+_refused = msgspec.json.Decoder(RefusedLine[msgspec.Raw])
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -39,7 +40,7 @@ class ReadLine:
     def __init__(self, kind: str, line: bytes) -> None:
         """A line of an ``events`` or a ``quarantine`` file."""
         self._line = line
-        self._parsed: EventLine | RefusedLine | None
+        self._parsed: Line | None
         try:
             self._parsed = (_event if kind == "events" else _refused).decode(line)
         except _UNREADABLE:

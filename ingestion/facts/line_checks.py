@@ -4,59 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from ingestion.facts.clocks import FIRST_YEAR, LAST_YEAR
-from ingestion.facts.envelope import MAX_BATCH_BYTES
+from ingestion.facts.envelope import (
+    EVENT_FIELDS,
+    MAX_BATCH_BYTES,
+    REFUSED_FIELDS,
+    EventLine,
+    RefusedLine,
+)
 
 #: kind of file → bytes of its longest line. An event has 32 KiB, with room for context that a
 #: bulk import carries beside it; a quarantined body is a whole request, escaped sixfold at worst,
 #: beside 32 KiB that its batch inherits, whose shortest numbers grow fivefold.
 MAX_LINE_BYTES: Final = {"events": 1024 * 1024, "quarantine": 6 * MAX_BATCH_BYTES + 256 * 1024}
 
-_CLOCKS = ("original_timestamp", "sent_at", "received_at")
-_OBJECTS = ("properties", "traits", "context", "request")
+Line = EventLine[msgspec.Raw] | RefusedLine[msgspec.Raw]
+#: kind of file → what its lines are, and their fields.
+_LINES: Final = {"events": EventLine[msgspec.Raw], "quarantine": RefusedLine[msgspec.Raw]}
+_FIELDS: Final = {"events": EVENT_FIELDS, "quarantine": REFUSED_FIELDS}
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII)
 _NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-
-Text = str | None
-
-
-class EventLine(msgspec.Struct, forbid_unknown_fields=True):
-    """A line of landing/events as the loader accepts it."""
-
-    event_id: str
-    source_id: str
-    type: Literal["track", "page", "screen", "identify", "group", "alias"]
-    event_name: str
-    received_at: str
-    user_id: Text = None
-    anonymous_id: Text = None
-    group_id: Text = None
-    previous_id: Text = None
-    original_timestamp: Text = None
-    sent_at: Text = None
-    properties: msgspec.Raw = msgspec.Raw(b"null")
-    traits: msgspec.Raw = msgspec.Raw(b"null")
-    context: msgspec.Raw = msgspec.Raw(b"null")
-    request: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class RefusedLine(msgspec.Struct, forbid_unknown_fields=True):
-    """A line of landing/quarantine as the loader accepts it."""
-
-    refused_id: str
-    reason: str
-    received_at: str
-    source_id: Text = None
-    event_id: Text = None
-    detail: Text = None
-    body: Text = None
-    body_base64: Text = None
-    request: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class LineJudge:
@@ -65,19 +38,20 @@ class LineJudge:
     def __init__(self, kind: str) -> None:
         """Judge lines of ``events`` or ``quarantine`` files."""
         self.kind = kind
-        self._struct: type[EventLine | RefusedLine] = EventLine if kind == "events" else RefusedLine
-        self._decode = msgspec.json.Decoder(self._struct).decode
+        self._decode: Callable[[bytes], Line] = msgspec.json.Decoder(_LINES[kind]).decode
+        self._clocks = [each.name for each in _FIELDS[kind] if each.column == "timestamptz"]
+        self._objects = [each.name for each in _FIELDS[kind] if each.column == "json"]
         self._decode_any = msgspec.json.Decoder().decode
 
-    def verdict(self, line: bytes) -> EventLine | RefusedLine | str:
+    def verdict(self, line: bytes) -> Line | str:
         """The parsed line, its clocks in UTC, or the reason it cannot be loaded."""
         if b"\\u0000" in line and _NULL_CHARACTER.search(line):
             return "null_character: remove \\u0000 from the text"
         try:
             parsed = self._decode(line)
-            for field in _OBJECTS:
+            for field in self._objects:
                 # Raw is passed over unread, so its inside is decoded here.
-                raw = getattr(parsed, field, None)
+                raw = getattr(parsed, field)
                 value = self._decode_any(raw) if raw is not None else None
                 if not isinstance(value, dict | None):
                     return f"{field} must be a JSON object"
@@ -85,8 +59,8 @@ class LineJudge:
                     setattr(parsed, field, msgspec.Raw(msgspec.json.encode(value)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return f"not a line of this format, one JSON object in UTF-8: {error}"
-        for field in _CLOCKS:
-            if (text := getattr(parsed, field, None)) is not None:
+        for field in self._clocks:
+            if (text := getattr(parsed, field)) is not None:
                 try:
                     setattr(parsed, field, utc_clock(text))
                 except (ValueError, OverflowError):
@@ -114,12 +88,12 @@ def _repeats_a_key(raw: bytes, value: object) -> bool:
     return repeats
 
 
-def _missing(parsed: EventLine | RefusedLine) -> str | None:
+def _missing(parsed: Line) -> str | None:
     if isinstance(parsed, RefusedLine):
         return None
-    for field in ("event_id", "source_id", "event_name"):
-        if not getattr(parsed, field):
-            return f"{field} is empty"
+    for field in EVENT_FIELDS:
+        if field.is_required and not getattr(parsed, field.name):
+            return f"{field.name} is empty"
     if not (parsed.user_id or parsed.anonymous_id):
         return "one of user_id and anonymous_id is required"
     return None

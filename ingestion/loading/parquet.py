@@ -10,7 +10,15 @@ import duckdb
 
 from ingestion.facts.clocks import FIRST_YEAR, LAST_YEAR
 from ingestion.facts.compression import is_gzip
-from ingestion.facts.envelope import EVENT_COLUMNS, EVENT_TYPES, MARGIN, NO_IDS, REFUSED_COLUMNS
+from ingestion.facts.envelope import (
+    EVENT_COLUMNS,
+    EVENT_FIELDS,
+    MARGIN,
+    NO_IDS,
+    REFUSED_COLUMNS,
+    REFUSED_FIELDS,
+    Field,
+)
 
 
 def literal(text: str) -> str:
@@ -24,29 +32,33 @@ COLUMNS = {"events": EVENT_COLUMNS, "quarantine": REFUSED_COLUMNS}
 # DuckDB's own default, said aloud: the longest line there is has 3 MiB.
 _MAX_LINE = 1 << 24
 
-_TYPES = ", ".join(f"'{name}'" for name in EVENT_TYPES)
-_OBJECTS = " and ".join(
-    f"coalesce(left({name}, 1), '{{') = '{{'"
-    for name in ("properties", "traits", "context", "request")
-)
 _YEARS = (
     f"between timestamptz '{FIRST_YEAR}-01-01 00:00:00+00'"
     f" and timestamptz '{LAST_YEAR}-12-31 23:59:59.999999+00'"
 )
+
+
+def _is_sound(field: Field) -> str:
+    """The condition under which a line may have this value."""
+    name = field.name
+    if field.column == "json":
+        return f"coalesce(left({name}, 1), '{{') = '{{'"
+    if field.column == "timestamptz":
+        return f"{name} {_YEARS}" if field.is_required else f"coalesce({name} {_YEARS}, true)"
+    if field.choices:
+        return f"{name} in ({', '.join(map(literal, field.choices))})"
+    return f"length({name}) > 0" if field.is_required else "true"
+
 
 #: kind of file → a column, and the condition under which it may be written: what the fast way
 #: must see to trust a file. LineJudge says the same of single lines.
 IS_SOUND = {
     "events": (
         "event_id",
-        f"""
-        length(event_id) > 0 and length(source_id) > 0 and length(event_name) > 0
-        and type in ({_TYPES}) and received_at {_YEARS}
-        and coalesce(original_timestamp {_YEARS}, true) and coalesce(sent_at {_YEARS}, true)
-        and (length(user_id) > 0 or length(anonymous_id) > 0) and {_OBJECTS}
-        """,
+        " and ".join(map(_is_sound, EVENT_FIELDS))
+        + " and (length(user_id) > 0 or length(anonymous_id) > 0)",
     ),
-    "quarantine": ("refused_id", f"length(reason) > 0 and received_at {_YEARS}"),
+    "quarantine": ("refused_id", " and ".join(map(_is_sound, REFUSED_FIELDS))),
 }
 #: kind of file → columns that are not as they were read. Under an id that names nothing all events
 #: but one would be duplicates: such a line is named by its place, the same whenever it is read, and

@@ -170,7 +170,7 @@ def judge(
     return verdict
 
 
-def _encoded_without_key(line: EventLine, key: str | None) -> bytes:
+def _encoded_without_key(line: EventLine[Json], key: str | None) -> bytes:
     """An accepted event's line, without the fields that hold a key, the request's own or any."""
     text = encode_line(line)
     # A name has one spelling in what is encoded here, or stands in text with its own escapes.
@@ -236,9 +236,9 @@ def _canonical(
     forced_type: str | None,
     ignores_sent_at: bool,
     mint: Callable[[], str],
-) -> EventLine:
+) -> EventLine[Json]:
     """The line of an event; its id is empty where the one that was sent names nothing."""
-    event_type = forced_type or event.get("type")
+    event_type: Any = forced_type or event.get("type")
     if event_type not in EVENT_TYPES:
         raise Refused("unknown_type", f"type must be one of {', '.join(EVENT_TYPES)}")
     user_id = identifier(event, "userId")
@@ -296,7 +296,9 @@ def _canonical(
     )
 
 
-def _named_by_content(line: EventLine, twins: Counter[bytes], mint: Callable[[], str]) -> EventLine:
+def _named_by_content(
+    line: EventLine[Json], twins: Counter[bytes], mint: Callable[[], str]
+) -> EventLine[Json]:
     """The line with an id that is the same whenever the same is sent again.
 
     Events that agree in everything are told apart by their order in the request. One that says no

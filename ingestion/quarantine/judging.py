@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from ingestion.facts.envelope import EventLine, encode_line
+from ingestion.facts.envelope import EventLine, Json, encode_line
 from ingestion.protocols.batch_json import Batch, inflate
 from ingestion.protocols.http_errors import Unreadable
 from ingestion.protocols.routes import route_of
@@ -35,7 +35,7 @@ UNREADABLE: Final = "unreadable_request"
 #: Namespace of the ids of events that came without one; fixed for all time.
 _NAMESPACE: Final = uuid.UUID("6f0b8a52-3c0e-5a57-9d0d-0f7f1c6f2a11")
 _CUT = re.compile(r"\(the first \d+ of \d+ bytes are kept\)\Z")
-_event_line = msgspec.json.Decoder(EventLine)
+_event_line = msgspec.json.Decoder(EventLine[Json])
 
 
 @dataclass(frozen=True, slots=True)

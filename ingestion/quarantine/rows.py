@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
+from ingestion.facts.envelope import RefusedLine
 from ingestion.facts.landing import LandedFile, Landing
-from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge, RefusedLine
+from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
 from ingestion.facts.lines import BadLine, read_lines
 from ingestion.protocols.batch_json import inflate
 from ingestion.protocols.http_errors import Unreadable
@@ -142,7 +143,7 @@ def base_name(name: str) -> str:
     return leaf.removesuffix(".ndjson").removesuffix(".jsonl")
 
 
-def _row(file: str, number: int, line: RefusedLine) -> Row:
+def _row(file: str, number: int, line: RefusedLine[msgspec.Raw]) -> Row:
     if line.body_base64 is not None:
         try:
             body = base64.b64decode(line.body_base64)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingestion.facts.envelope import EventLine, encode_line
-from ingestion.facts.line_checks import EventLine as LoadedEvent
+from ingestion.facts.envelope import EventLine as LoadedEvent
+from ingestion.facts.envelope import RefusedLine as LoadedRefusal
 from ingestion.facts.line_checks import LineJudge
-from ingestion.facts.line_checks import RefusedLine as LoadedRefusal
 from ingestion.facts.refusals import refused_line
 from tests.faults.load import landed_lines
 

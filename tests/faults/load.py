@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingestion.facts.line_checks import EventLine, LineJudge, RefusedLine
+from ingestion.facts.envelope import EventLine, RefusedLine
+from ingestion.facts.line_checks import LineJudge
 from tests.ingestion.collector.live import KEY, PATIENCE_SECONDS, basic
 
 #: One in so many events has no identity and must be refused, not lost.

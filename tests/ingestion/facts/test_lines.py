@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.facts.line_checks import EventLine, LineJudge, RefusedLine, utc_clock
+from ingestion.facts.envelope import EventLine, RefusedLine
+from ingestion.facts.line_checks import Line, LineJudge, utc_clock
 from ingestion.facts.lines import BadLine, read_lines
 from tests.ingestion.loading.site import event, refused
 
 LONGEST = 1024 * 1024
 
 
-def judged(line: bytes | dict[str, Any], kind: str = "events") -> EventLine | RefusedLine | str:
+def judged(line: bytes | dict[str, Any], kind: str = "events") -> Line | str:
     data = line if isinstance(line, bytes) else json.dumps(line).encode()
     return LineJudge(kind).verdict(data)
 
