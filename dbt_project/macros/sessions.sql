@@ -1,2 +1,4 @@
-{# A pause that is longer ends a visit; for as long after its last event a visit is still running. #}
-{% macro session_timeout() -%} interval '30' minute {%- endmacro %}
+{# A longer pause ends a session. A session is still running for as long after its last event. #}
+{% macro session_timeout() -%} interval '{{ var('session_timeout_minutes') }}' minute {%- endmacro %}
+
+{% macro max_session_microseconds() -%} {{ var('max_session_hours') * 3600000000 }}.0 {%- endmacro %}

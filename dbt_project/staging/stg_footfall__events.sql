@@ -1,9 +1,5 @@
 {% do rebuild_touched('stg_footfall__loads_pending', keys=['load_number']) %}
 
-{#- Days that a live event may have waited for its delivery. The longest that Snowplow's own test
-    events waited is 4.3. A telephone that lay in a drawer for a year is rare; a clock that nobody
-    ever set, and that says 1970, 1980 or 2001, is not. -#}
-{%- set max_live_days = 366 -%}
 {#- The oldest clock that the collector and the loader accept. What is told as history may be as
     old as that. -#}
 {%- set first_clock = '1970-01-01 00:00:00' %}
@@ -156,7 +152,7 @@ clocks_corrected as (
         greatest(
             case
                 when not is_history and request_path is not null
-                    then received_at - interval '{{ max_live_days }}' day
+                    then received_at - interval '{{ var('max_live_days') }}' day
             end,
             timestamp '{{ first_clock }}'
         ) as earliest_at

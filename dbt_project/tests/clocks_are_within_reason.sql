@@ -3,8 +3,6 @@
 {#- Minutes by which a clock may be ahead: whoever is online drifts by less, and a mistaken time
     zone is off by more. -#}
 {% set max_minutes_ahead = 30 %}
-{#- As in catalog_findings: what was mended earlier is history. -#}
-{% set current_days = 30 %}
 
 -- Flags: a source whose clocks told what cannot be, in the data's last 30 days: implausible_past (a
 -- live event more than a year old), future (an event after its arrival), future_arrival (an arrival
@@ -79,6 +77,8 @@ from clocks_found
 
 cross join edge
 
-where clocks_found.received_at >= edge.data_through - interval '{{ current_days }}' day
+where
+    clocks_found.received_at
+    >= edge.data_through - interval '{{ var('current_finding_days') }}' day
 
 group by clocks_found.source_id, clocks_found.finding

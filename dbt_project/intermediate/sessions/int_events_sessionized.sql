@@ -113,8 +113,8 @@ sessions_cut as (
             when is_stretch_start then 'timeout'
             when is_user_change then 'user_change'
             when
-                floor(piece_microseconds / 86400000000.0)
-                > floor(previous_piece_microseconds / 86400000000.0)
+                floor(piece_microseconds / {{ max_session_microseconds() }})
+                > floor(previous_piece_microseconds / {{ max_session_microseconds() }})
                 then 'max_duration'
         end as cut_reason
 

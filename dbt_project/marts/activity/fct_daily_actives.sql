@@ -3,8 +3,10 @@
 {#- Days of silence that are shown in full: a product of one season a year is silent for less.
     Without a bound one event of 1970 would make twenty thousand days. -#}
 {% set max_silent_days = 366 %}
-{#- Of a longer one only the days until nobody is a monthly active any more. -#}
-{% set shown_days = 30 %}
+{#- The periods of weekly and monthly actives. Of a longer silence only the days are shown until
+    nobody is a monthly active any more. -#}
+{% set weekly_days = 7 %}
+{% set monthly_days = 30 %}
 
 with person_days as (
 
@@ -64,7 +66,7 @@ silences as (
         case
             when next_date is null then activity_date
             when {{ days_between('activity_date', 'next_date') }} > {{ max_silent_days }}
-                then {{ days_after('activity_date', shown_days) }}
+                then {{ days_after('activity_date', monthly_days) }}
             else {{ days_after('next_date', -1) }}
         end as last_date
 
@@ -94,8 +96,8 @@ period_borders as (
 
     select
         case
-            when next_date < {{ days_after('activity_date', 7) }} then next_date
-            else {{ days_after('activity_date', 7) }}
+            when next_date < {{ days_after('activity_date', weekly_days) }} then next_date
+            else {{ days_after('activity_date', weekly_days) }}
         end as border_date,
         -1 as weekly_change,
         0 as monthly_change
@@ -105,8 +107,8 @@ period_borders as (
 
     select
         case
-            when next_date < {{ days_after('activity_date', 30) }} then next_date
-            else {{ days_after('activity_date', 30) }}
+            when next_date < {{ days_after('activity_date', monthly_days) }} then next_date
+            else {{ days_after('activity_date', monthly_days) }}
         end as border_date,
         0 as weekly_change,
         -1 as monthly_change

@@ -1,9 +1,5 @@
 {{ config(materialized='table') }}
 
-{#- A finding is current if it showed in this many of the data's last days. A month: what was mended
-    earlier is history, and a warning that never ends is not read. -#}
-{% set current_days = 30 %}
-
 with events as (
 
     select * from {{ ref('dim_events') }}
@@ -137,7 +133,8 @@ findings_dated as (
         findings.*,
         coalesce(
             findings.is_defined
-            or findings.last_found_at >= edge.data_through - interval '{{ current_days }}' day,
+            or findings.last_found_at
+            >= edge.data_through - interval '{{ var('current_finding_days') }}' day,
             false
         ) as is_current
 

@@ -10,9 +10,6 @@
 {% set max_users_of_a_person = 100 %}
 {#- Events of one person and day: one every nine seconds, day and night. -#}
 {% set max_events_of_a_day = 10000 %}
-{#- A finding is current if it showed in this many of the data's last days, as in
-    catalog_findings. -#}
-{% set current_days = 30 %}
 
 with events as (
 
@@ -187,7 +184,8 @@ findings_dated as (
         findings.*,
         coalesce(
             findings.last_found_at is null
-            or findings.last_found_at >= edge.data_through - interval '{{ current_days }}' day,
+            or findings.last_found_at
+            >= edge.data_through - interval '{{ var('current_finding_days') }}' day,
             false
         ) as is_current
 
