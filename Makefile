@@ -1,14 +1,14 @@
-# `make` makes its own .venv: with uv where it is there, else with python3 -m venv and pip.
+# `make` creates .venv: with uv if uv is installed, otherwise with python3 -m venv and pip.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-# What `make exactness` takes, and where it begins.
+# The number of histories of `make exactness`, and the seed of the first one.
 HISTORIES ?= 10000
 SEED ?= 1
 
 .PHONY: help install client demo test check up nightly reference exactness faults fuzz bench lock env-example clean
 
-help: ## this list
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -30,11 +30,11 @@ install: $(VENV)/.installed ## install everything into .venv
 client: install ## the client's wheel, into dist/: for products that are not in this checkout
 	@$(RUN) -m hatchling build --target wheel -d dist
 
-demo: install ## a product's first weeks, from the client to the answers
+demo: install ## run a synthetic product's first weeks and print the answers
 	$(RUN) -m demo
 
-# Two at once: most of the long ones wait for a dbt or a Dagster that uses one core.
-test: install ## everything CI tests, but the reference run
+# Two processes: most of the long tests wait for a dbt or a Dagster that uses one core.
+test: install ## all tests of CI except the reference run
 	$(RUN) -m pytest -n 2 --dist worksteal --durations 10
 
 check: install ## ruff, mypy, import-linter, sqlfluff, dbt parse, dagster definitions validate
@@ -53,34 +53,34 @@ up: install ## collector on :8080 and Dagster's UI on :3000, until Ctrl-C
 nightly: install ## the nightly job once, without a UI
 	@$(RUN) -m orchestration nightly
 
-reference: install ## real data through client, collector and nightly, against published answers
+reference: install ## send real data through client, collector and nightly job; compare with published answers
 	$(RUN) -m pytest -m reference tests/reference
 
 exactness: install ## ten thousand random histories: increments = full refresh = oracle
 	$(RUN) -m pytest -s -m exactness tests/orchestration/test_definition.py tests/test_models_agree_with_oracle.py \
 		--histories $(HISTORIES) --first-seed $(SEED)
 
-faults: install ## a thousand kills, power cuts, sick disks and clock steps: nothing acknowledged is lost
+faults: install ## a thousand kills, power cuts, disk faults and clock steps: nothing acknowledged is lost
 	$(RUN) -m pytest -s tests/faults --rounds 1000 -m "crashes or not crashes"
 	$(RUN) -m pytest -s tests/orchestration -m crashes
 
-fuzz: install ## ten thousand hostile requests and fifty thousand odd events: nothing stops
+fuzz: install ## ten thousand hostile requests and fifty thousand unusual events: nothing stops
 	$(RUN) -m pytest -s tests/fuzz --requests 10000 --events 50000
 
-bench: install ## the figures of the README, peers beside them
+bench: install ## the benchmarks, with other tools beside ours
 	$(RUN) -m benchmarks
 
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 \
 	--no-emit-package footfall --custom-compile-command "make lock"
 
-lock: ## write both locks anew from pyproject.toml (needs uv)
+lock: ## write both lock files again from pyproject.toml (needs uv)
 	$(LOCK) --extra collector --extra warehouse --extra dev --extra sdks \
 		--output-file requirements.lock pyproject.toml
 	$(LOCK) --extra collector --extra warehouse --constraints requirements.lock \
 		--output-file deploy/requirements.lock pyproject.toml
 
-env-example: install ## write .env.example anew from Settings
+env-example: install ## write .env.example again from Settings
 	$(RUN) -m orchestration.env_example > .env.example
 
 clean: ## remove .venv and caches, never data
