@@ -41,6 +41,18 @@ def test_every_file_the_documents_name_exists() -> None:
             assert name in names, f"{document.name} names {name}"
 
 
+def test_every_link_of_the_documents_leads_to_a_file() -> None:
+    for document in DOCUMENTS:
+        for link in re.findall(r"\]\(([^)#]+)", document.read_text()):
+            assert "://" in link or (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_every_document_the_code_names_exists() -> None:
+    for path in code_files():
+        for name in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text(errors="ignore")):
+            assert (CHECKOUT / name).exists(), f"{path} names {name}"
+
+
 def test_every_module_the_documents_run_exists() -> None:
     for document in DOCUMENTS:
         for module in re.findall(
