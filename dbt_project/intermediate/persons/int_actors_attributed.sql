@@ -15,7 +15,7 @@ merged as (
 actors_attributed as (
 
     select
-        actors.actor_id,
+        actors.act_id,
         actors.is_session,
         actors.session_number,
         actors.visitor_id,

@@ -23,7 +23,7 @@ sightings as (
 actors_gathered as (
 
     select
-        session_id as actor_id,
+        session_id as act_id,
         source_id,
         visitor_id,
         anonymous_id as device_id,
@@ -36,7 +36,7 @@ actors_gathered as (
     union all
 
     select
-        event_id as actor_id,
+        event_id as act_id,
         source_id,
         visitor_id,
         anonymous_id as device_id,
@@ -97,7 +97,7 @@ timelines_merged as (
         device_id,
         occurred_at as happened_at,
         1 as is_sighting,
-        null as actor_id,
+        null as act_id,
         null as is_session
     from sightings_numbered
 
@@ -107,7 +107,7 @@ timelines_merged as (
         device_id,
         started_at as happened_at,
         0 as is_sighting,
-        actor_id,
+        act_id,
         is_session
     from actors_anonymous
 
@@ -117,7 +117,7 @@ sightings_counted as (
 
     select
         device_id,
-        actor_id,
+        act_id,
         is_session,
         sum(is_sighting) over (
             partition by device_id order by happened_at, is_sighting
@@ -133,7 +133,7 @@ sightings_counted as (
 actors_resolved as (
 
     select
-        sightings_counted.actor_id,
+        sightings_counted.act_id,
         sightings_counted.is_session,
         coalesce(next_sightings.user_id, last_sightings.user_id) as user_id
 
@@ -149,14 +149,14 @@ actors_resolved as (
             sightings_counted.device_id = last_sightings.device_id
             and sightings_counted.sightings_before = last_sightings.sighting_number
 
-    where sightings_counted.actor_id is not null
+    where sightings_counted.act_id is not null
 
 ),
 
 actors_identified as (
 
     select
-        actors.actor_id,
+        actors.act_id,
         actors.visitor_id,
         actors.is_session,
         case when actors.is_session then actors.session_number end as session_number,
@@ -168,7 +168,7 @@ actors_identified as (
     -- An event may be named as a session is: a sender can work out the hash of one.
     left join actors_resolved
         on
-            actors.actor_id = actors_resolved.actor_id
+            actors.act_id = actors_resolved.act_id
             and actors.is_session = actors_resolved.is_session
 
 )

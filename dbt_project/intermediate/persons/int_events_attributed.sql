@@ -32,7 +32,7 @@ events_attributed as (
         actors.person_id
     from sessionized
     inner join actors
-        on sessionized.session_id = actors.actor_id
+        on sessionized.session_id = actors.act_id
     where actors.is_session
 
     union all
@@ -43,7 +43,7 @@ events_attributed as (
         actors.person_id
     from events
     inner join actors
-        on events.event_id = actors.actor_id
+        on events.event_id = actors.act_id
     left join joined
         on events.event_id = joined.event_id
     where not actors.is_session and not events.opens_session

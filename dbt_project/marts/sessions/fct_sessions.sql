@@ -27,7 +27,7 @@ joined_counted as (
     from {{ ref('int_events_joined') }} as joined
 
     inner join actors
-        on joined.session_id = actors.actor_id
+        on joined.session_id = actors.act_id
 
     group by joined.session_id
 
@@ -64,7 +64,7 @@ sessions_attributed as (
     from sessions
 
     inner join actors
-        on sessions.session_id = actors.actor_id
+        on sessions.session_id = actors.act_id
 
     left join joined_counted
         on sessions.session_id = joined_counted.session_id
