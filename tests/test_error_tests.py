@@ -14,7 +14,9 @@ from ingestion.facts.line_checks import LineJudge
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 from tests.oracle.events import File
 
-DECISION = Path(__file__).parents[1] / "docs" / "decisions" / "0024-tests-that-stop-a-night.md"
+DECISION = (
+    Path(__file__).parents[1] / "docs" / "decisions" / "0024-tests-that-stop-a-nightly-run.md"
+)
 #: What a marker or a missing value is called in some program, ours included.
 MARKERS = ("(start)", "(end)", "null", "NULL", "start", "end", " ", "%", "[]", "day", "total")
 
