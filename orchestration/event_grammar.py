@@ -66,6 +66,15 @@ def as_written(name: str) -> str:
     return name if read_step(name) == [EventMeant(name)] else quoted(name)
 
 
+def written(meant: EventMeant) -> str:
+    """The alternative as the grammar writes it, with quotes only where they are needed."""
+    name, key, value = meant.event_name, meant.property_name, meant.property_value or ""
+    if key is None:
+        return as_written(name)
+    bare = f"{name}[{key}={value}]"
+    return bare if read_step(bare) == [meant] else f"{quoted(name)}[{quoted(key)}={quoted(value)}]"
+
+
 def comparable(value: str) -> str:
     """The same for all ways of writing a number, however long; a text is itself."""
     if not re.fullmatch(NUMBER, value):

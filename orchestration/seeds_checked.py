@@ -6,7 +6,8 @@ what they have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import logging
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from ingestion.settings import Settings
@@ -15,7 +16,16 @@ from orchestration.conversion.questions import Question
 from orchestration.conversion.reading import Asked, read_questions
 from orchestration.event_grammar import read_name
 from orchestration.seed_files import Mistake, Row, read_rows
-from orchestration.seeds_judged import BUILT_IN, COLUMNS, event_names, judge, judge_events
+from orchestration.seeds_judged import (
+    BUILT_IN,
+    COLUMNS,
+    event_names,
+    judge,
+    judge_events,
+    outdated,
+)
+
+logger = logging.getLogger(__name__)
 
 
 class MistakenSeeds(RuntimeError):
@@ -27,6 +37,8 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
 
     ``seen`` tells the names of all events that ever came. It is asked only where a funnel or a
     conversion question names one that is not planned; without it no event is called unknown.
+
+    What is written in an older way is still read, and logged with what to write instead.
     """
     rows: dict[str, list[Row]] = {}
     mistakes: dict[str, list[Mistake]] = {}
@@ -48,13 +60,14 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
             questioned += asked.unknown_events(known)
     by_path = {_path(settings, seed): mistakes[seed] for seed in COLUMNS}
     by_path[_questions_path(settings)] = questioned
-    found = [
-        f"{_shown(path)}:{mistake.line}: {mistake.text}"
-        for path, some in by_path.items()
-        for mistake in sorted(some)
-    ]
-    if found:
+    if found := _lines(by_path):
         raise MistakenSeeds("\n".join(found))
+    older = {
+        _path(settings, "funnel_steps"): outdated(steps),
+        _questions_path(settings): asked.outdated,
+    }
+    for line in _lines(older):
+        logger.warning(line)
 
 
 def questions_asked(settings: Settings) -> list[Question]:
@@ -77,6 +90,14 @@ def names_seen(settings: Settings) -> set[str]:
             return set()
         names = connection.execute("select distinct event_name from raw.events").fetchall()
     return {name for (name,) in names}
+
+
+def _lines(by_path: Mapping[Path, Collection[Mistake]]) -> list[str]:
+    return [
+        f"{_shown(path)}:{mistake.line}: {mistake.text}"
+        for path, some in by_path.items()
+        for mistake in sorted(some)
+    ]
 
 
 def _path(settings: Settings, seed: str) -> Path:

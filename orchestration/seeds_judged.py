@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import groupby
 from typing import Final
 
-from orchestration.event_grammar import as_written, read_step
+from orchestration.event_grammar import as_written, read_step, written
 from orchestration.seed_files import Mistake, Row
 
 #: Seed → its columns, in the order in which a header is suggested.
@@ -44,6 +45,32 @@ def judge(seed: str, rows: Sequence[Row]) -> list[Mistake]:
 def event_names(step: Row) -> list[str]:
     """The alternatives of a step, as the models read them."""
     return [meant.event_name for meant in read_step(step["event_name"])]
+
+
+def outdated(steps: Sequence[Row]) -> list[Mistake]:
+    """Steps whose condition is in columns of its own, each with what to write instead."""
+    return [
+        Mistake(
+            step.line,
+            f"{_place(step)}the columns property_name and property_value are an older way to write "
+            f"a condition; leave both empty, and write event_name as {_with_condition(step)}",
+        )
+        for step in steps
+        if step["property_name"] and step["property_value"] and event_names(step)
+    ]
+
+
+def _with_condition(step: Row) -> str:
+    """All its alternatives; one that has a condition of its own has no other."""
+    name, value = step["property_name"], step["property_value"]
+    return "|".join(
+        written(
+            replace(each, property_name=name, property_value=value)
+            if each.property_name is None
+            else each
+        )
+        for each in read_step(step["event_name"])
+    )
 
 
 def judge_events(steps: Sequence[Row], known: Collection[str]) -> list[Mistake]:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from orchestration import event_grammar
 from orchestration.conversion.judged import Place, judge, judge_events, judge_names
 from orchestration.conversion.questions import (
     MAX_DAYS,
@@ -29,9 +30,7 @@ _KEYS: Final = sorted(
 )
 _A_NAME: Final = "write a name of small letters, digits and _, a letter first"
 _DAYS: Final = f"write a whole number of days from 1 to {MAX_DAYS}"
-_AN_EVENT: Final = (
-    "write the name of an event, {event: …, property: …, value: …}, or a list of these"
-)
+_AN_EVENT: Final = "write the name of an event, 'name[property=value]', or a list of these"
 #: Key → what to write there.
 _WANTED: Final = {
     "questions": "write questions: and below it one entry a question, each with a - before it",
@@ -47,10 +46,14 @@ _WANTED: Final = {
 
 @dataclass(frozen=True)
 class Asked:
-    """The questions that can be understood, each with its number, and every mistake."""
+    """The questions that can be understood, each with its number, and every mistake.
+
+    ``outdated`` is no mistake: what is written in an older way, and what to write instead.
+    """
 
     questions: Sequence[tuple[int, Question]] = ()
     mistakes: Sequence[Mistake] = ()
+    outdated: Sequence[Mistake] = ()
     root: yaml.Node | None = field(default=None, repr=False)
 
     @property
@@ -93,7 +96,29 @@ def read_questions(content: bytes) -> Asked:
     ]
     judged += judge_names(questions)
     mistakes += [Mistake(_line(root, place), text) for place, text in judged]
-    return Asked(questions, mistakes, root)
+    return Asked(questions, mistakes, list(_outdated(written, root, questions)), root)
+
+
+def _outdated(
+    written: Any, root: yaml.Node, questions: Sequence[tuple[int, Question]]
+) -> Iterator[Mistake]:
+    """Events whose condition is written as keys of its own."""
+    for number, question in questions:
+        for place, event in question.events():
+            found = written["questions"][number]
+            for part in place:
+                # One event alone needs no list.
+                found = found if isinstance(found, dict | str) and part == 0 else found[part]
+            if isinstance(found, dict) and event.property_name is not None:
+                meant = event_grammar.EventMeant(
+                    event.event, event.property_name, event.property_value
+                )
+                text = event_grammar.written(meant).replace("'", "''")
+                yield Mistake(
+                    _line(root, ("questions", number, *place)),
+                    "the keys property and value are an older way to write a condition; write the "
+                    f"event as '{text}'",
+                )
 
 
 def _understood(written: Any) -> Iterator[tuple[int, Question]]:

@@ -158,6 +158,27 @@ def test_an_event_nobody_planned_or_sent_is_told_with_its_line(tmp_path: Path) -
     refuse_mistakes(settings)
 
 
+def test_a_condition_in_keys_of_its_own_is_read_with_a_warning_of_what_to_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = WELL.replace("value: 2.5", 'value: "it\'s, 2"')
+    refuse_mistakes(site(tmp_path / "older", text))
+    told = [message.rpartition("/project/")[2] for message in caplog.messages]
+    older = "the keys property and value are an older way to write a condition; write the event as"
+    assert told == [
+        f"conversion_questions.yml:5: {older} 'bought[plan=true]'",
+        f"conversion_questions.yml:11: {older} 'used_b[size=it''s, 2]'",
+    ]
+    caplog.clear()
+    newer = text.replace("{event: bought, property: plan, value: true}", "'bought[plan=true]'")
+    newer = newer.replace(
+        '{event: used_b, property: size, value: "it\'s, 2"}', "'used_b[size=it''s, 2]'"
+    )
+    assert questions(newer) == questions(text)
+    refuse_mistakes(site(tmp_path / "newer", newer))
+    assert caplog.messages == []
+
+
 def test_a_site_without_the_file_asks_nothing(tmp_path: Path) -> None:
     settings = site(tmp_path, None)
     refuse_mistakes(settings, lambda: {"anything"})

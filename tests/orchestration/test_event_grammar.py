@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.event_grammar import EventMeant, as_written, comparable, read_name, read_step
+from orchestration.event_grammar import (
+    EventMeant,
+    as_written,
+    comparable,
+    read_name,
+    read_step,
+    written,
+)
 from orchestration.questions import PATTERNS, macros
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 
@@ -105,6 +112,23 @@ def test_the_published_macros_read_a_step_as_python_does(
 def test_every_name_can_be_written(name: str) -> None:
     assert read_step(as_written(name)) == [EventMeant(name)]
     assert read_name(as_written(name)) == name or not name.startswith('"')
+
+
+@given(
+    name=st.text(min_size=1, max_size=9),
+    key=st.none() | st.text(min_size=1, max_size=9),
+    value=st.text(max_size=9),
+)
+def test_every_condition_can_be_written(name: str, key: str | None, value: str) -> None:
+    meant = EventMeant(name, key, None if key is None else value)
+    assert read_step(written(meant)) == [meant]
+
+
+def test_quotes_are_written_only_where_they_are_needed() -> None:
+    assert written(EventMeant("bought")) == "bought"
+    assert written(EventMeant("bought", "plan", "a year")) == "bought[plan=a year]"
+    assert written(EventMeant("bought", "plan", "")) == '"bought"["plan"=""]'
+    assert written(EventMeant("a|b", "plan", "x")) == '"a|b"["plan"="x"]'
 
 
 def same_of(connection: duckdb.DuckDBPyConnection, text: str) -> Any:

@@ -53,6 +53,23 @@ def test_the_shipped_definitions_make_sense() -> None:
     refuse_mistakes(Settings(dbt_project=CHECKOUT / "dbt_project"))
 
 
+def test_a_condition_in_columns_of_its_own_is_read_with_a_warning_of_what_to_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    older = "trial,2,Bought,bought|sold[plan=b]|Cart [v2],plan,a year,24"
+    refuse_mistakes(site(tmp_path / "older", STEP_1, older))
+    (told,) = caplog.messages
+    assert told.endswith(
+        "funnel_steps.csv:3: funnel trial, step 2: the columns property_name and property_value "
+        "are an older way to write a condition; leave both empty, and write event_name as "
+        "bought[plan=a year]|sold[plan=b]|Cart [v2][plan=a year]"
+    )
+    caplog.clear()
+    newer = told.rpartition("event_name as ")[2]
+    refuse_mistakes(site(tmp_path / "newer", STEP_1, f"trial,2,Bought,{newer},,,24"))
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize(
     ("steps", "mistake"),
     [
