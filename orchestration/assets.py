@@ -179,7 +179,6 @@ def model_assets(
     Definitions that make no sense fail before anything is built, each with its line. Where nothing
     has changed, nothing is built.
     """
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
     is_whole = context.selected_asset_keys == context.assets_def.keys
     with plainly(), writer_lock(_settings):
         refuse_mistakes(_settings, lambda: names_seen(_settings))
@@ -191,9 +190,15 @@ def model_assets(
         if found is not None and is_told and not config.full_refresh:
             yield from as_before(context, found)
             return
-        if config.full_refresh or is_due:
-            arguments.append("--full-refresh")
-        yield from audited(dbt, arguments, context, _settings, _manifest, _translator)
+        yield from audited(
+            dbt,
+            context,
+            _settings,
+            _manifest,
+            _translator,
+            is_whole=is_whole,
+            is_full_refresh=config.full_refresh or is_due,
+        )
 
 
 def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:

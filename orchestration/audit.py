@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -26,11 +26,21 @@ from ingestion.warehouse import connect
 from orchestration.audit_queries import ask, keep_queries, queries
 from orchestration.current import UNCHANGED, Outcome, keep_outcomes
 from orchestration.dbt_command import dbt_target
+from orchestration.increments import (
+    FailedStep,
+    Step,
+    increment,
+    is_increment,
+    keep_increment,
+    run,
+)
 
 #: Failed nodes told in full: one broken model fails all tests behind it.
 SHOWN = 20
 #: How dagster-dbt calls the number of rows that a test found.
 FAILED_ROWS = "dagster_dbt/failed_row_count"
+#: How dagster-dbt calls the seconds that a node took: the UI draws them over the runs.
+DURATION = "Execution Duration"
 #: An engine's message can quote the SQL it stumbled over.
 MESSAGE_CHARACTERS = 400
 
@@ -132,32 +142,33 @@ def _without_values(message: str) -> str:
 
 def audited(
     dbt: DbtCliResource,
-    arguments: list[str],
     context: dg.AssetExecutionContext,
     settings: Settings,
     manifest: Mapping[str, Any],
     translator: DagsterDbtTranslator,
+    *,
+    is_whole: bool,
+    is_full_refresh: bool,
 ) -> Iterator[Any]:
-    """Run dbt, pass on what it says, and keep what the tests found.
+    """Build the models, report each to Dagster, and keep what the tests found.
 
-    dbt asks the tests itself where they have not been compiled yet. Raises Failure, with all of
-    the above, where anything failed.
+    dbt builds a definition and its first increment, and asks the tests once. Later increments run
+    what dbt compiled for these. ``is_whole`` says that the step is of all models. Raises Failure
+    where anything failed, with which model or test, how many rows, and what to do.
     """
-    target = dbt_target(settings)
-    written = target / "run_results.json"
-    # A dbt that is killed writes none, and the last one's would be told in its place.
-    written.unlink(missing_ok=True)
-    if asked := queries(settings):
-        arguments = [*arguments, "--exclude-resource-type", "test"]
-    invocation = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
-    yield from invocation.stream()
-    code = invocation.process.wait()
+    asked = queries(settings)
+    with connect(settings) as connection:
+        is_next = is_whole and not is_full_refresh and is_increment(settings, connection)
+        steps = increment(settings, connection) if is_next and asked else []
+        yield from _built(connection, steps, context, settings, manifest, translator)
     results: list[dict[str, Any]] = []
-    # One that is killed while it writes them leaves no JSON.
-    with suppress(FileNotFoundError, json.JSONDecodeError):
-        results = json.loads(written.read_text())["results"]
-    if code:
-        raise failure(failed_nodes(results, manifest), code, target / "dbt.log", settings)
+    if not steps:
+        arguments = ["build", "--exclude-resource-type", "unit_test", *(["test"] if asked else [])]
+        arguments += ["--full-refresh"] if is_full_refresh else []
+        written = yield from _built_by_dbt(dbt, arguments, context, settings, manifest)
+        results = written.get("results", [])
+        if is_next:
+            keep_increment(settings, written, manifest)
     checks = {
         test: get_asset_check_key_for_test(manifest, translator, test, project=None)
         for test in manifest["nodes"]
@@ -180,9 +191,54 @@ def audited(
     if asked:
         yield from map(_checked, found)
         if failed := failed_nodes(results, manifest):
-            raise failure(failed, code, target / "dbt.log", settings)
+            raise failure(failed, 0, dbt_target(settings) / "dbt.log", settings)
     else:
         keep_queries(settings, results, manifest)
+
+
+def _built(
+    connection: duckdb.DuckDBPyConnection,
+    steps: Sequence[Step],
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Run an increment without dbt."""
+    try:
+        for name, seconds in run(connection, steps, context.run_id if steps else ""):
+            if (node := manifest["nodes"][name])["resource_type"] != "operation":
+                key = translator.get_asset_key(node)
+                yield dg.MaterializeResult(asset_key=key, metadata={DURATION: seconds})
+    except FailedStep as error:
+        name = manifest["nodes"][error.node]["name"]
+        failed = FailedNode(name, None, "", _without_values(str(error)))
+        raise failure([failed], 1, dbt_target(settings) / "dbt.log", settings) from error
+
+
+def _built_by_dbt(
+    dbt: DbtCliResource,
+    arguments: Sequence[str],
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    manifest: Mapping[str, Any],
+) -> Generator[Any, None, dict[str, Any]]:
+    """Run dbt; returns its run_results.json."""
+    target = dbt_target(settings)
+    path = target / "run_results.json"
+    # A dbt that is killed writes none, and the last one's would be read in its place.
+    path.unlink(missing_ok=True)
+    invocation = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
+    yield from invocation.stream()
+    code = invocation.process.wait()
+    written: dict[str, Any] = {}
+    # One that is killed while it writes them leaves no JSON.
+    with suppress(FileNotFoundError, json.JSONDecodeError):
+        written = json.loads(path.read_text())
+    if code:
+        failed = failed_nodes(written.get("results", []), manifest)
+        raise failure(failed, code, target / "dbt.log", settings)
+    return written
 
 
 def _result(test: str, found: int | duckdb.Error, manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,20 +7,15 @@ third of the time (docs/decisions/0029-tests-without-dbt.md).
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from ingestion.facts.tombstones import replace_file
 from ingestion.settings import Settings
-from orchestration.current import judges
-from orchestration.definition import definition
+from orchestration.compiled import keep_compiled, may_change, read_compiled
 
 #: What a test must be configured as to be asked here: any row is a failure, and all are counted.
 PLAIN: Final = {
@@ -30,8 +25,8 @@ PLAIN: Final = {
     "limit": None,
     "store_failures": True,
 }
-#: Jinja that asks the warehouse while it compiles: the next answer may be another one.
-ASKS: Final = re.compile(r"adapter\.(?!dispatch\b)|\b(run_query|statement|load_result|graph)\b")
+#: Under which they are kept.
+KIND: Final = "audit"
 
 
 @dataclass(frozen=True)
@@ -46,11 +41,7 @@ class Query:
 
 def queries(settings: Settings) -> list[Query]:
     """The tests of today's definition, as dbt compiled them; none where it has to be asked."""
-    try:
-        kept = json.loads(_path(settings).read_bytes())
-        return [Query(**each) for each in kept["queries"]] if kept["of"] == _of(settings) else []
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return []
+    return [Query(**each) for each in read_compiled(settings, KIND)]
 
 
 def keep_queries(
@@ -66,9 +57,7 @@ def keep_queries(
             )
             for test in tests
         ]
-        told = {"of": _of(settings), "queries": [asdict(each) for each in kept]}
-        _path(settings).parent.mkdir(parents=True, exist_ok=True)
-        replace_file(_path(settings), json.dumps(told).encode())
+        keep_compiled(settings, KIND, [asdict(each) for each in kept])
 
 
 def ask(
@@ -109,21 +98,4 @@ def _count(connection: duckdb.DuckDBPyConnection, query: Query) -> int | duckdb.
 def _is_plain(test: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
     if any(test["config"].get(name, value) != value for name, value in PLAIN.items()):
         return False
-    macros = manifest["macros"]
-    seen: set[str] = set()
-    wanted = list(test["depends_on"]["macros"])
-    while wanted:
-        name = wanted.pop()
-        if name in macros and name not in seen:
-            seen.add(name)
-            wanted += macros[name]["depends_on"]["macros"]
-    code = [test["raw_code"], *(macros[name]["macro_sql"] for name in seen)]
-    return not any(ASKS.search(each) for each in code)
-
-
-def _of(settings: Settings) -> str:
-    return f"{definition(settings)} {judges(settings)}"
-
-
-def _path(settings: Settings) -> Path:
-    return settings.home / "dbt" / "audit.json"
+    return not may_change(test, manifest)

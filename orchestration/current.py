@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -88,9 +89,12 @@ def note_published(settings: Settings, connection: duckdb.DuckDBPyConnection, ve
 
 def keep_outcomes(connection: duckdb.DuckDBPyConnection, outcomes: Iterable[Outcome]) -> None:
     """Keep what checks found, until the next build begins."""
-    rows = [astuple(each) for each in outcomes]
-    if rows:
-        connection.executemany(f"insert into {CHECK_OUTCOMES} values (?, ?, ?, ?, ?, ?)", rows)
+    if rows := [astuple(each) for each in outcomes]:
+        # In one statement: one a row takes ten times as long.
+        places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows))
+        connection.execute(
+            f"insert into {CHECK_OUTCOMES} values {places}", [*chain.from_iterable(rows)]
+        )
 
 
 def outcomes_kept(

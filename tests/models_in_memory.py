@@ -1,8 +1,9 @@
 """The project's compiled models, run in memory: a build in milliseconds, for thousands of cases.
 
-dbt compiles every model twice, as a full refresh and as an increment; here both are run in the
-order of the graph, the way the materializations do. A handful of cases go through `dbt build`
-itself (test_end_to_end.py), which keeps this honest.
+dbt compiles every model as a full refresh, and builds an increment whose statements are kept, as
+a nightly run keeps them (orchestration/increments.py); here both are run in the order of the
+graph. A handful of cases go through `dbt build` itself (test_end_to_end.py), which keeps this
+honest.
 """
 
 from __future__ import annotations
@@ -28,15 +29,18 @@ from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
+from orchestration.changes import CHANGED_ROWS
 from orchestration.conversion.keeping import keep
 from orchestration.current import PUBLISHED_BUILD
-from orchestration.dbt_command import dbt_environment
+from orchestration.dbt_command import dbt_environment, dbt_target
 from orchestration.definition import WRITTEN_BY_DBT
+from orchestration.increments import increment, keep_increment
 from orchestration.seeds_checked import questions_asked
 from tests.oracle.events import Load
 from tests.warm import run_code
 
 Row = dict[str, Any]
+LOOKING_BACK = ("int_events_reattributed", "int_trial_features_touched")
 
 
 @dataclass(frozen=True)
@@ -51,16 +55,17 @@ class Test:
 
 @dataclass(frozen=True)
 class Model:
-    """One compiled model: its place, how it is materialized, and both of its readings."""
+    """One compiled model: its place, how it is materialized, and both of its readings.
+
+    ``increment`` is what a run without dbt would execute.
+    """
 
     name: str
     schema: str
     materialized: str
-    touched: str | None
-    keys: list[str]
-    rebuild_from: str | None
     full: str
     incremental: str
+    increment: list[str]
 
 
 def project_copy(
@@ -116,28 +121,38 @@ class CompiledModels:
             self.questions = questions_asked(settings)
             with connect(settings) as connection:
                 keep(connection, self.questions)
-            run_dbt(settings, "build", "--exclude-resource-type", "unit_test", "test")
-            incremental = self._compiled(settings)
-            self.tests = self._tests(settings)
+            excluded = ["--exclude-resource-type", "unit_test"]
+            run_dbt(settings, "build", "--full-refresh", *excluded, "test")
+            # The second build is an increment.
+            run_dbt(settings, "build", *excluded)
+            target = dbt_target(settings)
+            results = json.loads((target / "run_results.json").read_text())
+            built = {each["unique_id"]: each["compiled_code"] for each in results["results"]}
+            manifest = json.loads((target / "manifest.json").read_text())
+            self.tests = self._tests(manifest, built)
+            keep_increment(settings, results, manifest)
+            with connect(settings) as connection:
+                steps = {step.node: step for step in increment(settings, connection)}
+                connection.execute("drop schema if exists test_failures cascade")
             full = self._compiled(settings, "--full-refresh")
         self.models = [
             Model(
                 name=node["name"],
                 schema=node["schema"],
                 materialized=node["config"]["materialized"],
-                touched=node["config"].get("touched"),
-                keys=node["config"].get("keys") or [],
-                rebuild_from=node["config"].get("rebuild_from"),
                 full=full[unique_id]["compiled_code"],
-                incremental=node["compiled_code"],
+                incremental=built[unique_id],
+                increment=steps[unique_id].statements,
             )
-            for unique_id, node in incremental.items()
+            for unique_id, node in full.items()
         ]
         with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
             self.seed_tables = {
                 name: connection.execute(f"select * from seeds.{name}").to_arrow_table()
                 for name in sorted(path.stem for path in self.seeds.glob("*.csv"))
             }
+            #: What a first build makes of models that look at the outcome of an earlier one.
+            self.empty = {name: _empty(connection, name) for name in LOOKING_BACK}
 
     def _compiled(self, settings: Settings, *flags: str) -> dict[str, Any]:
         run_dbt(settings, "compile", *flags)
@@ -156,17 +171,15 @@ class CompiledModels:
             visit(key)
         return ordered
 
-    def _tests(self, settings: Settings) -> list[Test]:
-        """The tests of the last compilation; a test without a threshold fails by any row."""
-        manifest = settings.home / "dbt" / "target" / "manifest.json"
-        nodes = json.loads(manifest.read_text())["nodes"].values()
+    def _tests(self, manifest: Mapping[str, Any], compiled: Mapping[str, str]) -> list[Test]:
+        """The tests of a build; a test without a threshold fails by any row."""
         return [
             Test(
                 node["name"],
-                f"select {node['config']['fail_calc']} from ({node['compiled_code']})",
+                f"select {node['config']['fail_calc']} from ({compiled[unique_id]})",
                 is_error=node["config"]["severity"].lower() == "error",
             )
-            for node in nodes
+            for unique_id, node in manifest["nodes"].items()
             if node["resource_type"] == "test"
         ]
 
@@ -214,6 +227,10 @@ class MemoryWarehouse:
         self.connection.execute(
             "create table meta.builds"
             " (load_number bigint, definition varchar, invocation_id varchar, built_at timestamp)"
+        )
+        self.connection.execute(
+            f"create table {CHANGED_ROWS}"
+            " (table_name varchar, key_columns varchar, key_text varchar)"
         )
         keep(self.connection, compiled.questions)
         for name, rows in compiled.seed_tables.items():
@@ -319,26 +336,14 @@ class MemoryWarehouse:
         """Run one model, as `build` does."""
         name = f"{model.schema}.{model.name}"
         exists = self._exists(model)
-        sql = model.incremental if exists and not full_refresh else model.full
-        if not exists:
-            # A first build has no outcome of an earlier one to look at.
-            sql = self._without_state(model)
-        if model.materialized == "view":
-            self.connection.execute(f"create or replace view {name} as {sql}")
-        elif model.materialized == "table" or full_refresh or not exists:
-            self.connection.execute(f"create or replace table {name} as {sql}")
-        else:
-            assert model.touched
-            touched = next(m for m in self._compiled.models if m.name == model.touched)
-            matches = [f"touched.{key} = {model.name}.{key}" for key in model.keys]
-            if model.rebuild_from:
-                matches.append(f"{model.name}.{model.rebuild_from} >= touched.rebuild_from")
-            self.connection.execute(f"create or replace temp table increment as {sql}")
-            self.connection.execute(
-                f"delete from {name} where exists (select 1 from {touched.schema}.{touched.name}"
-                f" as touched where {' and '.join(matches)})"
-            )
-            self.connection.execute(f"insert into {name} by name select * from increment")
+        if exists and not full_refresh and model.materialized != "view":
+            for statement in model.increment:
+                self.connection.execute(statement)
+            return
+        # A first build has no outcome of an earlier one to look at.
+        sql = model.full if exists else self._without_state(model)
+        kind = "view" if model.materialized == "view" else "table"
+        self.connection.execute(f"create or replace {kind} {name} as {sql}")
 
     def _without_state(self, model: Model) -> str:
         if model.name == "int_visitors_touched" and not self._has("int_sessions_measured"):
@@ -347,11 +352,8 @@ class MemoryWarehouse:
                 " visitor_id varchar, started_at timestamp, stretch_started_at timestamp)"
             )
             self._placeholders = {"int_sessions_measured"}
-        if model.name == "int_events_reattributed":
-            # On a first build nothing reads it.
-            return model.full if self._has("fct_events") else "select 1 as event_id where 1 = 0"
-        if model.name == "int_trial_features_touched":
-            return "select '' as question_name, '' as actor_id where 1 = 0"
+        if model.name in LOOKING_BACK and not self._has("fct_trial_day_features"):
+            return self._compiled.empty[model.name]
         return model.full
 
     def _has(self, name: str) -> bool:
@@ -393,6 +395,12 @@ class MemoryWarehouse:
             for model in self._compiled.models
             if model.schema == "marts"
         }
+
+
+def _empty(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    columns = connection.execute(f"describe intermediate.{table}").fetchall()
+    nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind, *_ in columns)
+    return f"select {nulls} where 1 = 0"
 
 
 def _text(value: Any) -> str | None:

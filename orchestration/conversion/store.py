@@ -20,6 +20,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,12 +63,11 @@ class Kept:
 
 def libraries() -> dict[str, str]:
     """What a model depends on to be the same again."""
-    import sklearn
-
+    # Of its metadata: the import of scikit-learn takes a second, and most runs only compare.
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
+        "scikit-learn": version("scikit-learn"),
     }
 
 

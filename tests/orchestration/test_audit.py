@@ -227,11 +227,12 @@ def test_a_dbt_that_was_killed_is_not_told_by_the_last_ones_results(
 
     build = audited(
         cast("DbtCliResource", KilledDbt()),
-        ["build"],
         cast("dg.AssetExecutionContext", None),
         Settings(home=tmp_path),
         {"nodes": {}},
         DagsterDbtTranslator(),
+        is_whole=True,
+        is_full_refresh=False,
     )
     with pytest.raises(dg.Failure, match="dbt ended with -9 before it had run anything"):
         list(build)
@@ -251,16 +252,17 @@ def test_a_test_that_is_no_check_of_an_asset_stops_a_run_too(tmp_path: Path) -> 
     keep_queries(settings, compiled, manifest)
 
     def cli(arguments: list[str], **_: Any) -> Any:
-        assert arguments == ["build", "--exclude-resource-type", "test"]
+        assert arguments == ["build", "--exclude-resource-type", "unit_test", "test"]
         return SimpleNamespace(stream=list, process=SimpleNamespace(wait=lambda: 0))
 
     build = audited(
         cast("DbtCliResource", SimpleNamespace(cli=cli)),
-        ["build"],
         cast("dg.AssetExecutionContext", SimpleNamespace(selected_asset_check_keys=frozenset())),
         settings,
         manifest,
         DagsterDbtTranslator(),
+        is_whole=True,
+        is_full_refresh=False,
     )
     with pytest.raises(dg.Failure, match="a_test: failing rows: 1"):
         list(build)

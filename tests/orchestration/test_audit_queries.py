@@ -11,6 +11,7 @@ import pytest
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
 from orchestration import audit_queries
+from orchestration import compiled as compiled_sql
 from orchestration.audit_queries import Query, ask, keep_queries, queries
 from orchestration.dbt_command import dbt_target
 from tests.models_in_memory import CompiledModels, run_dbt, warehouse_copy
@@ -153,5 +154,5 @@ def test_of_another_definition_dbt_is_asked(
         path = tmp_path / "dbt" / "audit.json"
         path.write_bytes(path.read_bytes()[:-20])
     else:
-        monkeypatch.setattr(audit_queries, damage, lambda _: "another")
+        monkeypatch.setattr(compiled_sql, damage, lambda _: "another")
     assert queries(settings) == []

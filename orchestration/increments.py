@@ -1,0 +1,189 @@
+"""An increment as dbt compiled it, run on the warehouse without dbt.
+
+dbt builds a definition for the first time, and its first increment. What it compiled for that
+increment is kept: the select of each model, what its materialization did with it, and the hooks.
+Later increments run these statements in the order of the graph; the tables are refilled where
+they stand. See docs/decisions/0033-increments-without-dbt.md.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from ingestion.settings import Settings
+from orchestration.builds import BUILDS, is_full_refresh_due
+from orchestration.compiled import keep_compiled, may_change, read_compiled
+from orchestration.dbt_command import dbt_target
+from orchestration.definition import definition
+
+#: Under which they are kept.
+KIND: Final = "increment"
+#: Macros that look at the warehouse, and find the same in every increment: a build of this
+#: definition, with all its tables. `record_build` looks at what was built, which is all of it.
+KNOWN: Final = {
+    "macro.dbt.is_incremental",
+    "macro.dbt.should_full_refresh",
+    "macro.footfall.should_full_refresh",
+    "macro.footfall.definition_has_changed",
+    "macro.footfall.existing_relation",
+    "macro.footfall.record_build",
+}
+#: In place of the id of dbt's invocation: `meta.builds` says which run built a load.
+INVOCATION: Final = "00000000-invocation-of-a-later-run"
+#: The table that dbt puts the rows of an increment into, named after the time.
+TEMPORARY: Final = re.compile(r'"(\w+__dbt_tmp\d+)"')
+
+
+class FailedStep(RuntimeError):
+    """The engine could not run a statement of ``node``; the cause says why."""
+
+    def __init__(self, node: str, cause: duckdb.Error) -> None:
+        super().__init__(str(cause))
+        self.node = node
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node of dbt's graph, by its unique id, and what an increment of it runs.
+
+    A view or a seed has no statements: its definition is its content.
+    """
+
+    node: str
+    relation: str | None
+    statements: list[str]
+
+
+def increment(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Step]:
+    """The steps of an increment; none where dbt has to build."""
+    steps = [Step(**each) for each in read_compiled(settings, KIND)]
+    if not steps or not is_increment(settings, connection):
+        return []
+    there = set(
+        connection.execute(
+            """
+            select '"' || database_name || '"."' || schema_name || '"."' || table_name || '"'
+            from duckdb_tables()
+            union all
+            select '"' || database_name || '"."' || schema_name || '"."' || view_name || '"'
+            from duckdb_views()
+            """
+        ).fetchall()
+    )
+    return steps if all(not step.relation or (step.relation,) in there for step in steps) else []
+
+
+def is_increment(settings: Settings, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the tables are of this definition, so that the next build is an increment.
+
+    The macro `should_full_refresh` asks the same.
+    """
+    try:
+        (others,) = connection.execute(
+            f"select count(*) > 0 and not max(definition is distinct from ?) from {BUILDS}",
+            [definition(settings)],
+        ).fetchone() or (False,)
+    except duckdb.CatalogException:
+        return False
+    return bool(others) and not is_full_refresh_due(connection)
+
+
+def keep_increment(
+    settings: Settings, results: Mapping[str, Any], manifest: Mapping[str, Any]
+) -> None:
+    """Keep what dbt ran in a whole build that was an increment, of its run_results.json.
+
+    Nothing where a node has to be dbt's: one whose SQL may be another tomorrow, of another
+    language, or that is more than a view, a table or an increment.
+    """
+    compiled = {each["unique_id"]: each.get("compiled_code") for each in results["results"]}
+    nodes = {name: node for name, node in manifest["nodes"].items() if name in compiled}
+    built = {
+        name: nodes.keys() & set(node["depends_on"].get("nodes", ()))
+        for name, node in nodes.items()
+        if node["resource_type"] not in ("operation", "test")
+    }
+    hooks = [name for name in compiled if name.startswith("operation.")]
+    order = [
+        *(name for name in hooks if "-on-run-start-" in name),
+        *TopologicalSorter(built).static_order(),
+        *(name for name in hooks if "-on-run-end-" in name),
+    ]
+    steps = []
+    for name in order:
+        statements = _statements(name, compiled[name], manifest, dbt_target(settings))
+        if statements is None:
+            return
+        node = manifest["nodes"].get(name, {})
+        steps.append(Step(name, node.get("relation_name"), statements))
+    invocation = results["metadata"]["invocation_id"]
+    for step in steps:
+        step.statements[:] = [each.replace(invocation, INVOCATION) for each in step.statements]
+    keep_compiled(settings, KIND, [asdict(step) for step in steps])
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection, steps: Sequence[Step], run_id: str
+) -> Iterator[tuple[str, float]]:
+    """Run the steps; yields each node once it is done, and the seconds it took.
+
+    Each node is a transaction of its own, as with dbt: a run that ends in between leaves its
+    loads pending, and the next works them in again. Raises FailedStep.
+    """
+    for step in steps:
+        began = time.monotonic()
+        try:
+            connection.begin()
+            for statement in step.statements:
+                connection.execute(statement.replace(INVOCATION, run_id))
+            connection.commit()
+        except duckdb.Error as error:
+            connection.rollback()
+            raise FailedStep(step.node, error) from error
+        yield step.node, time.monotonic() - began
+
+
+def _statements(
+    name: str, compiled: str | None, manifest: Mapping[str, Any], target: Path
+) -> list[str] | None:
+    """What an increment of a node runs; None where that has to be dbt's."""
+    node = manifest["nodes"].get(name)
+    if node is None:
+        # A hook: the manifest of `dbt parse` has those of the project.
+        return None
+    if node["resource_type"] == "seed":
+        return []
+    if not compiled or node["language"] != "sql" or may_change(node, manifest, KNOWN):
+        return None
+    if node["resource_type"] == "operation":
+        return [compiled]
+    config = node["config"]
+    if node["resource_type"] != "model" or config["pre-hook"] or config["post-hook"]:
+        return None
+    relation = node["relation_name"]
+    match config["materialized"]:
+        case "view":
+            return []
+        case "table":
+            return [f"truncate {relation}", f"insert into {relation} by name {compiled}"]
+        case "incremental":
+            written = target / "run" / node["package_name"] / node["original_file_path"]
+            main = written.read_text()
+            temporary = set(TEMPORARY.findall(main))
+            if len(temporary) == 1:
+                (table,) = temporary
+                kept = f"{node['name']}__increment"
+                return [
+                    f'create temporary table "{kept}" as ({compiled}\n)',
+                    main.replace(table, kept),
+                    f'drop table "{kept}"',
+                ]
+    return None
