@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingestion.facts.landing import LandedFile
-from ingestion.facts.manifests import ERASURES, erasures_name
+from ingestion.landing.manifests import ERASURES, erasures_name
+from ingestion.landing.store import LandedFile
 from ingestion.warehouse import has_table
 
 #: The schema of what was loaded, as it came.

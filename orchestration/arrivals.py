@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.facts.landing import Landing
 from ingestion.facts.segments import is_segment, minted_at
+from ingestion.landing.store import Landing
 from ingestion.ledger import read_ledger
 from ingestion.settings import Settings
 from orchestration.findings import DELIVERIES, Finding

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ingestion.facts.tombstones import replace_file
+from ingestion.facts.disk import replace_file
 from ingestion.settings import Settings
 from orchestration.current import judges
 from orchestration.definition import definition

@@ -21,11 +21,11 @@ from ingestion.erasure.placeholder_ids import stands_for_nobody
 from ingestion.erasure.receipts import Account, Receipt, now, unfinished
 from ingestion.erasure.resolving import BadSubject, Kind, Person, Subject, resolve
 from ingestion.erasure.wait_until_sealed import settle
-from ingestion.facts.landing import Landing
-from ingestion.facts.tombstones import Entry, TombstoneFile, Tombstones, hexes
+from ingestion.landing.rewriting import LandedFiles
+from ingestion.landing.store import Landing
+from ingestion.landing.tombstones import Entry, TombstoneFile, Tombstones, hexes
 from ingestion.ledger import read_ledger
 from ingestion.loading.pipeline import load
-from ingestion.rewrite_landing import LandedFiles
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, writer_lock
 from orchestration.conversion.scoring import TABLE as SCORES

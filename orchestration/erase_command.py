@@ -7,7 +7,7 @@ import sys
 
 from ingestion.erasure.resolving import BadSubject, SharedDevice
 from ingestion.erasure.wait_until_sealed import Unsettled
-from ingestion.facts.landing import LandingUnusable
+from ingestion.landing.store import LandingUnusable
 from ingestion.settings import Settings
 from ingestion.warehouse import HomeUnusable, WarehouseBusy, WarehouseUnusable
 from orchestration.erase import Asked, Incomplete, NobodyThere, erase

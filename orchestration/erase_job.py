@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ingestion.erasure.resolving import BadSubject, SharedDevice
 from ingestion.erasure.wait_until_sealed import Unsettled
-from ingestion.facts.tombstones import TombstoneFile
+from ingestion.landing.tombstones import TombstoneFile
 from ingestion.settings import get_settings
 from orchestration.assets import PUBLISHED
 from orchestration.builds import POOL

@@ -8,9 +8,9 @@ import time
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
-from ingestion.facts.landing import SUFFIXES, Landing
 from ingestion.facts.segments import base_name, is_segment
-from ingestion.facts.storage import local_folder
+from ingestion.landing.storage import local_folder
+from ingestion.landing.store import SUFFIXES, Landing
 from ingestion.settings import Settings
 
 #: Where events lie; a manifest alone brings none, and is no segment by its name.

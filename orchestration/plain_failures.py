@@ -8,7 +8,7 @@ from typing import Final
 
 import dagster as dg
 
-from ingestion.facts.landing import LandingUnusable
+from ingestion.landing.store import LandingUnusable
 from ingestion.warehouse import HomeUnusable, WarehouseBusy, WarehouseUnusable
 from orchestration.prepare import NotPrepared
 from orchestration.publish import PublishError

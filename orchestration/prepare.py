@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion.facts.tombstones import replace_file
+from ingestion.facts.disk import replace_file
 from ingestion.settings import Settings
 from orchestration.builds import POOL, RECEIVED_DAYS
 from orchestration.dbt_command import DBT, dbt_environment, dbt_target

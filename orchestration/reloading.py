@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingestion.facts.landing import Landing
+from ingestion.landing.store import Landing
 from ingestion.settings import Settings
 from ingestion.warehouse import connect
 from orchestration.builds import forget_builds, require_full_refresh

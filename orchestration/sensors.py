@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from ingestion.facts.landing import LandingUnusable
-from ingestion.facts.storage import local_folder
+from ingestion.landing.storage import local_folder
+from ingestion.landing.store import LandingUnusable
 from ingestion.settings import Settings, get_settings
 from orchestration import turns
 from orchestration.arrival_runs import SENSOR, Failures, forget_old_runs, is_going

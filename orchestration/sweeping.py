@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from ingestion.facts.landing import LandedFile, Landing
+from ingestion.landing.store import LandedFile, Landing
 from ingestion.ledger import read_ledger, sweep_orphans
 from ingestion.settings import Settings
 from ingestion.warehouse import connect

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from ingestion.facts.ids_in_text import pieces_in
+from ingestion.landing.ids_in_text import pieces_in
 from ingestion.settings import Settings
 
 #: Dagster's own processes read and write these databases meanwhile, a moment at a time.

@@ -10,7 +10,7 @@ from typing import Final
 
 import duckdb
 
-from ingestion.facts.tombstones import Tombstones
+from ingestion.landing.tombstones import Tombstones
 from ingestion.settings import Settings
 from orchestration.publish import STORAGE_VERSION, swap_in
 

@@ -54,7 +54,7 @@
     from {{ relation }}
 {%- endmacro %}
 
-{# Where an erasure puts the manifest of a bulk file (ingestion/facts/manifests.py). #}
+{# Where an erasure puts the manifest of a bulk file (ingestion/landing/manifests.py). #}
 {% macro erasure_manifest(file) %}{{ return(adapter.dispatch('erasure_manifest')(file)) }}{% endmacro %}
 {% macro duckdb__erasure_manifest(file) -%} ('manifest/erased/' || left(sha256({{ file }}), 32) || '.json') {%- endmacro %}
 

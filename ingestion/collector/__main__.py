@@ -10,7 +10,7 @@ from typing import NoReturn
 from ingestion.collector.auth import KeysUnusable
 from ingestion.collector.logs import configure
 from ingestion.collector.server import CannotStart, run
-from ingestion.facts.landing import LandingUnusable
+from ingestion.landing.store import LandingUnusable
 from ingestion.settings import get_settings
 
 

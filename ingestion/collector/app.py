@@ -36,10 +36,11 @@ from ingestion.facts.clocks import utc_text
 from ingestion.facts.compression import GZIP_MAGIC
 from ingestion.facts.redaction import keys_in
 from ingestion.facts.refusals import quarantine_allowance, refused_line
-from ingestion.facts.tombstones import NOTHING_ERASED, Tombstones
+from ingestion.landing.tombstones import NOTHING_ERASED, Tombstones
 from ingestion.protocols.batch_json import Batch, inflate
 from ingestion.protocols.forms import form_data
 from ingestion.protocols.http_errors import Unavailable, Unreadable
+from ingestion.protocols.protocol import Protocol
 from ingestion.protocols.responses import Answer
 from ingestion.protocols.routes import ROUTES, Route, route_name
 from ingestion.protocols.verdict import RequestFacts, Verdict
@@ -210,15 +211,15 @@ class Collector:
         except Unreadable as problem:
             if problem.code not in UNFINISHED:
                 sent = sent or bytes(body)
-                sender = sender or self._sender_in_text(sent, route.protocol)
+                sender = sender or self._sender_in_text(sent, route.spoken)
                 if sender is not None and self._origins.admits(sender.source, origin):
                     self._take(sender, 1)
-                    await self._quarantine(sent, sender.source, problem, facts)
+                    await self._quarantine(sent, sender.source, problem, facts, route.spoken)
             raise
         finally:
             self._arrivals.forget(body)
         if sender is None:
-            key, sender = self._sender_in_body(batch, route.key_field)
+            key, sender = self._sender_in_body(batch, route.spoken.key_field)
             if not self._origins.admits(sender.source, origin):
                 raise _other_origin()
         self._take(sender, len(batch.events))
@@ -253,9 +254,9 @@ class Collector:
             raise self._unknown_key()
         return key, sender
 
-    def _sender_in_text(self, sent: bytes, protocol: str) -> Sender | None:
+    def _sender_in_text(self, sent: bytes, protocol: Protocol) -> Sender | None:
         """Whose key stands in what cannot be read, None where none does."""
-        senders = (self._keys.sender_of(key) for key in keys_in(sent, protocol))
+        senders = (self._keys.sender_of(key) for key in keys_in(sent, protocol.secret_fields))
         return next((sender for sender in senders if sender), None)
 
     def _unknown_key(self) -> Unreadable:
@@ -267,7 +268,12 @@ class Collector:
         )
 
     async def _quarantine(
-        self, body: bytes, source: str, problem: Unreadable, facts: RequestFacts
+        self,
+        body: bytes,
+        source: str,
+        problem: Unreadable,
+        facts: RequestFacts,
+        protocol: Protocol,
     ) -> None:
         """Keep a body nobody can read, as one row; raises Unavailable where that fails."""
         line = refused_line(
@@ -277,6 +283,7 @@ class Collector:
             detail=f"{problem.code}: {problem.message}",
             received_at=utc_text(self._clock()),
             request=facts.as_json(),
+            secret_fields=protocol.secret_fields,
         )
         await self._journal.store([], [line])
         self._metrics.refused.labels(source, "unreadable_request").inc()

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from ingestion.collector.metrics import Metrics
+from ingestion.protocols import catalog
 from ingestion.senders import digest_of, parse_write_keys
 from ingestion.settings import Settings
 
@@ -24,7 +25,7 @@ MAX_KEYS_FILE_BYTES: Final = 1024 * 1024
 #: How often the keys file is looked at; SIGHUP looks at once.
 KEYS_FILE_SECONDS: Final = 5.0
 #: What SDKs call the key in a query.
-KEY_PARAMETERS: Final = (b"writeKey", b"api_key")
+KEY_PARAMETERS: Final = tuple(name.encode() for name in catalog.KEY_PARAMETERS)
 
 
 class KeysUnusable(Exception):

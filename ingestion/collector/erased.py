@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import msgspec
 
-from ingestion.facts.tombstones import Tombstones
+from ingestion.landing.tombstones import Tombstones
 from ingestion.protocols.verdict import Verdict
 
 

@@ -1,7 +1,8 @@
 """The collector describes itself: an OpenAPI document built from what it really serves.
 
-Pure. Paths and methods are those the app answers on, so that the document cannot drift; only the
-words are written here. An element of a batch may be anything: what is no event is refused alone.
+Pure. Paths and methods are those the app answers on, and the schemas are those of each protocol's
+types, so that the document cannot drift. An element of a batch may be anything: what is no event
+is refused by itself.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from msgspec.json import schema_components
+
 from ingestion.collector.browser import SCRIPT_PATH
-from ingestion.facts.envelope import EVENT_TYPES, MAX_BATCH_BYTES, MAX_EVENT_BYTES
+from ingestion.facts.envelope import MAX_BATCH_BYTES, Json
 from ingestion.protocols.batch_json import MAX_BATCH_EVENTS
-from ingestion.protocols.posthog import RESULTS_PATH
-from ingestion.protocols.routes import Route
+from ingestion.protocols.catalog import PROTOCOLS
+from ingestion.protocols.protocol import Protocol
+from ingestion.protocols.responses import Failure
+from ingestion.protocols.routes import ROUTES, Route
 
 OPENAPI_PATH: Final = "/openapi.json"
-
-Json = dict[str, Any]
 
 #: Status → what it means; every one has a body with ``code`` and ``message``.
 _FAILURES: Final = {
@@ -67,8 +70,9 @@ def document(endpoints: Mapping[str, Iterable[str]], routes: Mapping[str, Route]
             "every refused one in quarantine. Each path is also served with a slash behind it, "
             "and a doubled slash is one; "
             "Snowplow's trackers may post below any vendor's name. A write key that stands in none "
-            "of the places named here is looked for in the body: writeKey, api_key, token, or the "
-            "aid or token of its first event.",
+            "of the places named here is looked for in the body, in these fields: "
+            + "; ".join(f"{each.title} {', '.join(each.secret_fields)}" for each in PROTOCOLS)
+            + ". Of Snowplow's and PostHog's events the first one's counts.",
         },
         "paths": {
             path: _path_item(path, methods, routes.get(path)) for path, methods in endpoints.items()
@@ -97,7 +101,7 @@ def _path_item(path: str, methods: Iterable[str], route: Route | None) -> Json:
 
 def _operation(path: str, method: str, route: Route | None) -> Json:
     if route:
-        return _collecting(path, method, route)
+        return _collecting(method, route)
     summary, media_type = _OTHERS.get(path, ("", "*/*"))
     is_question = path in _OTHERS and path not in _PROBES
     success = {"description": summary, "content": {media_type: {"schema": {}}}}
@@ -105,17 +109,17 @@ def _operation(path: str, method: str, route: Route | None) -> Json:
     return {"summary": summary, "responses": {"200": success} | _failures(failures)}
 
 
-def _collecting(path: str, method: str, route: Route) -> Json:
-    results = path == RESULTS_PATH
-    content: Json = {"application/json": {"schema": _reference("Results" if results else "Stored")}}
+def _collecting(method: str, route: Route) -> Json:
+    content: Json = {"application/json": {"schema": _reference(route.answers)}}
     operation: Json = {
-        "summary": f"Events in {route.protocol.capitalize()}'s protocol.",
+        "summary": f"Events in {route.spoken.title}'s protocol.",
         "security": [{name: []} for name in _KEYS],
     }
     if method == "GET":
         gif: Json = {"image/gif": {"schema": {"type": "string", "contentEncoding": "binary"}}}
         content = gif if route.is_pixel else content | gif
-        operation["description"], operation["parameters"] = _QUERIES[route.protocol]
+        operation["description"] = route.spoken.query_says
+        operation["parameters"] = _parameters(route.spoken)
     else:
         operation["requestBody"] = {
             "required": True,
@@ -125,18 +129,70 @@ def _collecting(path: str, method: str, route: Route) -> Json:
                 if route.takes_forms
                 else "."
             ),
-            "content": {"application/json": {"schema": _body(path, route)}},
+            "content": {
+                "application/json": {
+                    "schema": _body(route),
+                    "example": _example(route),
+                }
+            },
         }
     stored = {"description": "Every event is stored, or refused with a reason.", "content": content}
     too_long = {"431": {"description": _TOO_LONG}} if method == "GET" else {}
     return operation | {"responses": {"200": stored} | _failures(_OF_EVENTS) | too_long}
 
 
-def _body(path: str, route: Route) -> Json:
-    if route.protocol == "segment":
-        is_batch = path.rpartition("/")[2] in ("batch", "b", "import")
-        return _reference("Batch") if is_batch else _reference("Call")
-    return _reference("PostHog" if route.protocol == "posthog" else "Snowplow")
+def _parameters(protocol: Protocol) -> list[Json]:
+    """What the query of a GET may hold: a whole event as JSON, or its fields one by one."""
+    named = [
+        {"name": name, "in": "query", "schema": {"type": "string"}}
+        for name in protocol.query_fields
+    ]
+    if protocol.query_carries is None:
+        return named
+    content = {"application/json": {"schema": _alone(protocol.query_carries)}}
+    data: Json = {"name": "data", "in": "query", "content": content}
+    return [data if named else data | {"required": True}, *named]
+
+
+def _body(route: Route) -> Json:
+    """The schema of a route's body; of several forms, one under the protocol's name."""
+    if len(route.bodies) == 1:
+        return _form(route, route.bodies[0])
+    return {"$ref": f"{_COMPONENTS}{route.spoken.title}"}
+
+
+def _form(route: Route, body: Any) -> Json:
+    """The schema of one form of a body: an event alone may be anything, and is judged by itself."""
+    if body not in _events_of(route.spoken):
+        return _lenient(_TYPES[body])
+    if len(route.bodies) > 1:
+        return {"allOf": [{"not": {"required": [route.spoken.batch_field]}}, _alone(body)]}
+    return _alone(body)
+
+
+def _alone(event: Any) -> Json:
+    return {"type": "object", "anyOf": [_TYPES[event], {}]}
+
+
+def _example(route: Route) -> Json:
+    protocol = route.spoken
+    is_alone = route.bodies[-1] in _events_of(protocol)
+    return protocol.example if is_alone else {protocol.batch_field: [protocol.example]}
+
+
+def _events_of(protocol: Protocol) -> tuple[Any, ...]:
+    """The types of one event: as it stands in a batch, and alone."""
+    return (protocol.event, protocol.query_carries)
+
+
+def _lenient(schema: Json) -> Json:
+    """A schema whose arrays of events take anything else beside: it is refused by itself."""
+    if schema.get("type") == "array" and "$ref" in schema["items"]:
+        return schema | {"items": {"anyOf": [schema["items"], {}]}}
+    if "properties" in schema:
+        fields = {name: _lenient(each) for name, each in schema["properties"].items()}
+        return schema | {"properties": fields}
+    return schema
 
 
 def _preflight() -> Json:
@@ -148,47 +204,15 @@ def _failures(statuses: Iterable[str]) -> Json:
 
 
 def _failure(status: str) -> Json:
-    content = {"application/json": {"schema": _reference("Failure")}}
+    content = {"application/json": {"schema": _reference(Failure)}}
     failure = {"description": _FAILURES[status], "content": content}
     return failure | ({"headers": {"Retry-After": _RETRY_AFTER}} if status in _WAITING else {})
 
 
-def _parameter(name: str) -> Json:
-    return {"name": name, "in": "query", "schema": {"type": "string"}}
+def _reference(of: Any) -> Json:
+    return _TYPES[of]
 
 
-def _json_parameter(schema: str) -> Json:
-    content = {"application/json": {"schema": _reference(schema)}}
-    return {"name": "data", "in": "query", "content": content}
-
-
-def _reference(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object(required: Iterable[str] = (), **properties: Json) -> Json:
-    return {"type": "object", "required": list(required), "properties": properties}
-
-
-#: Protocol → what the query of a GET holds, and its parameters.
-_QUERIES: Final = {
-    "segment": (
-        "The event under data, as JSON or that in base64, or its fields one by one, dotted inside: "
-        "context.page.path=/a. 200 is a transparent pixel, also where the event was refused.",
-        [
-            _json_parameter("Call"),
-            *(_parameter(name) for name in ("writeKey", "userId", "anonymousId", "event")),
-        ],
-    ),
-    "posthog": (
-        "An event, or the body of a POST, under data: as JSON or that in base64.",
-        [_json_parameter("PostHogEvent") | {"required": True}],
-    ),
-    "snowplow": (
-        "The event's parameters are the query; aid is the write key.",
-        [_parameter(name) for name in ("e", "aid", "duid", "uid", "eid")],
-    ),
-}
 _PREFLIGHT: Final[Json] = {
     "description": "What a browser asks before it sends: every origin may.",
     "content": {"application/json": {"schema": {"type": "object"}}},
@@ -204,94 +228,25 @@ _KEYS: Final[Json] = {
     "header": {"type": "apiKey", "in": "header", "name": "X-Write-Key"},
     "query": {"type": "apiKey", "in": "query", "name": "writeKey"},
 }
-_ID: Final[Json] = {"type": ["string", "integer", "null"]}
-_CLOCK: Final[Json] = {"type": ["string", "number", "null"], "description": "ISO 8601, or Unix."}
-_ANY_OBJECT: Final[Json] = {"type": ["object", "null"]}
-_TEXT: Final[Json] = {"type": "string"}
-_EVENT_FIELDS: Final[dict[str, Json]] = {
-    "type": {"enum": list(EVENT_TYPES)},
-    "event": {**_ID, "description": "What happened; of a track."},
-    "messageId": {**_ID, "description": "Names the event for all time."},
-    **dict.fromkeys(("userId", "anonymousId", "groupId", "previousId"), _ID),
-    **dict.fromkeys(("timestamp", "originalTimestamp", "sentAt"), _CLOCK),
-    **dict.fromkeys(("properties", "traits", "context"), _ANY_OBJECT),
-}
+
+_COMPONENTS: Final = "#/components/schemas/"
 
 
-def _events(name: str) -> Json:
-    """An array whose elements should be events; any other is refused without its siblings."""
-    return {
-        "type": "array",
-        "maxItems": MAX_BATCH_EVENTS,
-        "items": {"anyOf": [_reference(name), {}]},
+def _schemas() -> tuple[dict[Any, Json], Json]:
+    """Each type of a body or an answer with its schema, and the components that these refer to."""
+    types: dict[Any, None] = {Failure: None}
+    for route in ROUTES.values():
+        types |= dict.fromkeys((*route.bodies, *_events_of(route.spoken), route.answers))
+    types.pop(None, None)
+    schemas, components = schema_components(types, ref_template=f"{_COMPONENTS}{{name}}")
+    return dict(zip(types, schemas, strict=True)), {
+        name: _lenient(schema) for name, schema in components.items()
     }
 
 
-_SCHEMAS: Final[Json] = {
-    "Event": {
-        **_object(["type"], **_EVENT_FIELDS),
-        "description": f"At least one of userId and anonymousId; at most {MAX_EVENT_BYTES} bytes.",
-    },
-    "Call": {
-        "type": "object",
-        "anyOf": [_object(writeKey=_TEXT, **_EVENT_FIELDS), {}],
-        "description": "One event; its path says the type.",
-    },
-    "Batch": {
-        **_object(["batch"], batch=_events("Event"), writeKey={}, sentAt={}, context={}),
-        "description": "Fields beside the batch are inherited by every event.",
-    },
-    "PostHogEvent": _object(
-        ["event"],
-        event=_TEXT,
-        distinct_id=_ID,
-        uuid=_TEXT,
-        timestamp=_CLOCK,
-        properties=_ANY_OBJECT,
-    ),
-    "PostHog": {
-        "type": ["object", "array"],
-        "anyOf": [
-            _events("PostHogEvent"),
-            _object(["batch"], batch=_events("PostHogEvent"), api_key={}),
-            {
-                "allOf": [
-                    {"not": {"required": ["batch"]}},
-                    {"anyOf": [_reference("PostHogEvent"), {}]},
-                ]
-            },
-        ],
-    },
-    "SnowplowEvent": _object(
-        ["e"], e={"enum": ["pv", "se", "ue", "pp", "tr", "ti"]}, aid=_TEXT, duid=_TEXT, uid=_TEXT
-    ),
-    "Snowplow": _object(["data"], schema={}, data=_events("SnowplowEvent")),
-    "Stored": _object(
-        ["success", "accepted", "refused"],
-        success={"const": True},
-        accepted={"type": "integer", "minimum": 0},
-        refused={
-            "type": "array",
-            "items": _object(
-                ["index", "event_id", "reason", "detail"],
-                index={"type": "integer", "minimum": 0},
-                event_id={"type": ["string", "null"]},
-                reason=_TEXT,
-                detail=_TEXT,
-            ),
-        },
-    ),
-    "Results": _object(
-        ["results"],
-        results={
-            "type": "object",
-            "additionalProperties": _object(["result"], result={"enum": ["ok", "drop"]}),
-        },
-    ),
-    "Failure": _object(
-        ["success", "code", "message"],
-        success={"const": False},
-        code={**_TEXT, "description": "What is wrong, for programs."},
-        message={**_TEXT, "description": "What is wrong and what to do, for people."},
-    ),
+_TYPES, _SCHEMAS = _schemas()
+_SCHEMAS |= {
+    route.spoken.title: {"anyOf": [_form(route, body) for body in route.bodies]}
+    for route in ROUTES.values()
+    if len(route.bodies) > 1
 }

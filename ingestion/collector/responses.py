@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from ingestion.protocols.responses import Answer
+from ingestion.protocols.responses import Answer, Failure
 
 #: A browser may keep a preflight's answer this long; browsers cap it at two hours or less.
 PREFLIGHT_SECONDS: Final = 7200
@@ -32,7 +32,7 @@ def failure(
         headers.append((b"allow", allow))
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="write key"'))
-    body = _encode({"success": False, "code": code, "message": message})
+    body = _encode(Failure(False, code, message))
     return Answer(status, body, tuple(headers))
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.collector.metrics import Metrics
-from ingestion.facts.landing import Landing
-from ingestion.facts.sealing import seal
 from ingestion.facts.segments import OpenSegment, kind_of
-from ingestion.facts.tombstones import NOTHING_ERASED, Tombstones
+from ingestion.landing.sealing import seal
+from ingestion.landing.store import Landing
+from ingestion.landing.tombstones import NOTHING_ERASED, Tombstones
 
 logger = logging.getLogger(__name__)
 

@@ -28,9 +28,9 @@ from ingestion.collector.sealer import Sealer
 from ingestion.collector.sealing_requests import LOOK_SECONDS, is_asked
 from ingestion.facts.disk import make_folders
 from ingestion.facts.identifiers import writer_id
-from ingestion.facts.landing import Landing
-from ingestion.facts.recovery import leftovers
-from ingestion.facts.tombstones import TombstoneFile, TombstonesUnusable
+from ingestion.landing.recovery import leftovers
+from ingestion.landing.store import Landing
+from ingestion.landing.tombstones import TombstoneFile, TombstonesUnusable
 from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)

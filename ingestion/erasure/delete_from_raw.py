@@ -10,9 +10,9 @@ from typing import Any, Final
 import duckdb
 
 from ingestion.erasure.resolving import Person, distinct
-from ingestion.facts.erased_lines import refusal_is_erased
-from ingestion.facts.tombstones import Tombstones
-from ingestion.rewrite_landing import LandedFiles, State
+from ingestion.landing.erased_lines import refusal_is_erased
+from ingestion.landing.rewriting import LandedFiles, State
+from ingestion.landing.tombstones import Tombstones
 from ingestion.warehouse import has_table
 
 #: Rows fetched at once.

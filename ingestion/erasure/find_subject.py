@@ -11,13 +11,13 @@ import duckdb
 from ingestion.erasure.delete_from_raw import rows_of
 from ingestion.erasure.resolving import COLUMNS, Person, Subject, distinct
 from ingestion.facts.envelope import REFUSED_COLUMNS
-from ingestion.facts.erased_lines import ReadLine
-from ingestion.facts.ids_in_text import names_in
 from ingestion.facts.lines import read_lines
 from ingestion.facts.segments import is_segment, kind_of
-from ingestion.facts.tombstones import Tombstones
+from ingestion.landing.erased_lines import ReadLine
+from ingestion.landing.ids_in_text import names_in
+from ingestion.landing.rewriting import LONGEST_LINE, LandedFiles
+from ingestion.landing.tombstones import Tombstones
 from ingestion.ledger import read_ledger
-from ingestion.rewrite_landing import LONGEST_LINE, LandedFiles
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, has_table
 

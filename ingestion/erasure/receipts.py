@@ -16,8 +16,8 @@ from typing import Final
 
 import msgspec
 
-from ingestion.facts.tombstones import replace_file
-from ingestion.rewrite_landing import Found
+from ingestion.facts.disk import replace_file
+from ingestion.landing.rewriting import Found
 
 #: Before the name of a landed file, in a note.
 _LANDED: Final = "landing: "

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import duckdb
 
-from ingestion.facts.tombstones import Tombstones
+from ingestion.landing.tombstones import Tombstones
 from ingestion.warehouse import has_table
 
 #: Ids fetched at once.

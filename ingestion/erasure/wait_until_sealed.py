@@ -6,11 +6,11 @@ import time
 from typing import Final
 
 from ingestion.facts.disk import make_folders
-from ingestion.facts.landing import Landing
-from ingestion.facts.recovery import leftovers
-from ingestion.facts.sealing import seal
 from ingestion.facts.segments import NEWBORN, is_segment
-from ingestion.facts.tombstones import TombstoneFile, Tombstones
+from ingestion.landing.recovery import leftovers
+from ingestion.landing.sealing import seal
+from ingestion.landing.store import Landing
+from ingestion.landing.tombstones import TombstoneFile, Tombstones
 from ingestion.settings import Settings
 
 #: A collector seals when it sees the tombstones written, within a second or two; one that does

@@ -53,6 +53,19 @@ def make_folders(folder: Path, *, root: Path) -> None:
             fsync_folder(each.parent)
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Give a file its content in one rename, durably, for this user's eyes only."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(fd, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.rename(path)
+    fsync_folder(path.parent)
+
+
 def lock(fd: int) -> bool:
     """Take the one lock of an open file; False where another process holds it.
 

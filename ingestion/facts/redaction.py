@@ -10,6 +10,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, Final
 from urllib.parse import unquote_plus
@@ -20,13 +21,9 @@ from ingestion.facts.compression import GZIP_MAGIC, GzipUnreadable, beginning, i
 
 #: What stands in the place of a key.
 REMOVED: Final = b"[write key]"
-_EVERYWHERE: Final = ("writeKey", "api_key")
-#: Protocol → names of its fields that hold keys.
-_OF_PROTOCOL: Final = {
-    "posthog": (*_EVERYWHERE, "token"),
-    "snowplow": (*_EVERYWHERE, "aid"),
-}
-_NAMES: Final = (*_EVERYWHERE, "token", "aid")
+Names = tuple[str, ...]
+#: Fields that hold a key wherever they stand.
+ALWAYS_SECRET: Final[Names] = ("writeKey", "api_key")
 #: Level 1 packs 8 MB in 40 ms, level 6 in 150; other senders wait meanwhile.
 _GZIP_LEVEL: Final = 1
 #: Keys looked for in a text that cannot be read; a request names one, twice at most.
@@ -36,46 +33,42 @@ MAX_CANDIDATES: Final = 8
 MAX_SEARCHED_BYTES: Final = 64 * 1024
 
 
-def key_fields(protocol: str) -> tuple[str, ...]:
-    """Names of the fields that hold keys in a protocol."""
-    return _OF_PROTOCOL.get(protocol, _EVERYWHERE)
-
-
-def without_key_fields(value: Any, key: str | None) -> Any:
+def without_key_fields(value: Any, key: str | None, names: Names) -> Any:
     """A JSON value without its fields that hold a key, at any depth, and in JSON inside its texts.
 
-    ``writeKey`` and ``api_key`` are always one; ``token`` and ``aid`` are where they hold ``key``.
+    Fields that are ALWAYS_SECRET go. Other ``names`` go where they hold ``key``: elsewhere they
+    may be a product's own, such as ``token``.
     """
     if isinstance(value, dict):
         return {
-            name: without_key_fields(inside, key)
+            name: without_key_fields(inside, key, names)
             for name, inside in value.items()
-            if name not in _EVERYWHERE and (name not in _NAMES or inside != key)
+            if name not in ALWAYS_SECRET and (name not in names or inside != key)
         }
     if isinstance(value, list):
-        return [without_key_fields(each, key) for each in value]
+        return [without_key_fields(each, key, names) for each in value]
     if isinstance(value, str):
-        return _written_over(value.encode(), "").decode()
+        return _written_over(value.encode(), ALWAYS_SECRET).decode()
     return value
 
 
-def without_keys(body: bytes, protocol: str) -> bytes:
-    """A refused text with its keys written over, otherwise as it came.
+def without_keys(body: bytes, names: Names = ALWAYS_SECRET) -> bytes:
+    """A refused text with its keys written over, which fields of these names hold.
 
     A gzip body that names a key, or that cannot be read to its end, where one might stand, is
     packed anew as far as it can be read.
     """
     if body[:2] != GZIP_MAGIC:
-        return _written_over(body, protocol)
+        return _written_over(body, names)
     try:
         text, is_whole = inflate(body), True
     except GzipUnreadable:
         text, is_whole = beginning(body), False
-    clean = _written_over(text, protocol)
+    clean = _written_over(text, names)
     return body if clean == text and is_whole else gzip.compress(clean, _GZIP_LEVEL, mtime=0)
 
 
-def keys_in(body: bytes, protocol: str) -> Iterator[str]:
+def keys_in(body: bytes, names: Names) -> Iterator[str]:
     """What fields of a text that cannot be read say for a key, at most MAX_CANDIDATES."""
     try:
         text = inflate(body)
@@ -84,7 +77,7 @@ def keys_in(body: bytes, protocol: str) -> Iterator[str]:
     if len(text) > 2 * MAX_SEARCHED_BYTES:
         text = text[:MAX_SEARCHED_BYTES] + b"\n" + text[-MAX_SEARCHED_BYTES:]
     found = chain.from_iterable(
-        pattern.finditer(text) for name in key_fields(protocol) for pattern in _patterns(name, text)
+        pattern.finditer(text) for name in names for pattern in _patterns(name, text)
     )
     for each in islice(found, MAX_CANDIDATES):
         value = next(each[number] for number in _VALUES if each[number] is not None)
@@ -95,8 +88,8 @@ def keys_in(body: bytes, protocol: str) -> Iterator[str]:
             yield msgspec.json.decode(b'"%s"' % value, type=str)
 
 
-def _written_over(text: bytes, protocol: str) -> bytes:
-    for name in key_fields(protocol):
+def _written_over(text: bytes, names: Names) -> bytes:
+    for name in names:
         for pattern in _patterns(name, text):
             text = pattern.sub(_over, text)
     return text
@@ -138,7 +131,7 @@ def _escaped(character: str) -> str:
 
 def _patterns(name: str, text: bytes) -> Iterator[re.Pattern[bytes]]:
     """The patterns that may find a field of this name in a text."""
-    plain, spelt, escaped = _FOUND[name]
+    plain, spelt, escaped = _all_patterns(name)
     if b"u00" in text:
         yield spelt
         yield escaped
@@ -146,6 +139,7 @@ def _patterns(name: str, text: bytes) -> Iterator[re.Pattern[bytes]]:
         yield plain
 
 
+@lru_cache(maxsize=64)
 def _all_patterns(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
     """A name without escapes, and with any, after a first letter that has none or one."""
     rest = "".join(rf"(?:{each}|\\{{0,7}}{_escaped(each)})" for each in name[1:])
@@ -154,6 +148,3 @@ def _all_patterns(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.P
         _pattern(name[0], rest),
         _pattern(_escaped(name[0]), rest),
     )
-
-
-_FOUND: Final = {name: _all_patterns(name) for name in _NAMES}

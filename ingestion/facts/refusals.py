@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ingestion.facts.envelope import MAX_BATCH_BYTES, MAX_EVENT_BYTES, RefusedLine, encode_line
 from ingestion.facts.identifiers import uuid7
-from ingestion.facts.redaction import without_keys
+from ingestion.facts.redaction import ALWAYS_SECRET, without_keys
 
 #: Every reason an event can be refused for, as it stands in answers, quarantine and metrics.
 REASONS: Final = (
@@ -55,6 +55,7 @@ def refused_line(
     detail: str,
     received_at: str,
     request: Mapping[str, Any],
+    secret_fields: tuple[str, ...] = ALWAYS_SECRET,
     event_id: str | None = None,
     refused_id: str | None = None,
     keep: int = MAX_QUARANTINED_BYTES,
@@ -62,10 +63,11 @@ def refused_line(
 ) -> bytes:
     """The quarantine line of ``body``: its own text, or base64 where it is not clean UTF-8.
 
-    Keys in it are written over. Of the rest ``keep`` bytes are kept; where that is not all, or
-    ``left_out`` bytes beside it are not in the line, ``detail`` says so.
+    Keys in it, which ``secret_fields`` hold, are written over. Of the rest ``keep`` bytes are
+    kept; where that is not all, or ``left_out`` bytes beside it are not in the line, ``detail``
+    says so.
     """
-    body = without_keys(body, request.get("protocol", ""))
+    body = without_keys(body, secret_fields)
     kept = body[:keep]
     whole = len(body) + left_out
     if len(kept) < whole:

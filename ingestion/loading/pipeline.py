@@ -14,11 +14,11 @@ from typing import Any
 import dlt
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
-from ingestion.facts.landing import LandedFile, Landing
-from ingestion.facts.tombstones import TombstoneFile
+from ingestion.landing.rewriting import LandedFiles
+from ingestion.landing.store import LandedFile, Landing
+from ingestion.landing.tombstones import TombstoneFile
 from ingestion.ledger import SCHEMA, Ledger, read_ledger, sweep_orphans
 from ingestion.loading.source import PendingLoad, landing_source
-from ingestion.rewrite_landing import LandedFiles
 from ingestion.settings import Settings
 from ingestion.warehouse import connect, engine_config, usable_home
 

@@ -17,9 +17,9 @@ from dlt.extract import DltResource
 from pyarrow.parquet import write_table
 
 from ingestion.facts.envelope import EVENT_COLUMNS, REFUSED_COLUMNS
-from ingestion.facts.landing import LandedFile, Landing
 from ingestion.facts.lines import bad_line
-from ingestion.facts.manifests import Manifest, read_manifest
+from ingestion.landing.manifests import Manifest, read_manifest
+from ingestion.landing.store import LandedFile, Landing
 from ingestion.loading.staging import Group, StagedFile, Stager
 from ingestion.settings import Settings
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from ingestion.facts.landing import LandedFile, Landing
 from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
 from ingestion.facts.lines import BadLine, bad_line, read_lines
-from ingestion.facts.manifests import Manifest
+from ingestion.landing.manifests import Manifest
+from ingestion.landing.store import LandedFile, Landing
 from ingestion.loading.parquet import COLUMNS, Lines, write_parquet
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -137,6 +138,17 @@ def _split_batch(batch: bytes) -> list[bytes]:
             f"the batch holds {len(events)} events; send at most {MAX_BATCH_EVENTS} at once",
         )
     return events
+
+
+def fields_of_first(events: list[bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The first event's fields and its properties': one tracker fills a request, with one key."""
+    event: dict[str, bytes] = {}
+    properties: dict[str, bytes] = {}
+    with suppress(IndexError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        event = {name: bytes(raw) for name, raw in _FIELDS.decode(events[0]).items()}
+        inside = _FIELDS.decode(event.get("properties", b"{}"))
+        properties = {name: bytes(raw) for name, raw in inside.items()}
+    return event, properties
 
 
 def nesting(text: bytes) -> int:

@@ -17,8 +17,6 @@ from ingestion.protocols.batch_json import MAX_DEPTH, nesting
 MAX_ID_LENGTH: Final = 512
 #: From here on a decimal no longer tells one whole number from the next.
 FIRST_INEXACT: Final = 2**53
-#: Protocol → the field in which an event names itself.
-MESSAGE_ID_FIELDS: Final = {"segment": "messageId", "posthog": "uuid", "snowplow": "eid"}
 
 _NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _decoder = msgspec.json.Decoder()
@@ -76,9 +74,8 @@ def identifier(event: Json, name: str) -> str | None:
     return value
 
 
-def message_id(text: bytes, protocol: str) -> str | None:
-    """How a refused event names itself, also where the event is no JSON; None where it does not."""
-    field = MESSAGE_ID_FIELDS.get(protocol, "messageId")
+def message_id(text: bytes, field: str) -> str | None:
+    """How a refused event names itself in a field, also where it is no JSON; None where not."""
     try:
         named = {field: _decoder.decode(_fields.decode(text).get(field, b"null"))}
         found = identifier(named, field)

@@ -7,18 +7,19 @@ place for stays where its sender put it, in ``properties`` or among the extra fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 
 from ingestion.facts.envelope import Json
+from ingestion.protocols.batch_json import Batch, fields_of_first, inflate, open_body
 from ingestion.protocols.fields import Refused, identifier, json_object
+from ingestion.protocols.forms import form_data
+from ingestion.protocols.http_errors import Unreadable
+from ingestion.protocols.protocol import Clock, Endpoint, Events, Id, Object, Protocol
 from ingestion.protocols.verdict import Verdict
-
-#: Paths that SDKs send events to; the last one asks for an answer event by event.
-PATHS: Final = ("/batch", "/e", "/capture", "/i/v0/e", "/i/v1/analytics/events")
-RESULTS_PATH: Final = "/i/v1/analytics/events"
 
 #: PostHog's own event → the type it stands for; every other event is a track.
 _TYPES: Final = {
@@ -39,6 +40,38 @@ _PAGE: Final = {
 }
 #: What PostHog's browser SDK writes where there was no referrer.
 _DIRECT: Final = "$direct"
+#: Fields that hold the key, of a body, an event or its properties.
+_KEYS: Final = ("api_key", "token")
+
+
+class PostHogEvent(msgspec.Struct, kw_only=True):
+    """An event; older SDKs write its key among the properties."""
+
+    event: str
+    distinct_id: Id = None
+    uuid: str | None = None
+    timestamp: Annotated[str | float | None, Clock] = None
+    properties: Object = None
+
+
+class PostHogBatch(msgspec.Struct, kw_only=True):
+    """Fields beside the batch are inherited by every event."""
+
+    batch: Annotated[list[PostHogEvent], Events]
+    api_key: Any = None
+
+
+class Result(msgspec.Struct, omit_defaults=True):
+    """What became of one event."""
+
+    result: Literal["ok", "drop"]
+    details: str | None = None
+
+
+class Results(msgspec.Struct):
+    """What became of each event, by its uuid."""
+
+    results: dict[str, Result]
 
 
 class _Named(msgspec.Struct):
@@ -75,23 +108,23 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
     return read | {"properties": properties} | _ids(type_, distinct_id, properties)
 
 
-def answer(events: list[bytes], verdict: Verdict) -> Json:
-    """What the SDK asks for at RESULTS_PATH: each event's fate by its uuid.
+def answer(events: list[bytes], verdict: Verdict) -> Results:
+    """What the newer SDKs ask for: each event's fate by its uuid.
 
     A refused event is in quarantine: to come again would change nothing.
     """
     refused = {each.index: each for each in verdict.refused}
-    results: dict[str, Json] = {}
+    results: dict[str, Result] = {}
     for index, text in enumerate(events):
         try:
             uuid = _named.decode(text).uuid
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if uuid and index in refused:
-            results[uuid] = {"result": "drop", "details": refused[index].detail}
+            results[uuid] = Result("drop", refused[index].detail)
         elif uuid:
-            results[uuid] = {"result": "ok"}
-    return {"results": results}
+            results[uuid] = Result("ok")
+    return Results(results)
 
 
 _READ: Final = frozenset({"event", "properties", "distinct_id", "uuid", "timestamp", "type"})
@@ -174,3 +207,56 @@ def _context(properties: Json) -> Json:
     if properties.get("$raw_user_agent"):
         context["userAgent"] = properties["$raw_user_agent"]
     return context
+
+
+def _open(text: bytes) -> Batch:
+    batch = open_body(text, holds_batch=True, or_single=True, or_array=True)
+    # A body that is one event holds the key among its fields, which are the event's own.
+    fields = {} if "event" in batch.fields else batch.fields
+    places = (batch.fields, *fields_of_first(batch.events))
+    key = next((place[name] for place in places for name in _KEYS if name in place), None)
+    return Batch(batch.events, fields | ({"api_key": key} if key else {}))
+
+
+def _query(query: bytes) -> bytes:
+    carried = form_data(query)
+    if carried is None:
+        raise Unreadable(400, "invalid_query", "give the events as JSON or base64 in data")
+    return inflate(carried)
+
+
+_endpoint: Final = Endpoint(
+    open=_open,
+    bodies=(Annotated[list[PostHogEvent], Events], PostHogBatch, PostHogEvent),
+    methods=("POST", "GET"),
+    query=_query,
+    takes_forms=True,
+)
+
+
+POSTHOG: Final = Protocol(
+    name="posthog",
+    title="PostHog",
+    endpoints={
+        **{path: _endpoint for path in ("/batch", "/e", "/capture", "/i/v0/e")},
+        # The one that asks for an answer event by event.
+        "/i/v1/analytics/events": replace(_endpoint, results=answer, answers=Results),
+    },
+    read=read,
+    event=PostHogEvent,
+    example={
+        "event": "checkout_clicked",
+        "uuid": "0195a8c0-0000-7000-8000-000000000000",
+        "distinct_id": "u1",
+        "properties": {"value": "annual"},
+    },
+    key_field="api_key",
+    key_parameter="api_key",
+    own_secret_fields=("token",),
+    event_id_field="uuid",
+    user_fields=("distinct_id", "$user_id"),
+    device_fields=("$device_id", "$anon_distinct_id"),
+    batch_field="batch",
+    query_says="An event, or the body of a POST, under data: as JSON or that in base64.",
+    query_carries=PostHogEvent,
+)

@@ -11,21 +11,22 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ingestion.facts.envelope import Json
+from ingestion.protocols.batch_json import Batch, fields_of_first, open_body
 from ingestion.protocols.fields import Refused, decode_event, identifier
 from ingestion.protocols.forms import query_fields
+from ingestion.protocols.protocol import Endpoint, Events, Protocol
 
-POST_PATH: Final = "/com.snowplowanalytics.snowplow/tp2"
+_POST_PATH: Final = "/com.snowplowanalytics.snowplow/tp2"
 #: What a tracker's ``postPath`` may be instead: a vendor as a reversed domain, and a version.
-OWN_PATH: Final = re.compile(r"/[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}/[A-Za-z0-9_-]{1,64}")
-GET_PATH: Final = "/i"
+_OWN_PATH: Final = re.compile(r"/[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}/[A-Za-z0-9_-]{1,64}")
 #: The parameter that holds the key.
-KEY_FIELD: Final = "aid"
+_KEY: Final = "aid"
 
 _PAGE: Final = {"url": "url", "page": "title", "refr": "referrer"}
 _CONTEXT: Final = {"lang": "locale", "ua": "userAgent", "tz": "timezone", "p": "platform"}
@@ -35,7 +36,24 @@ _SESSION: Final = re.compile(r"iglu:com\.snowplowanalytics\.snowplow/client_sess
 _NAMED: Final = {"pp": "page_ping", "tr": "transaction", "ti": "transaction_item"}
 
 
-def query_body(query: bytes) -> bytes:
+class SnowplowEvent(msgspec.Struct, kw_only=True):
+    """An event; all its values are text."""
+
+    e: Literal["pv", "se", "ue", "pp", "tr", "ti"]
+    aid: str | None = None
+    eid: str | None = None
+    duid: str | None = None
+    uid: str | None = None
+
+
+class Snowplow(msgspec.Struct, kw_only=True):
+    """Events with the schema of their payload."""
+
+    data: Annotated[list[SnowplowEvent], Events]
+    schema: Any = None
+
+
+def _query(query: bytes) -> bytes:
     """The one event of a GET, as the body of a POST; raises Unreadable."""
     return msgspec.json.encode({"data": [query_fields(query)]})
 
@@ -44,7 +62,7 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
     """One Snowplow event in Segment's shape; raises Refused."""
     rest = dict(event)
     # The key is a secret and kept nowhere.
-    rest.pop(KEY_FIELD, None)
+    rest.pop(_KEY, None)
     context = _context(rest)
     read: Json = {
         "messageId": rest.pop("eid", None),
@@ -165,3 +183,33 @@ def _number(text: object) -> object:
     except msgspec.DecodeError:
         return text
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text
+
+
+def _open(text: bytes) -> Batch:
+    batch = open_body(text, holds_batch=True, batch_field="data")
+    first, _ = fields_of_first(batch.events)
+    return Batch(batch.events, batch.fields | ({_KEY: first[_KEY]} if _KEY in first else {}))
+
+
+def _endpoint(*methods: str) -> Endpoint:
+    return Endpoint(open=_open, bodies=(Snowplow,), methods=methods, query=_query)
+
+
+SNOWPLOW: Final = Protocol(
+    name="snowplow",
+    title="Snowplow",
+    endpoints={_POST_PATH: _endpoint("POST", "GET"), "/i": _endpoint("GET")},
+    other_paths=(_OWN_PATH, _POST_PATH),
+    read=read,
+    event=SnowplowEvent,
+    example={"e": "se", "eid": "5f2c1d0e", "uid": "u1", "se_ca": "shop", "se_ac": "checkout"},
+    key_field=_KEY,
+    key_parameter=None,
+    own_secret_fields=(_KEY,),
+    event_id_field="eid",
+    user_fields=("uid",),
+    device_fields=("duid", "nuid"),
+    batch_field="data",
+    query_says="The event's parameters are the query; aid is the write key.",
+    query_fields=("e", "aid", "duid", "uid", "eid"),
+)

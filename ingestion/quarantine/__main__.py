@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from ingestion.facts.landing import Landing, LandingUnusable
 from ingestion.facts.lines import BadLine
+from ingestion.landing.store import Landing, LandingUnusable
 from ingestion.quarantine.judging import Outcome
 from ingestion.quarantine.mending import MendUnusable, imported, renaming
 from ingestion.quarantine.replaying import replay

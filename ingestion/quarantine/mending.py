@@ -5,18 +5,16 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 
-from ingestion.protocols.fields import MAX_ID_LENGTH, MESSAGE_ID_FIELDS
+from ingestion.protocols.catalog import EVENT_ID_FIELDS
+from ingestion.protocols.fields import MAX_ID_LENGTH
 
 Event = dict[str, Any]
 #: The mended event, or None to leave it in quarantine.
 Mend = Callable[[Event], Event | None]
 #: The mended text of a whole row, or None to leave it in quarantine.
 MendBody = Callable[[bytes], bytes | None]
-
-#: Fields that name an event in the protocols spoken; mending never changes a good one.
-ID_FIELDS: Final = tuple(MESSAGE_ID_FIELDS.values())
 
 
 class MendFailed(Exception):
@@ -89,7 +87,7 @@ def mended(text: bytes, mend: Mend) -> bytes | None:
         return text
     if not isinstance(event, dict):
         return text
-    names = {name: event[name] for name in ID_FIELDS if _is_id(event.get(name))}
+    names = {name: event[name] for name in EVENT_ID_FIELDS if _is_id(event.get(name))}
     try:
         result = mend(event)
         if result is None:

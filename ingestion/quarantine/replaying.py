@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.facts.disk import Disk, fsync_folder, lock, make_folders
-from ingestion.facts.landing import LandedFile, Landing
 from ingestion.facts.lines import BadLine
-from ingestion.facts.sealing import seal
 from ingestion.facts.segments import EVENTS, NEWBORN, OpenSegment
-from ingestion.facts.tombstones import TombstoneFile
+from ingestion.landing.sealing import seal
+from ingestion.landing.store import LandedFile, Landing
+from ingestion.landing.tombstones import TombstoneFile
 from ingestion.quarantine.judging import ACCEPTED, Outcome, rejudge
 from ingestion.quarantine.mending import Mend, MendBody
 from ingestion.quarantine.rows import REPLAY_MARK, Key, Quarantine, Row, Selection, base_name

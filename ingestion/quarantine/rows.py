@@ -16,9 +16,9 @@ from typing import Any, Final
 import msgspec
 
 from ingestion.facts.envelope import RefusedLine
-from ingestion.facts.landing import LandedFile, Landing
 from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
 from ingestion.facts.lines import BadLine, read_lines
+from ingestion.landing.store import LandedFile, Landing
 from ingestion.protocols.batch_json import inflate
 from ingestion.protocols.http_errors import Unreadable
 

@@ -26,8 +26,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ingestion.facts.disk import fsync_folder
-from ingestion.facts.tombstones import replace_file
+from ingestion.facts.disk import fsync_folder, replace_file
 from ingestion.settings import Settings
 from orchestration.conversion.evaluation import Tenths
 from orchestration.conversion.learning import SEED, Learnt, Model

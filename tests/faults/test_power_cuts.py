@@ -20,10 +20,10 @@ from ingestion.collector.journal import Journal, Limits
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.sealer import Sealer
 from ingestion.facts.disk import make_folders
-from ingestion.facts.landing import Landing
-from ingestion.facts.recovery import leftovers
-from ingestion.facts.sealing import seal
 from ingestion.facts.segments import EVENTS, OpenSegment
+from ingestion.landing.recovery import leftovers
+from ingestion.landing.sealing import seal
+from ingestion.landing.store import Landing
 from ingestion.protocols.http_errors import Unavailable
 from tests.faults.lines import event_line, landed_ids, refused_event_line
 from tests.faults.power_cut import Died, Operation, Recorder, Wreck

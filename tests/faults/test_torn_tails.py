@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ingestion.facts.landing import Landing
-from ingestion.facts.recovery import leftovers
-from ingestion.facts.sealing import seal
 from ingestion.facts.segments import EVENTS, KINDS
+from ingestion.landing.recovery import leftovers
+from ingestion.landing.sealing import seal
+from ingestion.landing.store import Landing
 from tests.faults.lines import event_line, landed_ids, refused_event_line
 from tests.faults.load import landed_lines
 

@@ -17,14 +17,13 @@ from typing import Any
 import pytest
 
 from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
-from ingestion.protocols.posthog import RESULTS_PATH
 from ingestion.protocols.routes import ROUTES
 from tests.fuzz.hostile import Hostile, hostile
 from tests.ingestion.collector.live import KEY, PATIENCE_SECONDS, LiveCollector
 
 #: Of what they land their answers say nothing, or not how much.
 UNCOUNTED = {
-    RESULTS_PATH,
+    "/i/v1/analytics/events",
     *(each for each, route in ROUTES.items() if route.query and route.protocol != "posthog"),
 }
 

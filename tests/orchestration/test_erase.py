@@ -333,10 +333,10 @@ def test_a_person_is_erased_and_withdrawn_from_the_published_file_while_nothing_
 #: An erasure that is killed just before or after the step that ``at`` names.
 KILLED = """
 import os, signal, sys
-from ingestion.facts.landing import Landing
+from ingestion.landing.store import Landing
 from ingestion.erasure import compacting, delete_from_raw
 from ingestion.erasure.receipts import Account
-from ingestion.facts.tombstones import TombstoneFile
+from ingestion.landing.tombstones import TombstoneFile
 from ingestion.settings import get_settings
 from orchestration import erase, withdraw
 

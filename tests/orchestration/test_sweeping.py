@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ingestion.facts.landing import Landing
+from ingestion.landing.store import Landing
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from ingestion.warehouse import connect

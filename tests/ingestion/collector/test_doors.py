@@ -17,8 +17,10 @@ from ingestion.protocols.batch_json import MAX_DEPTH
 from ingestion.protocols.forms import MAX_PARAMETERS, form_data
 from ingestion.protocols.http_errors import Unreadable
 from ingestion.protocols.routes import ROUTES
-from ingestion.protocols.segment import PIXEL_PATHS, pixel_body
+from ingestion.protocols.segment import SEGMENT, pixel_body
 from tests.ingestion.collector.live import KEY, LiveCollector
+
+PIXEL_PATHS = {path: each.event_type for path, each in SEGMENT.endpoints.items() if each.is_pixel}
 
 TP2 = "/com.snowplowanalytics.snowplow/tp2"
 OPENED = {"writeKey": KEY, "userId": "u1", "event": "Email Opened"}
@@ -250,7 +252,7 @@ def test_without_a_known_key_nothing_is_kept(shared: LiveCollector) -> None:
 
 def test_few_keys_are_tried_of_a_text_that_cannot_be_read() -> None:
     text = b'{"writeKey":"a"' * 1000
-    assert list(keys_in(text, "segment")) == ["a"] * 8
+    assert list(keys_in(text, SEGMENT.secret_fields)) == ["a"] * 8
 
 
 # Who may read

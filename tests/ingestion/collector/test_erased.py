@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from ingestion.facts.disk import Disk
-from ingestion.facts.landing import Landing
-from ingestion.facts.sealing import seal
 from ingestion.facts.segments import EVENTS, QUARANTINE, OpenSegment
-from ingestion.facts.tombstones import Entry, TombstoneFile, Tombstones, hexes
+from ingestion.landing.sealing import seal
+from ingestion.landing.store import Landing
+from ingestion.landing.tombstones import Entry, TombstoneFile, Tombstones, hexes
 from tests.ingestion.collector.live import PATIENCE_SECONDS, LiveCollector, landed
 from tests.ingestion.collector.test_startup import complaint
 

@@ -17,11 +17,14 @@ from ingestion.facts.compression import MAX_INFLATED_BYTES
 from ingestion.facts.redaction import REMOVED, without_keys
 from ingestion.facts.refusals import KEPT_OF_CUT_EVENT, quarantine_allowance
 from ingestion.protocols.batch_json import Batch, inflate
+from ingestion.protocols.catalog import PROTOCOLS
 from ingestion.protocols.routes import ROUTES
 from ingestion.protocols.verdict import RequestFacts, Verdict
 from tests.ingestion.collector.live import KEY, LiveCollector, basic
 
 SECRET = "s3cret-key"
+#: Protocol → its fields that hold keys.
+NAMES = {each.name: each.secret_fields for each in PROTOCOLS}
 
 
 def judged(path: str, body: bytes, allowance: int = MAX_INFLATED_BYTES) -> Verdict:
@@ -117,7 +120,7 @@ def test_a_key_in_the_query_of_a_get_is_in_no_line() -> None:
     ],
 )
 def test_only_the_key_is_written_over_however_it_is_written(text: str, expected: str) -> None:
-    clean = without_keys((text % SECRET).encode(), "segment")
+    clean = without_keys((text % SECRET).encode(), NAMES["segment"])
     assert clean.decode() == expected % REMOVED.decode()
 
 
@@ -132,14 +135,14 @@ def test_only_the_key_is_written_over_however_it_is_written(text: str, expected:
     ],
 )
 def test_what_is_no_key_stays_as_it_came(text: str) -> None:
-    assert without_keys(text.encode(), "segment") == text.encode()
+    assert without_keys(text.encode(), NAMES["segment"]) == text.encode()
 
 
 @given(st.binary(max_size=40), st.sampled_from(["segment", "posthog", "snowplow"]))
 def test_a_text_without_a_keys_name_is_never_changed(body: bytes, protocol: str) -> None:
     # What begins like gzip and is none is packed anew: a key might stand behind the damage.
     assume(body[:2] != b"\x1f\x8b")
-    assert without_keys(body, protocol) == body
+    assert without_keys(body, NAMES[protocol]) == body
 
 
 @pytest.mark.parametrize("spoil", ["nothing", "cut", "damage", "bomb"])
@@ -152,7 +155,7 @@ def test_a_key_inside_gzip_is_written_over_whatever_comes_after_it(spoil: str) -
         packed = packed[:2000] + b"\xff" * 100 + packed[2000:]
     if spoil == "bomb":
         packed += gzip.compress(b"0" * MAX_INFLATED_BYTES)
-    clean = gzip.decompress(without_keys(packed, "segment"))
+    clean = gzip.decompress(without_keys(packed, NAMES["segment"]))
     assert clean.startswith(b'{"writeKey": "[write key]", "a": "%s' % noise[:1000].encode())
     assert len(clean) <= MAX_INFLATED_BYTES + 4096
 
@@ -160,13 +163,13 @@ def test_a_key_inside_gzip_is_written_over_whatever_comes_after_it(spoil: str) -
 def test_a_key_that_ends_where_gzip_is_damaged_is_not_kept_in_the_packed_form() -> None:
     packed = gzip.compress(b'{"writeKey":"%s"}' % SECRET.encode())
     for cut in range(2, len(packed)):
-        body = without_keys(packed[:cut] + b"\xff\xff", "segment")
+        body = without_keys(packed[:cut] + b"\xff\xff", NAMES["segment"])
         assert SECRET[:4].encode() not in gzip.decompress(body)
 
 
 def test_gzip_without_a_key_is_kept_byte_for_byte() -> None:
     packed = gzip.compress(b'{"a":1', mtime=7)
-    assert without_keys(packed, "segment") == packed
+    assert without_keys(packed, NAMES["segment"]) == packed
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

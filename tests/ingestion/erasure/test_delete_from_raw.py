@@ -10,14 +10,14 @@ import pytest
 
 from ingestion.erasure.compacting import compact, drop_models
 from ingestion.erasure.delete_from_raw import delete_from_raw, find_in_raw
-from ingestion.facts.tombstones import TombstoneFile, Tombstones
+from ingestion.landing.rewriting import LandedFiles
+from ingestion.landing.tombstones import TombstoneFile, Tombstones
 from ingestion.loading import staging
 from ingestion.loading.pipeline import LoadReport
 from ingestion.loading.source import RAW_TABLES
-from ingestion.rewrite_landing import LandedFiles
 from ingestion.warehouse import connect
+from tests.ingestion.landing.test_rewriting import SEGMENT, WHO, lines_in, sealed, tombstones
 from tests.ingestion.loading.site import Row, Site, event, refused
-from tests.ingestion.test_rewrite_landing import SEGMENT, WHO, lines_in, sealed, tombstones
 
 QUARANTINE = "quarantine/date=2026-03-01/q.ndjson.gz"
 

@@ -12,13 +12,13 @@ from ingestion.erasure import wait_until_sealed as settling
 from ingestion.erasure.wait_until_sealed import Unsettled, settle
 from ingestion.facts.disk import Disk
 from ingestion.facts.segments import EVENTS, OpenSegment
-from ingestion.facts.tombstones import TombstoneFile
+from ingestion.landing.tombstones import TombstoneFile
 from ingestion.settings import Settings
 from tests.ingestion.collector.conftest import collectors
 from tests.ingestion.collector.live import LiveCollector, landed
 from tests.ingestion.collector.test_erased import track
+from tests.ingestion.landing.test_rewriting import WHO, tombstones
 from tests.ingestion.loading.site import event, ndjson
-from tests.ingestion.test_rewrite_landing import WHO, tombstones
 
 __all__ = ["collectors"]
 

@@ -18,7 +18,7 @@ from ingestion.erasure.resolving import (
     Subject,
     resolve,
 )
-from ingestion.facts.tombstones import Entry, Tombstones, hexes
+from ingestion.landing.tombstones import Entry, Tombstones, hexes
 from ingestion.settings import Settings
 from tests import oracle
 from tests.histories import History, histories, random_histories

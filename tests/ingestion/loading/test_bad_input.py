@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
-from ingestion.facts.landing import Landing, LandingUnusable
+from ingestion.landing.store import Landing, LandingUnusable
 from ingestion.loading import staging
 from ingestion.warehouse import HomeUnusable
 from tests.ingestion.loading.site import RECEIVED, Site, event, ndjson

@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
-from ingestion.facts.landing import Landing
-from ingestion.facts.manifests import Manifest
+from ingestion.landing.manifests import Manifest
+from ingestion.landing.store import Landing
 from ingestion.loading.staging import Group, Stager
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import fsspec
 import pytest
 
-from ingestion.facts.landing import Landing
-from ingestion.facts.recovery import leftovers
-from ingestion.facts.sealing import seal
 from ingestion.facts.segments import OpenSegment
+from ingestion.landing.recovery import leftovers
+from ingestion.landing.sealing import seal
+from ingestion.landing.store import Landing
 from ingestion.quarantine.__main__ import main
 from ingestion.quarantine.mending import MendFailed, mended, renaming
 from ingestion.quarantine.replaying import ReplayBusy, Report, replay

@@ -19,8 +19,8 @@ from typing import Final
 import msgspec
 
 from ingestion.facts.compression import unpacked
-from ingestion.facts.disk import fsync_folder
-from ingestion.facts.ids_in_text import names_in, users_named
+from ingestion.facts.disk import replace_file
+from ingestion.landing.ids_in_text import names_in, users_named
 
 #: A key as long as the hash's own state: nobody guesses it.
 SALT_BYTES: Final = 32
@@ -215,19 +215,6 @@ class TombstoneFile:
                 f"FOOTFALL_HOME: cannot use {self._path}: {error.strerror}"
             ) from error
         return state.st_ino, state.st_size, state.st_mtime_ns
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Give a file its content in one rename, durably, for this user's eyes only."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(fd, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.rename(path)
-    fsync_folder(path.parent)
 
 
 def hexes(digests: Iterable[Digest]) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from typing import Any
 import fsspec
 import pytest
 
-from ingestion.facts.landing import Landing
-from ingestion.facts.tombstones import Entry, Tombstones, hexes
-from ingestion.rewrite_landing import LandedFiles
+from ingestion.landing.rewriting import LandedFiles
+from ingestion.landing.store import Landing
+from ingestion.landing.tombstones import Entry, Tombstones, hexes
 from ingestion.settings import Settings
 from tests.ingestion.loading.site import Site, event, ndjson, refused
 

@@ -10,9 +10,9 @@ import msgspec
 
 from ingestion.facts.compression import unpacked
 from ingestion.facts.envelope import EventLine, RefusedLine
-from ingestion.facts.ids_in_text import names_in
 from ingestion.facts.line_checks import Line
-from ingestion.facts.tombstones import Tombstones
+from ingestion.landing.ids_in_text import names_in
+from ingestion.landing.tombstones import Tombstones
 
 #: A line of a quarantine file, by the file's name and the line's number.
 Place = tuple[str, int]

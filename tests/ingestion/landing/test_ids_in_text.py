@@ -8,7 +8,7 @@ import json
 import pytest
 
 from ingestion.facts.compression import unpacked
-from ingestion.facts.ids_in_text import names_in, users_named
+from ingestion.landing.ids_in_text import names_in, users_named
 
 ZOE = "Zoë “K” O'Hara"
 ESCAPED = json.dumps(ZOE)[1:-1]

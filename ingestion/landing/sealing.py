@@ -22,11 +22,11 @@ from typing import Final
 import msgspec
 
 from ingestion.facts.clocks import utc_text
-from ingestion.facts.erased_lines import ReadLine
-from ingestion.facts.landing import Landing
 from ingestion.facts.refusals import refused_line
 from ingestion.facts.segments import EVENTS, QUARANTINE, base_name, kind_of, minted_at
-from ingestion.facts.tombstones import NOTHING_ERASED, Tombstones
+from ingestion.landing.erased_lines import ReadLine
+from ingestion.landing.store import Landing
+from ingestion.landing.tombstones import NOTHING_ERASED, Tombstones
 
 #: Of 32 MiB of events, level 6 makes 1.4 % less in a seventh more time, 1 makes 15 % more in
 #: half of it.

@@ -18,10 +18,10 @@ from ingestion.collector.metrics import Metrics
 from ingestion.collector.sealer import Sealer
 from ingestion.facts.disk import Disk
 from ingestion.facts.identifiers import UlidSequence, uuid7
-from ingestion.facts.landing import Landing, LandingUnusable
-from ingestion.facts.recovery import leftovers
-from ingestion.facts.sealing import seal
 from ingestion.facts.segments import EVENTS, QUARANTINE, OpenSegment
+from ingestion.landing.recovery import leftovers
+from ingestion.landing.sealing import seal
+from ingestion.landing.store import Landing, LandingUnusable
 from tests.ingestion.collector.live import landed
 
 NAME = "01M856MMWJDSWC2B9E0A4YSGPD-host-1-abcd"

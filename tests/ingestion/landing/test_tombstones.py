@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.facts.tombstones import (
+from ingestion.landing.tombstones import (
     NOTHING_ERASED,
     Entry,
     TombstoneFile,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.facts.disk import fsync_folder, make_folders
-from ingestion.facts.storage import Storage, StorageAway, local_folder, shown
+from ingestion.landing.storage import Storage, StorageAway, local_folder, shown
 
 logger = logging.getLogger(__name__)
 

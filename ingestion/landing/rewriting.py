@@ -24,13 +24,13 @@ import msgspec
 
 from ingestion.facts.compression import is_gzip
 from ingestion.facts.disk import make_folders
-from ingestion.facts.erased_lines import Place, ReadLine
-from ingestion.facts.landing import LandedFile, Landing
 from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
 from ingestion.facts.lines import BadLine, read_chunks, read_lines
-from ingestion.facts.manifests import Counts, Manifest, erasures_name, read_manifest
-from ingestion.facts.sealing import GZIP_LEVEL
-from ingestion.facts.tombstones import Tombstones
+from ingestion.landing.erased_lines import Place, ReadLine
+from ingestion.landing.manifests import Counts, Manifest, erasures_name, read_manifest
+from ingestion.landing.sealing import GZIP_LEVEL
+from ingestion.landing.store import LandedFile, Landing
+from ingestion.landing.tombstones import Tombstones
 from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from ingestion.facts.landing import Landing, LandingUnusable
-from ingestion.facts.storage import Storage, StorageAway, shown, without_secrets
+from ingestion.landing.storage import Storage, StorageAway, shown, without_secrets
+from ingestion.landing.store import Landing, LandingUnusable
 from ingestion.settings import Settings
 from tests.ingestion.collector.live import LiveCollector, free_port
 from tests.prepared import furnish

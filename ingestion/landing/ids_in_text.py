@@ -15,10 +15,11 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from ingestion.protocols import catalog
+from ingestion.protocols.catalog import BATCH_FIELDS
+
 #: Fields, of every protocol spoken and of the line itself, that say whose an event is.
-USER_FIELDS: Final = ("userId", "user_id", "distinct_id", "$user_id", "uid")
-#: Fields of a request that hold events of its own: whose these are, its other fields do not say.
-_BATCHES: Final = ("batch", "data")
+USER_FIELDS: Final = ("user_id", *catalog.USER_FIELDS)
 #: JSON inside JSON inside JSON: deeper than anything that was recorded.
 _MAX_NESTED_TEXTS: Final = 3
 
@@ -30,9 +31,14 @@ _decode = msgspec.json.Decoder().decode
 
 
 def users_named(text: bytes) -> set[str]:
-    """Whom an event says it is of; nobody where it does not say, or is a whole request."""
+    """Whom an event says it is of; nobody where it does not say.
+
+    Nor does a whole request: its other fields do not say whose the events in it are.
+    """
     event = _json(text)
-    if not isinstance(event, dict) or any(isinstance(event.get(name), list) for name in _BATCHES):
+    if not isinstance(event, dict) or any(
+        isinstance(event.get(name), list) for name in BATCH_FIELDS
+    ):
         return set()
     places = [event, event.get("properties")]
     return {
