@@ -15,10 +15,9 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     StringConstraints,
-    model_validator,
 )
 
-from orchestration.event_grammar import comparable, quoted, read_name, read_step
+from orchestration.event_grammar import EventMeant, comparable, quoted, read_name, read_step
 
 #: A year: every age of every trial is a row for each feature.
 MAX_DAYS: Final = 366
@@ -47,7 +46,7 @@ class _Strict(BaseModel):
 class Event(_Strict):
     """Which events are meant: those of a name, or of them those whose property has a value.
 
-    Written as the name alone where there is no condition.
+    Written as docs/asking.md says under "Which event"; these keys are an older way.
     """
 
     event: SentText = Field(description="The event's name, as it is sent.")
@@ -57,18 +56,6 @@ class Event(_Strict):
     property_value: Scalar | None = Field(
         None, alias="value", description="… of this value, as text: annual, true, 2.5."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spelt_out(cls, written: Any) -> Any:
-        """Alternatives are a list here, so a name that holds a | needs no quotes."""
-        if not isinstance(written, str):
-            return written
-        meant = read_step(written)
-        if len(meant) != 1 or meant[0].property_name is None:
-            return {"event": written}
-        texts = (meant[0].event_name, meant[0].property_name, meant[0].property_value or "")
-        return dict(zip(("event", "property", "value"), map(quoted, texts), strict=True))
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> Any:
@@ -84,8 +71,30 @@ class Event(_Strict):
         )
 
 
+def alternatives(written: object) -> list[object]:
+    """What an event of the file means: a text is spelt out, each alternative by itself.
+
+    Raises ValueError for a text that the grammar does not know.
+    """
+    if not isinstance(written, str):
+        return [written]
+    if written != written.strip():
+        return [{"event": written}]
+    if not (meant := read_step(written)):
+        raise ValueError("not written as an event")
+    return [_spelt_out(each) for each in meant]
+
+
+def _spelt_out(meant: EventMeant) -> dict[str, str]:
+    if meant.property_name is None:
+        return {"event": quoted(meant.event_name)}
+    texts = (meant.event_name, meant.property_name, meant.property_value or "")
+    return dict(zip(("event", "property", "value"), map(quoted, texts), strict=True))
+
+
 def _listed(written: object) -> object:
-    return written if isinstance(written, list) else [written]
+    some = written if isinstance(written, list) else [written]
+    return [each for one in some for each in alternatives(one)]
 
 
 _Several = Annotated[list[Event], Field(min_length=1)]

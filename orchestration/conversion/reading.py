@@ -11,7 +11,6 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestration import event_grammar
 from orchestration.conversion.judged import Place, judge, judge_events, judge_names
 from orchestration.conversion.questions import (
     MAX_DAYS,
@@ -22,6 +21,7 @@ from orchestration.conversion.questions import (
     Question,
     QuestionFile,
 )
+from orchestration.event_grammar import EventMeant, read_step, written
 from orchestration.seed_files import Mistake
 
 _MODELS: Final[tuple[type[BaseModel], ...]] = (QuestionFile, Question, Ages, Feature, Event)
@@ -75,20 +75,20 @@ def read_questions(content: bytes) -> Asked:
     try:
         text = content.decode("utf-8-sig")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        written = yaml.safe_load(text)
+        entries = yaml.safe_load(text)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return Asked(mistakes=[Mistake(line, "this is not UTF-8; save the file in UTF-8")])
     except (yaml.YAMLError, ValueError) as error:
         return Asked(mistakes=[_unreadable(error)])
-    if root is None or written is None:
+    if root is None or entries is None:
         return Asked()
     mistakes = list(_repeated_keys(root))
     try:
-        QuestionFile.model_validate(written)
+        QuestionFile.model_validate(entries)
     except ValidationError as error:
         mistakes += [_told(root, each) for each in error.errors()]
-    questions = list(_understood(written))
+    questions = list(_understood(entries))
     judged = [
         (("questions", number, *place), text)
         for number, question in questions
@@ -96,34 +96,27 @@ def read_questions(content: bytes) -> Asked:
     ]
     judged += judge_names(questions)
     mistakes += [Mistake(_line(root, place), text) for place, text in judged]
-    return Asked(questions, mistakes, list(_outdated(written, root, questions)), root)
+    return Asked(questions, mistakes, list(_outdated(root, questions)), root)
 
 
-def _outdated(
-    written: Any, root: yaml.Node, questions: Sequence[tuple[int, Question]]
-) -> Iterator[Mistake]:
+def _outdated(root: yaml.Node, questions: Sequence[tuple[int, Question]]) -> Iterator[Mistake]:
     """Events whose condition is written as keys of its own."""
     for number, question in questions:
         for place, event in question.events():
-            found = written["questions"][number]
-            for part in place:
-                # One event alone needs no list.
-                found = found if isinstance(found, dict | str) and part == 0 else found[part]
-            if isinstance(found, dict) and event.property_name is not None:
-                meant = event_grammar.EventMeant(
-                    event.event, event.property_name, event.property_value
-                )
-                text = event_grammar.written(meant).replace("'", "''")
+            node, line = _found(root, ("questions", number, *place))
+            if isinstance(node, yaml.MappingNode) and event.property_name is not None:
+                meant = EventMeant(event.event, event.property_name, event.property_value)
+                text = written(meant).replace("'", "''")
                 yield Mistake(
-                    _line(root, ("questions", number, *place)),
+                    line,
                     "the keys property and value are an older way to write a condition; write the "
                     f"event as '{text}'",
                 )
 
 
-def _understood(written: Any) -> Iterator[tuple[int, Question]]:
+def _understood(content: Any) -> Iterator[tuple[int, Question]]:
     """Those that hold up by themselves: the mistakes of one must not hide another's."""
-    entries = written.get("questions") if isinstance(written, dict) else None
+    entries = content.get("questions") if isinstance(content, dict) else None
     for number, entry in enumerate(entries if isinstance(entries, list) else []):
         try:
             yield number, Question.model_validate(entry)
@@ -155,6 +148,11 @@ def _told(root: yaml.Node, error: ErrorDetails) -> Mistake:
 
 def _line(node: yaml.Node | None, place: Place) -> int:
     """The line of what stands at a place, or else of what it would have to stand in."""
+    return _found(node, place)[1]
+
+
+def _found(node: yaml.Node | None, place: Place) -> tuple[yaml.Node | None, int]:
+    """What stands at a place, or else what it would have to stand in, and its line."""
     line = node.start_mark.line if node else 0
     for part in place:
         if isinstance(node, yaml.MappingNode) and isinstance(part, int):
@@ -166,9 +164,20 @@ def _line(node: yaml.Node | None, place: Place) -> int:
             key, node = found[-1]
             line = key.start_mark.line
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
+            node = _spread(node)[part]
             line = node.start_mark.line
-    return int(line) + 1
+    return node, int(line) + 1
+
+
+def _spread(node: yaml.SequenceNode) -> list[yaml.Node]:
+    """The entries of a list, each as often as it has alternatives."""
+    return [
+        entry
+        for entry in node.value
+        for _ in range(
+            max(1, len(read_step(entry.value))) if isinstance(entry, yaml.ScalarNode) else 1
+        )
+    ]
 
 
 def _repeated_keys(node: yaml.Node) -> Iterator[Mistake]:

@@ -117,6 +117,26 @@ def test_any_of_several_events_may_be_meant() -> None:
     assert [each.event for each in question.features[0].event] == ["used_a", "used_c"]
 
 
+def test_alternatives_are_written_as_everywhere_else() -> None:
+    (question,) = questions(
+        WELL.replace(
+            "event: used_a}", """event: ['used_a|used_c[x=1]', '"a|b"', {event: used_d}]}"""
+        )
+    )
+    assert [(each.event, each.property_value) for each in question.features[0].event] == [
+        ("used_a", None),
+        ("used_c", "1"),
+        ("a|b", None),
+        ("used_d", None),
+    ]
+    several = WELL.replace("start: trial_started", "start:\n      - a|b|c\n      - d\n      - e|f")
+    known = {"a", "b", "c", "bought", "used_a", "used_b"}
+    unknown = read_questions(several.encode()).unknown_events(known)
+    assert [each.line for each in unknown] == [6, 7, 7]
+    (told,) = mistakes(WELL.replace("start: trial_started", "start: a|"))
+    assert told.startswith("4: start cannot be a|; write the name of an event")
+
+
 def test_one_event_of_several_that_makes_no_sense_is_told_with_its_line() -> None:
     several = "start:\n      - trial_started\n      - bought"
     (told,) = mistakes(WELL.replace("start: trial_started", several))
