@@ -41,8 +41,13 @@ EXTRA_FIELDS: Final = "extra_fields"
 
 #: Namespace of the ids that follow from an event's content; fixed for all time.
 _NAMESPACE: Final = uuid.UUID("b8f8b3c4-5c1e-5d5b-8a35-6a0c4b7f9d02")
-_ALWAYS_SECRET: Final = tuple(name.encode() for name in ALWAYS_SECRET)
-_SECRET_FIELDS: Final = tuple(b'"%s":' % name.encode() for name in SECRET_FIELDS)
+#: What the text of a line contains if a key may be in it: a name that is always a key's, or an
+#: escape that may spell one. If the request's key is known, also any other field that may hold it.
+_NAMES_OF_KEYS: Final = (*(name.encode() for name in ALWAYS_SECRET), rb"\\u00")
+_MARKS_OF_KEYS: Final = (
+    *_NAMES_OF_KEYS,
+    *(b'"%s":' % name.encode() for name in SECRET_FIELDS if name not in ALWAYS_SECRET),
+)
 _EVENT_NAMES: Final = {"page": "page_view", "screen": "screen_view"}
 #: Fields that end up in a column of their own; ``writeKey`` is a secret and is kept nowhere.
 _CONSUMED: Final = frozenset(
@@ -125,12 +130,11 @@ def judge(
 def _encoded_without_key(line: EventLine[Json], key: str | None) -> bytes:
     """An accepted event's line, without the fields that hold a key, the request's own or any."""
     text = encode_line(line)
-    # A name has one spelling in what is encoded here, or stands in text with its own escapes.
-    if not (
-        any(name in text for name in _ALWAYS_SECRET)
-        or b"\\\\u00" in text
-        or (key and any(field in text for field in _SECRET_FIELDS))
-    ):
+    # A loop, because each event pays for it: any() took a tenth of an event's whole time.
+    for part in _MARKS_OF_KEYS if key else _NAMES_OF_KEYS:
+        if part in text:
+            break
+    else:
         return text
     return encode_line(
         msgspec.structs.replace(
