@@ -1,4 +1,4 @@
-"""What was loaded already: the ledger raw.files, read through completed loads only."""
+"""Which files are loaded: the table raw.files, of completed loads only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ingestion.landing.manifests import ERASURES, erasures_name
 from ingestion.landing.store import LandedFile
 from ingestion.warehouse import has_table
 
-#: The schema of what was loaded, as it came.
+#: The schema of the loaded tables.
 SCHEMA = "raw"
-#: raw tables whose rows carry the load that brought them.
+#: The raw tables whose rows name their load.
 LOADED_TABLES = ("events", "refused", "files", "bad_lines", "manifests")
 
 
@@ -24,10 +24,10 @@ class Ledger:
     last_load_number: int
 
     def pending(self, landed: list[LandedFile]) -> list[LandedFile]:
-        """The landed files that no completed load holds, in the order given.
+        """The landed files that no completed load has loaded, in the order given.
 
-        A manifest that an erasure makes of a loaded file comes into raw with the erasure: alone
-        it would tell of lines that raw still has, where that one was cut short.
+        The manifest that an erasure writes for a loaded file is not pending. The erasure itself
+        brings it into raw: if it was interrupted, raw still has the erased lines.
         """
         pending = [file for file in landed if file.name not in self.sizes]
         if any(file.name.startswith(ERASURES) for file in pending):
@@ -36,7 +36,7 @@ class Ledger:
         return pending
 
     def changed(self, landed: list[LandedFile]) -> list[LandedFile]:
-        """Loaded files whose size is no longer the loaded one: sealed files never change."""
+        """Loaded files whose size has changed since. Sealed files should never change."""
         return [
             file for file in landed if self.sizes.get(file.name, file.size_bytes) != file.size_bytes
         ]
@@ -63,8 +63,8 @@ def read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger:
 def sweep_orphans(connection: duckdb.DuckDBPyConnection) -> int:
     """Delete the rows of loads that never completed and return how many there were.
 
-    A crash between a table's commit and the end of its load leaves them. No model reads them;
-    this gives the space back. The caller holds the writer lock, so no load is under way.
+    A crash between a table's commit and the end of its load leaves such rows. No model reads them;
+    deleting them frees the space. The caller holds the writer lock, so no load is running.
     """
     swept = 0
     for table in LOADED_TABLES:

@@ -1,6 +1,6 @@
-"""Who may send, as a site writes it down: write keys, and the web pages of each source.
+"""Parsing who may send: the write keys, and the web pages of each source.
 
-Pure. The collector holds requests against what is read here; the settings only name it.
+Pure. The settings hold the result, and the collector checks requests against it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import hashlib
 import re
 from typing import Final
 
-#: What marks a stored key as the digest of the real one.
+#: The prefix of a stored digest of a key.
 HASHED: Final = "sha256:"
-#: Every request is compared with every key, in 0.1 µs each, so that time tells nothing.
+#: Every request is compared with every key, 0.1 µs each, so that the time reveals nothing.
 MAX_KEYS: Final = 1000
 
 SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -22,16 +22,15 @@ _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://(\*\.)?([a-z0-9_.-]+|\[[0-9a-f:.
 
 
 def digest_of(key: str) -> str:
-    """What is kept of a key: its SHA-256 in lower-case hex."""
+    """The SHA-256 of a key in lower-case hex; the key itself is not stored."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def parse_write_keys(text: str) -> dict[str, str]:
-    """Read ``source=key`` lines into {digest: source}; blank lines and # comments are passed over.
+    """Parse ``source=key`` lines into {digest: source}; blank lines and # comments are ignored.
 
-    A source may stand on several lines, so that its key can be changed without a moment in which
-    none is right. A key may be given as ``sha256:`` and its digest. Raises ValueError without ever
-    repeating a key.
+    A source may have several lines, so that a new key is valid before the old one ends. A key may
+    be given as ``sha256:`` and its digest. Raises ValueError, whose message never contains a key.
     """
     sources: dict[str, str] = {}
     lines = (line.strip() for line in text.splitlines())
@@ -53,10 +52,10 @@ def parse_write_keys(text: str) -> dict[str, str]:
 
 
 def parse_origins(text: str) -> dict[str, tuple[str, ...]]:
-    """Read ``source=origin`` pairs, comma-separated, into {source: origins}.
+    """Parse comma-separated ``source=origin`` pairs into {source: origins}.
 
-    A source may stand in several pairs. ``https://*.shop.example`` stands for every host below
-    shop.example, ``null`` for pages without an origin, such as files. Raises ValueError.
+    A source may have several pairs. ``https://*.shop.example`` means every host below
+    shop.example, and ``null`` pages without an origin, such as files. Raises ValueError.
     """
     origins: dict[str, tuple[str, ...]] = {}
     for pair in filter(None, (each.strip() for each in text.split(","))):

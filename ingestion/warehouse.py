@@ -17,14 +17,14 @@ from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: A writer waits this long for the one before it: a full refresh, or an erasure, of a large
-#: warehouse takes an hour or two, and the next nightly run comes after a day.
+#: A writer waits this long for the writer before it. A full refresh or an erasure of a large
+#: warehouse takes an hour or two, and the next nightly run starts after a day.
 WRITER_PATIENCE_SECONDS: Final = 6 * 3600.0
-#: A process that has the file open without the lock is a person's query or script, which ends in
-#: minutes; one that stays open for longer than this is told to close it.
+#: A process that has the file open without the lock is a person's query or script. It ends within
+#: minutes; after this time the error asks to close it.
 READER_PATIENCE_SECONDS: Final = 300.0
 _LOOK_SECONDS: Final = 0.2
-#: What DuckDB says of a file that is cut short, overwritten or written by a later version.
+#: The errors of DuckDB for a file that is cut short, overwritten or of a later version.
 _DAMAGE: Final = re.compile(
     r'The file "(?P<file>[^"]*)" exists, but it is not a valid DuckDB database file'
     r'|Could not read (?:enough bytes )?from file "(?P<cut>[^"]*)"'
@@ -45,7 +45,7 @@ class WarehouseBusy(RuntimeError):
 
 
 class WarehouseUnusable(RuntimeError):
-    """The warehouse file is damaged, or of another DuckDB; the message says what to do."""
+    """The warehouse file is damaged, or of another DuckDB version; the message says what to do."""
 
 
 class HomeUnusable(RuntimeError):
@@ -54,7 +54,7 @@ class HomeUnusable(RuntimeError):
 
 @contextmanager
 def usable_home(settings: Settings) -> Iterator[None]:
-    """Turn what the system says of a path under home into HomeUnusable."""
+    """Raise an OSError about a path under home as HomeUnusable."""
     try:
         yield
     except OSError as error:
@@ -68,10 +68,10 @@ def usable_home(settings: Settings) -> Iterator[None]:
 def writer_lock(
     settings: Settings, *, wait_seconds: float = WRITER_PATIENCE_SECONDS
 ) -> Iterator[None]:
-    """Hold the one right to write to the warehouse; raises WarehouseBusy after ``wait_seconds``.
+    """Hold the writer lock of the warehouse; raises WarehouseBusy after ``wait_seconds``.
 
-    The lock is the operating system's: it ends with the process, however that ends. It guards
-    what Dagster's pool cannot see: a second daemon, a dbt in a terminal, an erasure.
+    It is a lock of the operating system, so it ends with the process, even if that is killed. It
+    guards against writers outside Dagster's pool: a second daemon, dbt in a terminal, an erasure.
     """
     path = settings.warehouse.with_suffix(".lock")
     with usable_home(settings):
@@ -107,10 +107,10 @@ def _take(lock: IO[str], settings: Settings) -> None:
 def connect(
     settings: Settings, *, read_only: bool = False, wait_seconds: float = READER_PATIENCE_SECONDS
 ) -> duckdb.DuckDBPyConnection:
-    """Open the warehouse in UTC, within the site's threads and memory.
+    """Open the warehouse in UTC, with the site's limits of threads and memory.
 
-    Writers must hold `writer_lock`. DuckDB lets one process in at a time, readers included;
-    raises WarehouseBusy when another still has the file open after ``wait_seconds``.
+    Writers must hold `writer_lock`. DuckDB allows one process at a time, readers included. Raises
+    WarehouseBusy if another process still has the file open after ``wait_seconds``.
     """
     with usable_home(settings):
         settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
@@ -137,9 +137,9 @@ def _open(settings: Settings, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def _damage_in(error: BaseException | None, settings: Settings) -> WarehouseUnusable | None:
-    """What to do, where the error or one behind it says that a database file cannot be read.
+    """The error to raise if this one, or its cause, says that the warehouse file cannot be read.
 
-    It may lie in a block that is only read in the middle of the work, of dlt's or of dbt's.
+    DuckDB may read the damaged block only in the middle of the work of dlt or dbt.
     """
     while error is not None:
         said = f"{error} {getattr(error, 'description', None) or ''}"
@@ -156,7 +156,7 @@ def _damage_in(error: BaseException | None, settings: Settings) -> WarehouseUnus
 
 
 def _patiently(attempt: Callable[[], _T], seconds: float) -> _T:
-    """Try until it succeeds; raises WarehouseBusy once the time is over."""
+    """Try until it succeeds; raises WarehouseBusy when the time is over."""
     give_up_at = time.monotonic() + seconds
     waited_for = None
     while True:
@@ -172,7 +172,7 @@ def _patiently(attempt: Callable[[], _T], seconds: float) -> _T:
 
 
 def engine_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
-    """What every opening of the warehouse in one process must share, or DuckDB refuses it."""
+    """The settings that all connections of one process must share, or DuckDB refuses them."""
     return {"threads": settings.threads, "memory_limit": settings.memory_limit}
 
 

@@ -1,1 +1,1 @@
-"""The files between collector and warehouse: what they hold, and how they are read and written."""
+"""What a line and a file between collector and warehouse hold, and how to read and write them."""

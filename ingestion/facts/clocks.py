@@ -1,4 +1,4 @@
-"""Clients' clocks, as SDKs of the field write them, to UTC."""
+"""The timestamps that SDKs write, converted to UTC."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-#: A year on each side of what databases and time zone shifts can hold.
+#: The range that databases hold after any shift of time zones, less a year on each side.
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 9998
-#: Milliseconds since 1970 below this are before March 1973: far likelier seconds by mistake.
+#: Milliseconds since 1970 below this are before March 1973. They are probably seconds, sent by
+#: mistake.
 SMALLEST_EPOCH_MS: Final = 100_000_000_000
 #: ISO 8601 with nanoseconds and an offset has 35 characters, JavaScript's text of a date with a
 #: long name of its zone about 80.
@@ -23,7 +24,7 @@ _MONTHS: Final = (
     *("jul", "aug", "sep", "oct", "nov", "dec"),
 )
 _MILLISECONDS = re.compile(r"-?\d+(\.\d+)?")
-#: What means the same as ASCII's in a clock of another script: minus, and the Arabic decimal sign.
+#: Signs of other scripts that mean the same as the ASCII ones: minus, and the Arabic decimal sign.
 _SIGNS: Final = {ord("\N{MINUS SIGN}"): "-", ord("\N{ARABIC DECIMAL SEPARATOR}"): "."}
 _ZONE = r"(?P<zone>z|utc|gmt|ut)?\s*(?P<offset>[+-]\d{1,2}(?::?\d\d)?)?"
 _TIME = r"(?P<time>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)"
@@ -32,7 +33,7 @@ _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
 _NUMBER = r"(?P<number>\d{1,2})"
 _YEAR = r"(?P<year>\d{4})"
 _COMMENT = r"(?:\s*\([^()]*\))?"
-#: ISO 8601 with words for the zone, blanks before it, or the zone's name beside its offset.
+#: ISO 8601 with a word for the zone, blanks before it, or the zone's name after its offset.
 _ISO = re.compile(rf"(?P<date>\d{{4}}-\d\d-\d\d)[t ]\s*{_TIME}\s*{_ZONE}(?P<name>\[[\w/+-]+\])?")
 #: RFC 2822, which HTTP and e-mail write: Tue, 10 Nov 2026 10:00:00 +0100
 _RFC_2822 = re.compile(
@@ -45,16 +46,16 @@ _UNIX = re.compile(rf"{_DAY}{_MONTH}\s+{_NUMBER}\s+{_TIME}\s*{_ZONE}\s+{_YEAR}")
 
 
 def utc_text(moment: datetime) -> str:
-    """ISO 8601 in UTC with microseconds and Z, as segments hold it."""
+    """ISO 8601 in UTC with microseconds and Z: the form of all clocks in segments."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_client_clock(value: object) -> datetime:
     """A client's timestamp in UTC: ISO 8601 (no offset means UTC) or epoch milliseconds.
 
-    Also RFC 2822 and the text of a JavaScript Date, where they name the zone as UTC, GMT or an
-    offset; digits of any script; second 60, which is the next minute's first. Digits past the
-    microsecond are cut. Raises ValueError whose text says what to write.
+    It also takes RFC 2822 and the text of a JavaScript Date if the zone is UTC, GMT or an offset,
+    digits of any script, and second 60, which is the first second of the next minute. Digits past
+    the microsecond are cut. Raises ValueError; its text says what to write.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("write ISO 8601 such as 2026-11-23T16:00:11.006Z")
@@ -92,7 +93,7 @@ def _moment(text: str) -> datetime:
 
 
 def _in_ascii(text: str) -> str:
-    """The same clock in ASCII: digits of any script, signs of its locale, no marks of direction."""
+    """The same clock in ASCII digits and signs, without marks of direction."""
     return "".join(
         str(unicodedata.decimal(each, each))
         for each in unicodedata.normalize("NFKC", text).translate(_SIGNS)
@@ -101,7 +102,7 @@ def _in_ascii(text: str) -> str:
 
 
 def _spelt_out(text: str) -> datetime:
-    """A clock with words in it; raises ValueError where it may mean two things."""
+    """Parse a clock with words in it; raises ValueError if it may mean two things."""
     for form in (_ISO, _RFC_2822, _JAVASCRIPT, _UNIX):
         if found := form.fullmatch(text):
             break
@@ -110,13 +111,13 @@ def _spelt_out(text: str) -> datetime:
     parts = found.groupdict()
     is_plain = form is _ISO and not parts["name"]
     if not (is_plain or parts["zone"] or parts["offset"]):
-        raise ValueError  # nobody knows whose time it is
+        raise ValueError  # the zone is not known
     if form is _ISO:
         date = parts["date"]
     else:
         month = _MONTHS.index(parts["month"]) + 1
         date = f"{parts['year']}-{month:02}-{int(parts['number']):02}"
-    # The sixtieth second of a minute is the next one's first.
+    # Second 60 of a minute is the first second of the next one.
     leaps = parts["time"][5:8] == ":60"
     time = f"{parts['time'][:5]}:59{parts['time'][8:]}" if leaps else parts["time"]
     moment = datetime.fromisoformat(f"{date}T{time}{_offset(parts['offset'])}")

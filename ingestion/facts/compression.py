@@ -1,4 +1,4 @@
-"""Gzip that strangers packed: known by its first two bytes, bounded, and read as far as it goes."""
+"""Gzip from senders we do not know: recognised by its first two bytes, and bounded in size."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
-#: Bytes read or inflated at a time: bounds the memory of a file that inflates a thousandfold.
+#: Bytes read or inflated at a time. This bounds the memory for a file that inflates a thousandfold.
 CHUNK_BYTES: Final = 1024 * 1024
-#: Sixteen times the batch limit, or 2,500 events of 3.3 KiB: recorded batches compress up to 5
-#: times, long ones of like events 10 to 18 times. A bomb stops here.
+#: The bound against gzip bombs: sixteen times the batch limit, or 2,500 events of 3.3 KiB. Recorded
+#: batches compress up to 5 times, long batches of similar events 10 to 18 times.
 MAX_INFLATED_BYTES: Final = 8 * 1024 * 1024
-#: Compressed pieces of one body; recorded bodies are one piece. Each copies what is left of the
-#: body: 25,000 empty pieces took 200 ms.
+#: Gzip members of one body; recorded bodies have one. Each member copies the rest of the body:
+#: 25,000 empty members took 200 ms.
 MAX_GZIP_MEMBERS: Final = 1000
 
 
@@ -46,9 +46,9 @@ def inflated_pieces(
 ) -> Iterator[bytes]:
     """The inflated bytes in pieces of at most CHUNK_BYTES; raises GzipUnreadable after the last.
 
-    ``read`` gives the next packed bytes, and none at the end. A gzip file may hold several
-    members, one after the other; zeros between and behind them only fill up. Past ``most_bytes``
-    it raises TooLarge, having inflated one byte more.
+    ``read`` returns the next compressed bytes, and nothing at the end. A gzip file may hold several
+    members, one after the other. Zeros between and after them are padding. Past ``most_bytes`` it
+    raises TooLarge, after inflating one byte more.
     """
     inflater, packed, members, length = _inflater(), b"", 1, 0
     while True:
@@ -83,9 +83,9 @@ def inflated_pieces(
 
 
 def inflate(data: bytes) -> bytes:
-    """The text of a body: gunzipped where it begins as gzip does, however it was labelled.
+    """The text of a body: decompressed if it starts like gzip, whatever its headers say.
 
-    What follows the gzip is ignored. Raises GzipUnreadable, and TooLarge past MAX_INFLATED_BYTES.
+    Anything after the gzip is ignored. Raises GzipUnreadable, and TooLarge past MAX_INFLATED_BYTES.
     """
     if data[: len(GZIP_MAGIC)] != GZIP_MAGIC:
         return data
@@ -100,7 +100,7 @@ def inflate(data: bytes) -> bytes:
 
 
 def beginning(data: bytes) -> bytes:
-    """The text of a gzip before its damage or the bound: byte by byte, 500 KB in 60 ms."""
+    """The text of a gzip up to its damage or the bound, read byte by byte: 500 KB in 60 ms."""
     text = bytearray()
     inflater = _inflater()
     with suppress(zlib.error):
@@ -114,7 +114,7 @@ def beginning(data: bytes) -> bytes:
 
 
 def unpacked(data: bytes) -> bytes:
-    """The text of a body that may be gzip; of one that is torn or a bomb, its beginning."""
+    """The text of a body that may be gzip; its beginning if it is cut short or a bomb."""
     try:
         return inflate(data)
     except GzipUnreadable:

@@ -1,4 +1,4 @@
-"""The few file operations whose order durability rests on."""
+"""The file operations that make data durable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The system calls that can fail on a sick disk; tests put failing ones in their place."""
+    """The system calls that can fail on a faulty disk; tests replace them with failing ones."""
 
     write: Callable[[int, bytes | memoryview], int] = os.write
     fsync: Callable[[int], None] = os.fsync
@@ -21,7 +21,7 @@ class Disk:
 
 
 def write_all(fd: int, data: bytes, disk: Disk) -> None:
-    """Write all of ``data``; raises OSError. A full disk may take a part of it first."""
+    """Write all of ``data``; raises OSError. A full disk may store a part of it first."""
     rest = memoryview(data)
     while rest:
         written = disk.write(fd, rest)
@@ -40,9 +40,9 @@ def fsync_folder(folder: Path) -> None:
 
 
 def make_folders(folder: Path, *, root: Path) -> None:
-    """Create ``folder`` with its parents; every name below ``root`` is durable, old ones too.
+    """Create ``folder`` and its parents, and make every name below ``root`` durable, old ones too.
 
-    A folder that is there already may be the work of a process that died before its fsync.
+    If a folder exists already, the process that made it may have died before its fsync.
     Raises OSError.
     """
     for each in reversed((folder, *folder.parents)):
@@ -54,7 +54,7 @@ def make_folders(folder: Path, *, root: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Give a file its content in one rename, durably, for this user's eyes only."""
+    """Write a file with one rename, durably, readable by this user only; raises OSError."""
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -67,9 +67,9 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def lock(fd: int) -> bool:
-    """Take the one lock of an open file; False where another process holds it.
+    """Lock an open file exclusively; False if another process holds the lock.
 
-    The lock belongs to the open file and ends with it, however its process ends.
+    The lock belongs to the open file and ends with it, even if the process is killed.
     """
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
-"""The one envelope: what a line of a segment holds, from the collector to the warehouse.
+"""The format of a line: one event, or one refused event, from the collector to the warehouse.
 
-`EventLine` and `RefusedLine` name each field, its type and its meaning. The columns of the raw
-tables, what the loader checks in SQL, and the table in docs/architecture.md follow from them.
+`EventLine` and `RefusedLine` define each field, its type and its meaning. The columns of the raw
+tables, the checks of the loader and the table in docs/architecture.md are derived from them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ Json = dict[str, Any]
 EventType = Literal["track", "page", "screen", "identify", "group", "alias"]
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
 
-#: What programs write for nothing, in lower case: no id. The models take the same texts for nobody
+#: Placeholders that programs write if they have no id, in lower case. The models use the same texts
 #: (``placeholder_ids`` in dbt_project/dbt_project.yml).
 NO_IDS: Final = frozenset(
     {"", "undefined", "null", "(null)", "nil", "<nil>", "none", "nan", "n/a", "unknown"}
     | {"anonymous", "guest", "not_authenticated", "true", "false", "0", "-1", "[object object]"}
     | {"00000000-0000-0000-0000-000000000000", "00000000000000000000000000000000"}
 )
-#: What around an id says nothing, as in dbt_project/macros/ids.sql.
+#: Characters around an id that are not part of it, as in dbt_project/macros/ids.sql.
 MARGIN: Final = " \t\n\r\f\xa0\"'"
 
 #: 32 KiB: Segment's documented limit for one event; SDKs of the field enforce the same.
@@ -32,28 +32,28 @@ MAX_BATCH_BYTES: Final = 500 * 1024
 
 
 def names_nothing(text: str) -> bool:
-    """Whether an id is only what a program writes for nothing, such as "undefined"."""
+    """Whether an id is only a placeholder, such as "undefined"."""
     return text.strip(MARGIN).lower() in NO_IDS
 
 
-#: How an object of a line is held: parsed where it is written, as its own text where it is read.
+#: How an object of a line is held: parsed by its writer, as JSON text by its readers.
 Object = TypeVar("Object")
 
 
 class Clock:
-    """Marks a field that is a moment: ISO 8601 in the line, a timestamp in the warehouse."""
+    """Marks a field that is a time: ISO 8601 in the line, a timestamp in the warehouse."""
 
 
 def _is(meaning: str) -> msgspec.Meta:
     return msgspec.Meta(description=meaning)
 
 
-#: An object that a line leaves out.
+#: The value of an object that the line does not have.
 _ABSENT: Any = msgspec.Raw(b"null")
 
 
 class EventLine(msgspec.Struct, Generic[Object], forbid_unknown_fields=True, kw_only=True):
-    """One line of landing/events: one event. A field that is not here makes the line bad."""
+    """One line of landing/events: one event. Any other field makes the line invalid."""
 
     event_id: Annotated[
         str,
@@ -94,9 +94,9 @@ class RefusedLine(msgspec.Struct, Generic[Object], forbid_unknown_fields=True, k
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a line: its DuckDB type, whether each line has it, and what it means.
+    """A field of a line: its DuckDB type, whether it is required, and its meaning.
 
-    ``choices`` are its only texts; empty where it takes any.
+    ``choices`` are the texts it may have; empty means any text.
     """
 
     name: str
@@ -130,5 +130,5 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode_line(line: EventLine[Json] | RefusedLine[Json]) -> bytes:
-    """One line of NDJSON with its newline; text inside never holds a raw one."""
+    """One line of NDJSON with its newline; text inside never contains a raw newline."""
     return _encoder.encode(line) + b"\n"

@@ -1,4 +1,4 @@
-"""Names that sort by time: ULIDs for segments, UUIDv7 for events, and who wrote a file."""
+"""Ids that sort by time (ULIDs for segments, UUIDv7 for events), and the id of a writer."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class UlidSequence:
-    """Mints ULIDs that only ever grow, even when the wall clock steps back.
+    """Makes ULIDs that always increase, even if the wall clock steps back.
 
-    One instance serves one process; its threads may share it. ``clock`` gives Unix nanoseconds.
+    One instance serves one process; threads may share it. ``clock`` returns Unix nanoseconds.
     """
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
@@ -34,7 +34,7 @@ class UlidSequence:
 
 
 def uuid7() -> str:
-    """A UUIDv7 (RFC 9562) in its usual text form: sorts by the millisecond it was minted."""
+    """A UUIDv7 (RFC 9562) in its usual text form; it sorts by the millisecond it was made."""
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
@@ -43,9 +43,9 @@ def uuid7() -> str:
 
 
 def writer_id() -> str:
-    """Who writes: host, process and a random part, so that two collectors share a home safely.
+    """The id of this writer: host, process and a random part. So two collectors can share a home.
 
-    Only letters, digits and dashes, at most 50 characters: it becomes part of file names.
+    It is part of file names: letters, digits and dashes, at most 50 characters.
     """
     host = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().lower()).strip("-")[:24] or "host"
     return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -1,4 +1,4 @@
-"""Judging lines one by one: the slow and careful way, for files nobody vouches for."""
+"""Validating lines one by one: slow and careful, for files that no manifest confirms."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ingestion.facts.envelope import (
     RefusedLine,
 )
 
-#: kind of file → bytes of its longest line. An event has 32 KiB, with room for context that a
-#: bulk import carries beside it; a quarantined body is a whole request, escaped sixfold at worst,
-#: beside 32 KiB that its batch inherits, whose shortest numbers grow fivefold.
+#: kind of file → bytes of its longest line. An event has at most 32 KiB; there is room for more
+#: context in a bulk import. A refused body is a whole request, at most six times as long once
+#: escaped. Its batch adds up to 32 KiB, whose shortest numbers grow fivefold.
 MAX_LINE_BYTES: Final = {"events": 1024 * 1024, "quarantine": 6 * MAX_BATCH_BYTES + 256 * 1024}
 
 Line = EventLine[msgspec.Raw] | RefusedLine[msgspec.Raw]
@@ -44,13 +44,13 @@ class LineJudge:
         self._decode_any = msgspec.json.Decoder().decode
 
     def verdict(self, line: bytes) -> Line | str:
-        """The parsed line, its clocks in UTC, or the reason it cannot be loaded."""
+        """The parsed line with its clocks in UTC, or the reason why it cannot be loaded."""
         if b"\\u0000" in line and _NULL_CHARACTER.search(line):
             return "null_character: remove \\u0000 from the text"
         try:
             parsed = self._decode(line)
             for field in self._objects:
-                # Raw is passed over unread, so its inside is decoded here.
+                # The decoder does not look into Raw, so it is decoded here.
                 raw = getattr(parsed, field)
                 value = self._decode_any(raw) if raw is not None else None
                 if not isinstance(value, dict | None):
@@ -72,9 +72,9 @@ class LineJudge:
 
 
 def _repeats_a_key(raw: bytes, value: object) -> bool:
-    """Whether an object inside holds a key twice, of which the last counts, as by HTTP.
+    """Whether a key occurs twice in an object. The last one counts, as it does in the collector.
 
-    DuckDB would take the first. Objects that are as long without what repeats repeat nothing.
+    DuckDB would take the first one. If decoding and encoding keeps the length, no key repeats.
     """
     if len(msgspec.json.format(raw, indent=-1)) == len(msgspec.json.encode(value)):
         return False
@@ -102,12 +102,12 @@ def _missing(parsed: Line) -> str | None:
 def utc_clock(text: str) -> str:
     """A clock of a line in UTC; no offset means UTC, digits past the microsecond are cut.
 
-    Raises ValueError or OverflowError for what is not ISO 8601 or not of a usable year.
+    Raises ValueError or OverflowError if it is not ISO 8601, or its year is out of range.
     """
     moment = datetime.fromisoformat(text)
     if _CANONICAL.fullmatch(text) and FIRST_YEAR <= moment.year <= LAST_YEAR:
-        # As the collector writes it; most of a line's time would go into writing it anew.
-        # Other forms of its length (week dates, a decimal comma) are not DuckDB's.
+        # The collector writes this form. Writing it again would take most of a line's time.
+        # DuckDB cannot read other forms of this length (week dates, a decimal comma).
         return text
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)

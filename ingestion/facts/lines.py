@@ -1,4 +1,4 @@
-"""The lines of a landed file, whatever state the file is in."""
+"""Reading the lines of a file, also of a damaged one."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ingestion.facts.compression import (
     is_gzip,
 )
 
-#: Characters of a bad line that its row keeps, the longest event twice over; the file itself
-#: stays in the landing.
+#: Characters of a bad line that its row keeps: twice the longest event. The file itself stays in
+#: the landing.
 KEPT_TEXT = 64 * 1024
-#: Windows tools start UTF-8 files with it; it is no part of the first line.
+#: Windows tools put it at the start of UTF-8 files; it is not part of the first line.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that could not be loaded: where it stands, why, and its text."""
+    """A line that could not be loaded: its number, the reason, and its text."""
 
     line: int
     reason: str
@@ -31,17 +31,17 @@ class BadLine:
 
 
 def bad_line(number: int, reason: str, line: bytes) -> BadLine:
-    """A BadLine whose text is readable whatever the bytes are."""
+    """A BadLine; its text is readable whatever the bytes are."""
     text = line[:KEPT_TEXT].decode("utf-8", "backslashreplace").rstrip("\n")
     # Null bytes end a text in some tools that read raw.bad_lines.
     return BadLine(number, reason, text.replace("\0", "\\x00"))
 
 
 def read_lines(path: Path, longest: int) -> Iterator[tuple[int, bytes | BadLine]]:
-    """The lines of a file, numbered from 1; what cannot be read is a BadLine in its place.
+    """The lines of a file, numbered from 1; a line that cannot be read is a BadLine.
 
-    Blank lines are passed over, a line of more than ``longest`` bytes is never held whole, and
-    everything whole before a tear is still given.
+    Blank lines are skipped. A line of more than ``longest`` bytes is never held whole in memory.
+    Of a file that is cut short, all whole lines are returned.
     """
     number, rest, passed = 0, b"", 0
     for chunk in read_chunks(path):
@@ -69,7 +69,7 @@ def read_lines(path: Path, longest: int) -> Iterator[tuple[int, bytes | BadLine]
 
 
 def read_chunks(path: Path) -> Iterator[bytes | str]:
-    """The inflated bytes of a file in pieces of at most 1 MiB; last, the reason of a tear."""
+    """The inflated bytes of a file in pieces of at most 1 MiB; last, why the rest is missing."""
     packed = is_gzip(path)
     with path.open("rb") as stream:
         if not packed:

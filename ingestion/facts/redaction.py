@@ -1,7 +1,8 @@
-"""Keys are taken out before anything is kept: neither landing nor quarantine holds a secret.
+"""Write keys are removed before anything is stored: neither landing nor quarantine holds one.
 
-Pure. What is accepted was parsed: fields that are keys go, at any depth. What is refused may be no
-JSON at all, so fields are found by their names, however JSON may spell them, and written over.
+Pure. An accepted event is parsed, so fields that hold a key are removed at any depth. A refused
+text may not be JSON, so fields are found by name, in any spelling of JSON, and their values are
+overwritten.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ import msgspec
 
 from ingestion.facts.compression import GZIP_MAGIC, GzipUnreadable, beginning, inflate
 
-#: What stands in the place of a key.
+#: It replaces a key.
 REMOVED: Final = b"[write key]"
 Names = tuple[str, ...]
-#: Fields that hold a key wherever they stand.
+#: Fields that always hold a key.
 ALWAYS_SECRET: Final[Names] = ("writeKey", "api_key")
-#: Level 1 packs 8 MB in 40 ms, level 6 in 150; other senders wait meanwhile.
+#: Level 1 compresses 8 MB in 40 ms, level 6 in 150. Other senders wait that long.
 _GZIP_LEVEL: Final = 1
-#: Keys looked for in a text that cannot be read; a request names one, twice at most.
+#: Keys to find in a text that cannot be parsed. A request names one key, at most twice.
 MAX_CANDIDATES: Final = 8
-#: A key is looked for in this much of both ends of such a text: SDKs write it first or last, and
-#: 8 MB of half names would take half a second for a sender that nobody knows.
+#: Bytes at each end of such a text in which a key is searched. SDKs write it first or last. A text
+#: of 8 MB made of half names would take half a second, for an unknown sender.
 MAX_SEARCHED_BYTES: Final = 64 * 1024
 
 
 def without_key_fields(value: Any, key: str | None, names: Names) -> Any:
-    """A JSON value without its fields that hold a key, at any depth, and in JSON inside its texts.
+    """A JSON value without the fields that hold a key, at any depth, also in JSON inside its texts.
 
-    Fields that are ALWAYS_SECRET go. Other ``names`` go where they hold ``key``: elsewhere they
-    may be a product's own, such as ``token``.
+    Fields of ALWAYS_SECRET are removed. A field of ``names`` is removed if its value is ``key``:
+    with another value it may be a product's own field, such as ``token``.
     """
     if isinstance(value, dict):
         return {
@@ -53,10 +54,10 @@ def without_key_fields(value: Any, key: str | None, names: Names) -> Any:
 
 
 def without_keys(body: bytes, names: Names = ALWAYS_SECRET) -> bytes:
-    """A refused text with its keys written over, which fields of these names hold.
+    """A refused text in which the values of the fields ``names`` are overwritten.
 
-    A gzip body that names a key, or that cannot be read to its end, where one might stand, is
-    packed anew as far as it can be read.
+    A gzip body is compressed again, as far as it can be read, if it contains a key or cannot be
+    read to its end.
     """
     if body[:2] != GZIP_MAGIC:
         return _written_over(body, names)
@@ -69,7 +70,7 @@ def without_keys(body: bytes, names: Names = ALWAYS_SECRET) -> bytes:
 
 
 def keys_in(body: bytes, names: Names) -> Iterator[str]:
-    """What fields of a text that cannot be read say for a key, at most MAX_CANDIDATES."""
+    """Values of the fields ``names`` in a text that cannot be parsed, at most MAX_CANDIDATES."""
     try:
         text = inflate(body)
     except GzipUnreadable:
@@ -96,22 +97,22 @@ def _written_over(text: bytes, names: Names) -> bytes:
 
 
 def _over(found: re.Match[bytes]) -> bytes:
-    """What is found, with REMOVED where its value stands."""
+    """The match, with REMOVED in place of the value."""
     number = next(number for number in _VALUES if found[number] is not None)
     start, end = found.span(number)
     return found[0][: start - found.start()] + REMOVED + found[0][end - found.start() :]
 
 
-#: Groups of a pattern: the four ways to write a value, and of these that of a form.
+#: Groups of a pattern: the four ways to write a value. The last one is that of a form.
 _VALUES: Final = (1, 2, 3, 4)
 _FORM: Final = 4
 
 
 def _pattern(first: str, rest: str) -> re.Pattern[bytes]:
-    """A field of this name with text for its value, as careless senders write it too.
+    """A pattern for a field with a text value, in JSON or in something like it.
 
-    JSON; JSON inside a JSON string; single quotes; a form. It begins with the name itself, which
-    ``re`` finds ten times as fast as anything less plain.
+    It finds JSON, JSON inside a JSON string, single quotes, and a form. It starts with the plain
+    name, because ``re`` finds that ten times as fast as anything else.
     """
     return re.compile(
         rf"{first}(?<!\w{first}){rest}(?:"
@@ -124,7 +125,7 @@ def _pattern(first: str, rest: str) -> re.Pattern[bytes]:
 
 
 def _escaped(character: str) -> str:
-    """A character as JSON may escape it, in a string inside of a string too."""
+    """A pattern for a character that JSON escaped, also in a string inside a string."""
     digits = f"{ord(character):x}"
     return r"\\u00" + "".join(f"[{each}{each.upper()}]" for each in digits)
 
@@ -141,7 +142,7 @@ def _patterns(name: str, text: bytes) -> Iterator[re.Pattern[bytes]]:
 
 @lru_cache(maxsize=64)
 def _all_patterns(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
-    """A name without escapes, and with any, after a first letter that has none or one."""
+    """Patterns for a name without escapes, with escapes, and with an escaped first letter."""
     rest = "".join(rf"(?:{each}|\\{{0,7}}{_escaped(each)})" for each in name[1:])
     return (
         _pattern(name[0], name[1:]),

@@ -1,4 +1,4 @@
-"""Refused events and requests as quarantine keeps them: why, how much of each, and never a key."""
+"""The lines of quarantine: why an event or a request was refused, and its text without keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingestion.facts.envelope import MAX_BATCH_BYTES, MAX_EVENT_BYTES, RefusedLi
 from ingestion.facts.identifiers import uuid7
 from ingestion.facts.redaction import ALWAYS_SECRET, without_keys
 
-#: Every reason an event can be refused for, as it stands in answers, quarantine and metrics.
+#: Every reason for a refusal, as answers, quarantine and metrics name it.
 REASONS: Final = (
     "invalid_json",
     "not_an_object",
@@ -29,16 +29,16 @@ REASONS: Final = (
     "torn_tail",
 )
 
-#: What quarantine keeps of one body, in bytes: a whole request as sent. Longer ones (only a
-#: compressed body can hold them) are cut, and ``detail`` says so. Escaped sixfold at worst, the
-#: row stays under the 16 MB that DuckDB reads as one JSON object.
+#: Bytes that quarantine keeps of one body: a whole request as sent. A longer body (it was
+#: compressed) is cut, and ``detail`` says so. Escaping makes it at most six times as long, so a row
+#: stays under the 16 MB that DuckDB reads as one JSON object.
 MAX_QUARANTINED_BYTES: Final = MAX_BATCH_BYTES
-#: What quarantine keeps of all refused events of one request, in bytes for each byte as sent: long
-#: batches of like events compress 10 to 18 times. Without it 8 KB of bomb became 17 MB of rows.
+#: Bytes that quarantine keeps of all refused events of one request, for each byte sent. Long
+#: batches of similar events compress 10 to 18 times. Without it, 8 KB of gzip became 17 MB of rows.
 KEPT_PER_SENT_BYTE: Final = 20
-#: Of any request, however small: two of the largest events.
+#: Bytes kept of any request, however small: two of the largest events.
 KEPT_AT_LEAST: Final = 2 * MAX_EVENT_BYTES
-#: Of each event past that: enough to tell which one it was.
+#: Bytes kept of each event past that: enough to see which event it was.
 KEPT_OF_CUT_EVENT: Final = 256
 
 
@@ -61,11 +61,10 @@ def refused_line(
     keep: int = MAX_QUARANTINED_BYTES,
     left_out: int = 0,
 ) -> bytes:
-    """The quarantine line of ``body``: its own text, or base64 where it is not clean UTF-8.
+    """The quarantine line of ``body``: its own text, or base64 if it is not clean UTF-8.
 
-    Keys in it, which ``secret_fields`` hold, are written over. Of the rest ``keep`` bytes are
-    kept; where that is not all, or ``left_out`` bytes beside it are not in the line, ``detail``
-    says so.
+    The values of ``secret_fields`` are overwritten. At most ``keep`` bytes are kept. If more was
+    sent, in the body or in ``left_out`` bytes of its batch, ``detail`` says so.
     """
     body = without_keys(body, secret_fields)
     kept = body[:keep]

@@ -1,4 +1,4 @@
-"""A segment while it is written: one file of lines, locked by its writer, appended and fsynced."""
+"""An open segment: one file of lines that its writer locks, appends to and fsyncs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ingestion.facts.disk import Disk, fsync_folder, lock, write_all
 EVENTS: Final = "events"
 QUARANTINE: Final = "quarantine"
 KINDS: Final = (EVENTS, QUARANTINE)
-#: A segment's file until it is created, locked and named; nothing in it was ever acknowledged.
+#: The suffix of a segment's file until it is locked. Nothing in it was acknowledged.
 NEWBORN: Final = ".new"
 
 _NAME = re.compile(rf"[0-9A-HJKMNP-TV-Z]{{26}}-.+\.(?:{'|'.join(KINDS)})\.ndjson")
 
 
 class OpenSegment:
-    """A file under landing/open; its lock says that its process lives.
+    """A file under landing/open. As long as it is locked, its process runs.
 
     ``acknowledged`` counts the bytes that a successful fsync covers.
     """
@@ -53,7 +53,7 @@ class OpenSegment:
 
     @classmethod
     def adopt(cls, path: Path) -> OpenSegment | None:
-        """The segment that a dead process left at ``path``; None where its writer lives."""
+        """The segment that a dead process left at ``path``; None if its writer still runs."""
         try:
             fd = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
@@ -73,29 +73,29 @@ class OpenSegment:
         self.written += len(data)
 
     def sync(self, disk: Disk) -> None:
-        """Make what was appended durable; raises OSError, and is then never called again.
+        """Make what was appended durable; raises OSError, and must then not be called again.
 
-        After a failed fsync the kernel may drop the dirty pages and call the next one a success.
+        After a failed fsync the kernel may drop dirty pages, and the next fsync may succeed.
         """
         disk.fsync(self.fd)
         self.acknowledged = self.written
 
     def forget_unacknowledged(self) -> None:
-        """Cut off what no fsync covered, as far as the disk still lets us.
+        """Cut off what no fsync covered, if the disk still allows it.
 
-        Its senders are told to come again; where cutting fails they only cause duplicates.
+        The senders of these lines are told to send again. If the cut fails, that makes duplicates.
         """
         with suppress(OSError):
             os.ftruncate(self.fd, self.acknowledged)
 
     def remove(self) -> None:
-        """Take the file away, durably, and let its lock go; raises OSError."""
+        """Delete the file, durably, and release its lock; raises OSError."""
         self.path.unlink(missing_ok=True)
         fsync_folder(self.path.parent)
         self.close()
 
     def close(self) -> None:
-        """Let the lock go; what a close could still report, an fsync reported before."""
+        """Release the lock. An error of the close is ignored: the fsync has reported it."""
         if self.fd >= 0:
             with suppress(OSError):
                 os.close(self.fd)
@@ -103,7 +103,7 @@ class OpenSegment:
 
 
 def is_segment(path: Path) -> bool:
-    """Whether a file under landing/open is a collector's: others are left alone."""
+    """Whether a file under landing/open is a segment of a collector; other files are ignored."""
     return _NAME.fullmatch(path.name) is not None
 
 

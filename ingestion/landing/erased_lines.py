@@ -1,4 +1,4 @@
-"""Which lines of the landing an erasure takes: the one rule for sealing, loading and rewriting."""
+"""Which lines an erasure removes: the one rule for sealing, loading and rewriting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingestion.facts.line_checks import Line
 from ingestion.landing.ids_in_text import names_in
 from ingestion.landing.tombstones import Tombstones
 
-#: A line of a quarantine file, by the file's name and the line's number.
+#: A line of a quarantine file: the file's name and the number of the line.
 Place = tuple[str, int]
 
 _event = msgspec.json.Decoder(EventLine[msgspec.Raw])
@@ -35,7 +35,7 @@ _request = msgspec.json.Decoder(_Request)
 
 
 class ReadLine:
-    """A line, read as far as an erasure needs it; one that no load could read is read as text."""
+    """A line, parsed as far as an erasure needs it. An invalid line is read as text."""
 
     def __init__(self, kind: str, line: bytes) -> None:
         """A line of an ``events`` or a ``quarantine`` file."""
@@ -64,7 +64,7 @@ class ReadLine:
         return tombstones.covers_text(self._line)
 
     def names(self) -> Iterator[str]:
-        """Whomever this line might be about."""
+        """Every id that this line may be about."""
         parsed = self._parsed
         if isinstance(parsed, EventLine):
             fields = (parsed.user_id, parsed.anonymous_id, parsed.previous_id)
@@ -106,7 +106,7 @@ _batch = msgspec.json.Decoder(_Batch)
 
 
 def _beside(request: bytes) -> bytes:
-    """What the batch of a refused event gave to all its events."""
+    """The fields that a refused event inherited from its batch."""
     try:
         return bytes(_batch.decode(request).batch)
     except _UNREADABLE:

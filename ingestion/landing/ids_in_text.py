@@ -1,7 +1,7 @@
-"""What a refused event or a bad line names: texts that may be no JSON at all.
+"""The ids in a refused event or a bad line, whose text may not be JSON.
 
-Pure. An accepted event names people in four fields; a refused one may name them anywhere, and a
-wrong field may be why it was refused.
+Pure. An accepted event names people in four fields. A refused one may name them anywhere: a wrong
+field may be the reason why it was refused.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import msgspec
 from ingestion.protocols import catalog
 from ingestion.protocols.catalog import BATCH_FIELDS
 
-#: Fields, of every protocol spoken and of the line itself, that say whose an event is.
+#: Fields that name the user of an event: those of every protocol, and that of a line.
 USER_FIELDS: Final = ("user_id", *catalog.USER_FIELDS)
-#: JSON inside JSON inside JSON: deeper than anything that was recorded.
+#: JSON inside JSON inside JSON: deeper than anything that we recorded.
 _MAX_NESTED_TEXTS: Final = 3
 
-# None of these can look at a character more than twice: a hostile text may be a whole request.
+# None of these looks at a character more than twice: a hostile text may be a whole request.
 _WORD = re.compile(r"[\w.@+-]+")
 _UNESCAPED_QUOTE = re.compile(r'(?<!\\)"')
 _BETWEEN_PAIRS = re.compile(r"[&\s\"'{}\[\]]+")
@@ -31,9 +31,9 @@ _decode = msgspec.json.Decoder().decode
 
 
 def users_named(text: bytes) -> set[str]:
-    """Whom an event says it is of; nobody where it does not say.
+    """The users that an event names; none if it names nobody.
 
-    Nor does a whole request: its other fields do not say whose the events in it are.
+    A whole request names nobody: fields beside its batch do not say whose the events are.
     """
     event = _json(text)
     if not isinstance(event, dict) or any(
@@ -51,11 +51,11 @@ def users_named(text: bytes) -> set[str]:
 
 
 def names_in(text: bytes) -> Iterator[str]:
-    """Everything in a text that could be an id: of JSON each text, key and whole number.
+    """Everything in a text that may be an id. In JSON: each text, key and whole number.
 
-    Of anything else: what stands in quotes, what stands behind an equals sign, and each word,
-    with the escapes of JSON and of URLs read too. Some come twice. A name inside a longer one is
-    not given: ``u1`` is not named by ``u10``, nor by ``u1@example.org``.
+    In other texts: everything in quotes or after an equals sign, and each word, also with the
+    escapes of JSON and URLs decoded. Some are returned twice. A part of an id is not returned:
+    ``u10`` and ``u1@example.org`` do not name ``u1``.
     """
     parsed = _json(text)
     if parsed is not None:
@@ -78,7 +78,7 @@ def _json(text: bytes) -> Any:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        # Lone surrogates, NaN, control characters: what JSON does not know and senders write.
+        # Lone surrogates, NaN and control characters are not JSON, but senders write them.
         return json.loads(text.decode("utf-8", "surrogatepass"), strict=False)
     except (ValueError, RecursionError):
         return None
@@ -103,8 +103,8 @@ def _values(value: Any, nested: int) -> Iterator[str]:
 
 
 def pieces_in(text: str) -> Iterator[str]:
-    """Everything in a plain text that could be an id; see ``names_in``."""
-    # Between any two quotes, because a broken text may lack one of a pair.
+    """Everything in a plain text that may be an id; see ``names_in``."""
+    # Everything between any two quotes: in a broken text one of a pair may be missing.
     for piece in chain(text.split('"'), text.split("'"), _UNESCAPED_QUOTE.split(text)):
         yield piece
         yield _unescaped(piece)
@@ -116,7 +116,7 @@ def pieces_in(text: str) -> Iterator[str]:
 
 
 def _unescaped(text: str) -> str:
-    """Text with JSON's escapes read, twice where it was escaped twice."""
+    """Text with the escapes of JSON decoded, twice if it was escaped twice."""
     for _ in range(2):
         if "\\" not in text:
             break

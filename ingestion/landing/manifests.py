@@ -1,4 +1,4 @@
-"""Manifests: the collector's own account of each segment it sealed."""
+"""Manifests: what the collector says each sealed segment contains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-#: Before the names of the manifests that erasures made.
+#: The prefix of manifests that an erasure wrote.
 ERASURES: Final = "manifest/erased/"
 Sha256 = str
 #: Source → day received → lines.
@@ -17,10 +17,10 @@ Counts = dict[str, dict[date, int]]
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What the collector says a segment holds: lines by source and day received.
+    """The lines of a segment, counted by source and day received.
 
-    ``erased`` counts those it does not hold because their person was erased: they never came
-    into it, or an erasure left ``blank_lines`` in their places.
+    ``erased`` counts lines that it does not contain because their person was erased. They never
+    got into it, or an erasure replaced them by ``blank_lines``.
     """
 
     segment: str
@@ -30,7 +30,7 @@ class Manifest(msgspec.Struct, frozen=True):
     bytes: int = 0
     erased: Counts = msgspec.field(default_factory=dict)
     blank_lines: int = 0
-    #: What the last erasure found: the manifest is written before its file.
+    #: The values before the last erasure, because the manifest is written before its file.
     earlier_sha256: Sha256 = ""
     earlier_erased: Counts = msgspec.field(default_factory=dict)
 
@@ -52,12 +52,12 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def erasures_name(segment: str) -> str:
-    """Where an erasure puts the manifest of a file that came without one."""
+    """The name of the manifest that an erasure writes for a file without one."""
     return f"{ERASURES}{hashlib.sha256(segment.encode()).hexdigest()[:32]}.json"
 
 
 def read_manifest(path: Path) -> Manifest | str:
-    """The manifest in a file, or the reason it is none."""
+    """The manifest in a file, or the reason why it is not one."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

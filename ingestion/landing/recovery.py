@@ -1,4 +1,4 @@
-"""What a crash left: found at start, sealed like any other segment."""
+"""Finding the segments that a crash left, so that they are sealed like any other."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 def leftovers(folder: Path, workshop: Path) -> Iterator[OpenSegment]:
     """The segments of dead writers under ``folder``, locked, oldest first; raises OSError.
 
-    They come one at a time, and whoever takes one closes it before the next: a row of crashes
-    leaves more of them than a process may hold open. Files of a living collector stay alone: it
-    holds their locks. Half-made files in ``workshop`` whose segment is gone go too.
+    The caller closes each segment before it asks for the next: several crashes may leave more
+    segments than a process can have open. The files of a running collector are locked, and are
+    skipped. Unfinished files in ``workshop`` whose segment is gone are deleted.
     """
     half_made = [*workshop.glob("*.gz.tmp"), *workshop.glob("*.gz.manifest")]
     paths = sorted(folder.iterdir())

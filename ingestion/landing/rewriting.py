@@ -1,8 +1,8 @@
-"""Landed files without the lines of erased people, under the same names.
+"""Rewriting landed files without the lines of erased people, under the same names.
 
-The one change that a sealed file ever sees. A blank line stays in the place of each erased one,
-so that every other keeps its number. The new file is written beside and renamed over the old
-one; its manifest goes first and tells of both, so that a crash between them costs nothing.
+A sealed file never changes in any other way. A blank line replaces each erased one, so that the
+other lines keep their numbers. The new file is written beside the old one and renamed over it. Its
+manifest is written first and describes both files, so a crash between the two does no harm.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: A line is looked at whole up to here, ten times what any load takes; a longer one as far.
+#: Bytes of a line that are searched: ten times the longest line that a load accepts.
 LONGEST_LINE: Final = 32 * 1024 * 1024
 _UNFINISHED: Final = ".erasing"
 
 
 @dataclass
 class Found:
-    """What one landed file holds of erased people."""
+    """The lines of erased people in one landed file."""
 
     file: LandedFile
     lines: set[int] = field(default_factory=set)
-    #: The lines of quarantine that erased events were replayed from.
+    #: The lines of quarantine from which erased events were replayed.
     origins: set[Place] = field(default_factory=set)
-    #: By source and day, as the ledger has them; what no load could read it does not have.
+    #: Erased lines by source and day, as in the ledger, which has no line that no load can read.
     erased: Counts = field(default_factory=dict)
     kept_lines: int = 0
 
 
 @dataclass(frozen=True)
 class State:
-    """A landed file as it is: its bytes, and its lines with text and without."""
+    """A landed file: its size and checksum, its count of lines with text, and its blank lines."""
 
     size_bytes: int
     sha256: str
@@ -64,7 +64,7 @@ class State:
 
 
 class LandedFiles:
-    """The files of a landing, as an erasure sees and changes them."""
+    """The files of a landing, searched and rewritten by an erasure."""
 
     def __init__(self, settings: Settings) -> None:
         """Open the landing; nothing is read or written yet."""
@@ -81,10 +81,10 @@ class LandedFiles:
         also: Mapping[str, set[int]] | None = None,
         note: Callable[[Found], None] = lambda found: None,
     ) -> tuple[dict[str, int], set[str]]:
-        """Rewrite the files that hold what the tombstones cover; ``note`` hears of each before.
+        """Rewrite the files with lines that the tombstones cover; ``note`` is called before each.
 
-        ``also`` is file → lines that go whatever they say. Returns file → erased lines, and the
-        files that could not be read, which nothing may load now.
+        ``also`` is file → lines to erase whatever they contain. Returns file → count of erased
+        lines, and the files that could not be read: they must not be loaded now.
         """
         erased: dict[str, int] = {}
         unread: set[str] = set()
@@ -106,7 +106,7 @@ class LandedFiles:
     def find(
         self, file: LandedFile, tombstones: Tombstones, also: Iterable[int] = ()
     ) -> Found | None:
-        """What the tombstones cover in a file, and the lines told by number; raises OSError."""
+        """The lines of a file that the tombstones cover, and the lines ``also``; raises OSError."""
         found = Found(file)
         told = set(also)
         judge = LineJudge(file.kind)
@@ -123,13 +123,13 @@ class LandedFiles:
         return found if found.lines else None
 
     def names(self, file: LandedFile) -> Iterator[str]:
-        """Whomever the lines of a file might be about; raises OSError."""
+        """Every id that the lines of a file may be about; raises OSError."""
         with self._fetched(file) as path:
             for _, line in read_lines(path, LONGEST_LINE):
                 yield from ReadLine(file.kind, _text(line)).names()
 
     def rewrite(self, found: Found) -> None:
-        """Put the file without these lines, and its manifest, into the landing; raises OSError."""
+        """Write the file without these lines, and its manifest; raises OSError."""
         make_folders(self._workshop, root=self._root)
         for leftover in self._workshop.glob(f"*{_UNFINISHED}"):
             leftover.unlink()
@@ -152,26 +152,26 @@ class LandedFiles:
         self._manifests.setdefault(there, LandedFile(there, "manifest", 0, None))
 
     def manifest_of(self, segment: str) -> tuple[str, Manifest | None]:
-        """The manifest of a segment, and its name in the landing; None where there is none."""
+        """The manifest of a segment and its name in the landing; None if it has none."""
         for name in (_collectors_name(segment), erasures_name(segment)):
             if name in self._manifests:
                 manifest = self._read(self._manifests[name])
                 if manifest and manifest.segment == segment:
                     return name, manifest
-        # An importer may have named it anyhow.
+        # An importer may have given it any name.
         name = self._by_segment.get(segment, "")
         if name:
             return name, self._read(self._manifests[name])
         return erasures_name(segment), None
 
     def state(self, name: str) -> State:
-        """What raw must know of a file as it lies there now; raises OSError."""
+        """What raw must know about a file as it is now; raises OSError."""
         with self._fetched(LandedFile(name, "", 0, None)) as path:
             blank: list[int] = []
             number, has_text = 0, False
             for chunk in read_chunks(path):
                 if isinstance(chunk, str):
-                    break  # damaged from here on: no line of what follows was ever loaded
+                    break  # damaged from here on: no later line was ever loaded
                 *whole, rest = chunk.split(b"\n")
                 for line in whole:
                     number += 1
@@ -204,26 +204,26 @@ class LandedFiles:
         if self.landing.folder:
             yield self.landing.fetch(file, self._scratch)
             return
-        # A kill must not leave the copy where nobody looks: each load empties this folder.
+        # If the process is killed, the next load deletes the copy: it empties this folder.
         self._scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="fetched-", dir=self._scratch) as folder:
             yield self.landing.fetch(file, Path(folder))
 
 
 def _collectors_name(segment: str) -> str:
-    """Where the collector puts the manifest of a segment of its own."""
+    """The name under which the collector writes the manifest of its own segment."""
     _, date_folder, *_ = (*segment.split("/"), "")
     leaf = segment.rpartition("/")[2].removesuffix(".ndjson.gz")
     return f"manifest/{date_folder}/{leaf}.json"
 
 
 def _told(old: Manifest, found: Found, *, current: str, fresh: Path, blank: int) -> Manifest:
-    """The manifest of the fresh file: what goes is moved from received to erased.
+    """The manifest of the fresh file: erased lines move from received to erased.
 
-    The sum of both is what the collector wrote, and never changes: a line that vanished in any
-    other way is still missed.
+    The sum of both is the count that the collector wrote, and never changes. So a line that is lost
+    in any other way is still noticed.
     """
-    # After a crash between a manifest and its file, the file is still the earlier one.
+    # After a crash between the manifest and its file, the file is still the old one.
     is_ahead = old.sha256 != current and old.earlier_sha256 == current
     before = old.earlier_erased if is_ahead else old.erased
     erased = _sum(before, found.erased)
@@ -265,7 +265,7 @@ def _count_line(counts: Counts, judge: LineJudge, line: bytes | BadLine) -> None
 
 
 def _lines_of(kind: str, path: Path) -> Counts:
-    """The lines of a file that a load takes, by source and day."""
+    """The lines of a file that a load accepts, by source and day."""
     counts: Counts = {}
     judge = LineJudge(kind)
     for _, line in read_lines(path, LONGEST_LINE):
@@ -278,7 +278,7 @@ def _text(line: bytes | BadLine) -> bytes:
 
 
 def _write(path: Path, fresh: Path, erased: set[int]) -> int:
-    """Write all other lines, each at its number, and fsync; the count of blank lines."""
+    """Write all other lines under their numbers, and fsync; returns the count of blank lines."""
     written = 0
     blank = 0
     packed = is_gzip(path)

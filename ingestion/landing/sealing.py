@@ -1,8 +1,8 @@
 """Sealing: a closed segment becomes an immutable compressed file in the landing.
 
-The order is what makes it safe: compress beside, fsync, write the manifest, rename, fsync the
-folder, and only then take the open file away. Whatever step a crash falls on, doing it all again
-lands the same bytes under the same name.
+The order of the steps makes it safe: compress into another file, fsync it, write the manifest,
+rename, fsync the folder, and only then delete the open file. After a crash at any step, sealing
+again writes the same bytes under the same name.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from ingestion.landing.erased_lines import ReadLine
 from ingestion.landing.store import Landing
 from ingestion.landing.tombstones import NOTHING_ERASED, Tombstones
 
-#: Of 32 MiB of events, level 6 makes 1.4 % less in a seventh more time, 1 makes 15 % more in
-#: half of it.
+#: For 32 MiB of events, level 6 gives 1.4 % fewer bytes in a seventh more time. Level 1 gives 15 %
+#: more bytes in half the time.
 GZIP_LEVEL: Final = 5
-#: zlib gets this much at once and lets other threads run meanwhile.
+#: zlib gets this much at once. Other threads can run meanwhile.
 CHUNK_BYTES: Final = 256 * 1024
 
 _SOURCE = re.compile(rb'"source_id":"([^"\\\x00-\x1f]{1,200})"')
 
 
 class _Head(msgspec.Struct):
-    """What a manifest needs of a line."""
+    """The fields of a line that its manifest counts by."""
 
     source_id: str
     received_at: str
@@ -50,7 +50,7 @@ _head = msgspec.json.Decoder(_Head)
 
 @dataclass(slots=True)
 class _Sealed:
-    """A compressed file on its way: its name in the landing and what its manifest says."""
+    """A compressed file before it is in the landing: its name there, and its manifest."""
 
     relative: str
     temporary: Path
@@ -64,17 +64,17 @@ def seal(
 ) -> None:
     """Land the segment at ``path``, whose lock the caller holds; raises OSError.
 
-    Whole lines are landed. What is not a whole line was never acknowledged (a torn tail, or
-    pages that never reached the disk): it goes to quarantine as ``torn_tail``. ``workshop`` is a
-    folder on the landing's own file system, where that is this machine's. The caller takes
-    ``path`` away afterwards. What ``tombstones`` cover is counted and left out.
+    Whole lines are landed. An incomplete line was never acknowledged (the file was cut short, or
+    pages never reached the disk), and goes to quarantine as ``torn_tail``. ``workshop`` is a folder
+    on the landing's own file system, if that is local. The caller deletes ``path`` afterwards.
+    Lines that ``tombstones`` cover are counted and left out.
     """
     kind, name = kind_of(path), base_name(path)
     torn: list[bytes] = []
     files: list[_Sealed] = []
     with path.open("rb") as lines:
-        # A dead writer may not have come to its fsync: what a manifest tells of, no power cut
-        # may take away any more.
+        # The writer may have died before its fsync. After a manifest lists a line, a power cut
+        # must not remove it.
         os.fsync(lines.fileno())
         whole = _whole_lines(lines, torn)
         first = next(whole, None)
@@ -92,7 +92,7 @@ def seal(
         rows = ((line, _head.decode(line)) for line in _torn_lines(path, torn))
         _compress(sealed, rows, QUARANTINE, tombstones)
         files.append(sealed)
-    # The file's own name last: once it is in the landing, everything of the segment is.
+    # The file of this name is the last: if it is in the landing, everything of the segment is.
     for sealed in reversed(files):
         _land(sealed, landing)
 
@@ -104,7 +104,7 @@ def _place(kind: str, received_at: str, name: str) -> str:
 
 
 def _torn_lines(path: Path, torn: list[bytes]) -> Iterator[bytes]:
-    """Quarantine rows of what was torn; the same rows however often a crash interrupts this."""
+    """The quarantine lines of incomplete lines; after a crash, the same ones again."""
     for number, fragment in enumerate(torn):
         source = _SOURCE.search(fragment)
         yield refused_line(
@@ -119,7 +119,7 @@ def _torn_lines(path: Path, torn: list[bytes]) -> Iterator[bytes]:
 
 
 def _whole_lines(lines: Iterable[bytes], torn: list[bytes]) -> Iterator[tuple[bytes, _Head]]:
-    """Each whole line with its head; everything else is added to ``torn``."""
+    """Each whole line with its head; anything else is added to ``torn``."""
     for line in lines:
         if line.endswith(b"\n"):
             try:
@@ -135,7 +135,7 @@ def _whole_lines(lines: Iterable[bytes], torn: list[bytes]) -> Iterator[tuple[by
 def _compress(
     sealed: _Sealed, rows: Iterable[tuple[bytes, _Head]], kind: str, tombstones: Tombstones
 ) -> None:
-    """Write the gzip file and fsync it; without a clock in its header, so it can be made again."""
+    """Write the gzip file and fsync it. Its header has no time, so that it can be made again."""
     with sealed.temporary.open("wb") as raw:
         with gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as packed:
             chunk = bytearray()
@@ -155,7 +155,7 @@ def _compress(
 
 
 def _land(sealed: _Sealed, landing: Landing) -> None:
-    """Put the manifest, then the file: a file that vanishes later leaves its manifest behind."""
+    """Put the manifest first, then the file: if the file is lost later, its manifest remains."""
     with sealed.temporary.open("rb") as packed:
         digest = hashlib.file_digest(packed, "sha256").hexdigest()
     manifest = {

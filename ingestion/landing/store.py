@@ -16,15 +16,15 @@ from ingestion.landing.storage import Storage, StorageAway, local_folder, shown
 
 logger = logging.getLogger(__name__)
 
-#: The folders of a landing and what a file in them is. ``open/`` is the collector's own.
+#: The folders of a landing, and the kind of their files. ``open/`` is the collector's own.
 KINDS = {"events": "events", "quarantine": "quarantine", "manifest": "manifest"}
-#: Bytes of a remote file that are held at a time.
+#: Bytes of a remote file in memory at a time.
 COPIED_BYTES = 1 << 20
 SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 
 
 class FileUnreadable(OSError):
-    """A landed file cannot be read now; the message says why. It waits for the next load."""
+    """A landed file cannot be read now; the message says why. The next load tries again."""
 
 
 class LandingUnusable(RuntimeError):
@@ -33,9 +33,9 @@ class LandingUnusable(RuntimeError):
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One sealed file: its name relative to the landing, and what the storage says of it.
+    """One sealed file: its name relative to the landing, and what the storage says about it.
 
-    ``size_bytes`` is 0 where the storage does not say.
+    ``size_bytes`` is 0 if the storage does not say.
     """
 
     name: str
@@ -47,16 +47,17 @@ class LandedFile:
 class Landing:
     """The landing of a site, on the local disk or behind any fsspec URL.
 
-    ``folder`` is its path where it is on this machine, else None.
+    ``folder`` is its path if it is on this machine, else None.
     """
 
     def __init__(self, location: str | Path) -> None:
-        """Find the driver of a path or URL; nothing is read, made or contacted yet.
+        """Find the driver of a path or URL. Nothing is read, created or contacted yet.
 
-        So a collector starts, and stores, while its landing is away. Raises LandingUnusable.
+        So a collector can start, and store events, while its landing cannot be reached. Raises
+        LandingUnusable.
         """
         self._url = url = str(location)
-        #: Files that the last listing left out because their names are no text.
+        #: Files that the last listing left out because their names are not text.
         self.unnamable: list[str] = []
         try:
             self._storage = Storage(url)
@@ -69,7 +70,7 @@ class Landing:
         self.folder = local_folder(url)
 
     def workshop(self, otherwise: Path) -> Path:
-        """Where to make files for `put`: on the landing's own disk, where that is local."""
+        """The folder in which to make files for `put`: on the landing's own disk if it is local."""
         return self.folder / "open" if self.folder else otherwise
 
     def _unusable(self, error: Exception | str, remedy: str) -> LandingUnusable:
@@ -79,9 +80,9 @@ class Landing:
         )
 
     def files(self) -> list[LandedFile]:
-        """All sealed files in order of name, which is the order they were sealed in.
+        """All sealed files by name, which is the order in which they were sealed.
 
-        The folders of a local landing are made where they are missing. Raises LandingUnusable.
+        Missing folders of a local landing are created. Raises LandingUnusable.
         """
         self.unnamable.clear()
         if self.folder is not None:
@@ -93,7 +94,7 @@ class Landing:
         try:
             with self._storage.opened() as (storage, root):
                 storage.invalidate_cache()
-                # Manifests last: a segment that is seen here has its manifest in the landing.
+                # Manifests last: so each segment in the list has its manifest in the list.
                 found = [each for folder in KINDS for each in self._files_of(folder, storage, root)]
         except StorageAway as error:
             remedy = "make it readable for this user" if self.folder else "see that it is up"
@@ -104,7 +105,7 @@ class Landing:
         found = storage.find(f"{root}/{folder}", detail=True)
         for path, info in found.items():
             name = str(path)[len(root) :].lstrip("/")
-            # A name that starts with a dot is still being written (rename it to publish it).
+            # A file whose name starts with a dot is still being written (rename it to load it).
             if "/." in name:
                 continue
             expected = (".json",) if folder == "manifest" else SUFFIXES
@@ -118,21 +119,21 @@ class Landing:
             yield LandedFile(name, KINDS[folder], int(info["size"] or 0), _modified(info))
 
     def fetch(self, file: LandedFile, into: Path) -> Path:
-        """The file's path on the local disk; a remote one is copied into the folder first.
+        """The file's path on the local disk; a remote file is copied into the folder first.
 
-        Raises FileUnreadable where a remote file does not arrive whole, and OSError where this
-        disk cannot hold it.
+        Raises FileUnreadable if a remote file does not arrive whole, and OSError if this disk
+        cannot hold it.
         """
         if self.folder is not None:
             return self.folder / file.name
-        # A key may be four times as long as the name of a file, and hold what a name may not.
+        # A remote name may be four times as long as a file name, with characters it cannot have.
         local = into / hashlib.sha256(file.name.encode()).hexdigest()
         with local.open("wb") as copy:
             for piece in self._pieces(file.name):
                 copy.write(piece)
             arrived = copy.tell()
-        # A broken connection can look like the end of the file, and a file that is loaded short is
-        # never loaded again.
+        # A broken connection can look like the end of the file. A file that was loaded in part
+        # would never be loaded again.
         if file.size_bytes and arrived != file.size_bytes:
             raise FileUnreadable(f"{arrived} of its {file.size_bytes} bytes arrived")
         return local
@@ -149,10 +150,10 @@ class Landing:
             raise FileUnreadable(f"the landing gave {away}") from None
 
     def holds(self, name: str) -> bool:
-        """Whether a file is there; if it is, it is whole and durable. Raises OSError.
+        """Whether a file is there, whole and durable. Raises OSError.
 
-        A local file's name is made durable here: who renamed it may have died before the folder's
-        fsync. An object store shows an upload only once it is complete.
+        The name of a local file is made durable here: the process that renamed it may have died
+        before it synced the folder. An object store shows an upload only when it is complete.
         """
         if self.folder is not None:
             target = self.folder / name
@@ -166,9 +167,9 @@ class Landing:
             return bool(storage.exists(f"{root}/{name}"))
 
     def put(self, finished: Path, name: str) -> None:
-        """Move a finished, fsynced file there; it is durable on return. Raises OSError.
+        """Move a finished, fsynced file into the landing, durably. Raises OSError.
 
-        A local landing takes it by a rename from its own disk, a remote one by an upload.
+        For a local landing this is a rename on its own disk, for a remote one an upload.
         """
         if self.folder is not None:
             target = self.folder / name
@@ -183,13 +184,13 @@ class Landing:
         finished.unlink()
 
     def delete(self, file: LandedFile) -> None:
-        """Delete a sealed file that is kept no longer; raises OSError."""
+        """Delete a sealed file whose retention is over; raises OSError."""
         with self._storage.opened() as (storage, root):
             storage.rm_file(f"{root}/{file.name}")
 
 
 def _is_text(name: str) -> bool:
-    """Whether a name is text: a local file's may hold any bytes, which no column of text takes."""
+    """Whether a name is text. A local name may hold any bytes, and a text column cannot."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""Tombstones: keyed hashes of what was erased, by which it is known when it comes again.
+"""Tombstones: keyed hashes of erased ids, by which erased events are recognised if sent again.
 
-``erasures/tombstones.ndjson`` has one line an erasure; ``erasures/salt`` is the key, without which
-a hash tells nothing. The file is only ever replaced by a longer one, in one rename.
+``erasures/tombstones.ndjson`` has one line per erasure. ``erasures/salt`` is the key; without it a
+hash tells nothing. The file is only replaced by a longer one, in one rename.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from ingestion.facts.compression import unpacked
 from ingestion.facts.disk import replace_file
 from ingestion.landing.ids_in_text import names_in, users_named
 
-#: A key as long as the hash's own state: nobody guesses it.
+#: As long as the hash's own state: nobody can guess it.
 SALT_BYTES: Final = 32
-#: 2^64 erased ids before two are taken for one.
+#: Two ids of about 2^64 would have the same hash.
 DIGEST_BYTES: Final = 16
 
 Digest = bytes
 
 
 class TombstonesUnusable(OSError):
-    """What was erased cannot be known; nothing may land or load until it can."""
+    """The tombstones cannot be read; nothing may be landed or loaded until they can."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One erasure: whom it was asked for, and the hashes of all that it covers, in hex."""
+    """One erasure: its subject, and the hashes of all ids that it covers, in hex."""
 
     erasure_id: str
     subject: str
@@ -47,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Tombstones:
-    """What is erased for good. Made of entries and the salt; empty ones cover nothing."""
+    """All erasures of a home and their salt; without entries they cover nothing."""
 
     salt: bytes = b""
     entries: tuple[Entry, ...] = ()
@@ -57,17 +57,17 @@ class Tombstones:
 
     @cached_property
     def users(self) -> frozenset[Digest]:
-        """The erased people, by every user id they had."""
+        """Every user id of the erased people."""
         return frozenset(bytes.fromhex(text) for entry in self.entries for text in entry.users)
 
     @cached_property
     def devices(self) -> frozenset[Digest]:
-        """The devices that were nobody else's."""
+        """Devices that only erased people used."""
         return frozenset(bytes.fromhex(text) for entry in self.entries for text in entry.devices)
 
     @cached_property
     def events(self) -> frozenset[Digest]:
-        """Facts that neither a user nor a device above would tell."""
+        """Events that neither these users nor these devices cover."""
         return frozenset(bytes.fromhex(text) for entry in self.entries for text in entry.events)
 
     @cached_property
@@ -91,10 +91,10 @@ class Tombstones:
         anonymous_id: str | None,
         previous_id: str | None = None,
     ) -> bool:
-        """Whether a fact is erased: by the user it names, or by its own id.
+        """Whether an event is erased: by its user, by its device, or by its own id.
 
-        A device speaks for its person only while nobody says who uses it: a fact that names
-        somebody else on an erased person's device is that other one's.
+        The device counts only if the event names no user: an event of another user on an erased
+        person's device belongs to that other user.
         """
         if user_id:
             if self.digest(user_id) in self.users:
@@ -106,10 +106,10 @@ class Tombstones:
         return bool(self.events and event_id and self.digest(event_id) in self.events)
 
     def covers_text(self, text: bytes, beside: bytes = b"", event_id: str | None = None) -> bool:
-        """Whether a refused event, or a line nobody can read, is erased.
+        """Whether a refused event, or a line that cannot be parsed, is erased.
 
-        It is if anything in it is an erased id, unless it says that it is somebody else's.
-        ``beside`` is the JSON of what its batch gives it.
+        It is erased if it contains an erased id, unless it names another user. ``beside`` is the
+        JSON of the fields that it inherits from its batch.
         """
         if event_id and self.digest(event_id) in self.events:
             return True
@@ -121,7 +121,7 @@ class Tombstones:
         return any(self.digest(name) in self._all for name in names)
 
     def entry_of(self, subject: str) -> Entry | None:
-        """The last erasure that was asked for this subject, or that covers it."""
+        """The last erasure of this subject, or that covers it."""
         kind, _, digest = subject.partition(":")
         for entry in reversed(self.entries):
             covered = entry.users if kind == "user" else entry.devices
@@ -139,7 +139,7 @@ NOTHING_ERASED: Final = Tombstones()
 
 
 class TombstoneFile:
-    """The tombstones of a home, read anew when they change; threads may share one."""
+    """The tombstones of a home, read again when they change; threads may share one."""
 
     def __init__(self, home: Path) -> None:
         self._folder = home / "erasures"
@@ -149,7 +149,7 @@ class TombstoneFile:
 
     @property
     def held(self) -> Tombstones:
-        """What was read last."""
+        """The tombstones that were read last."""
         return self._held[1]
 
     def read(self) -> Tombstones:
@@ -160,7 +160,7 @@ class TombstoneFile:
         return self._held[1]
 
     def salted(self) -> Tombstones:
-        """The tombstones, with a salt made, but not kept, where there is none yet."""
+        """The tombstones, with a new salt if there is none; it is not saved."""
         found = self.read()
         if found.salt:
             return found
@@ -170,15 +170,15 @@ class TombstoneFile:
             return Tombstones(secrets.token_bytes(SALT_BYTES))
 
     def keep_salt(self, tombstones: Tombstones) -> None:
-        """Write the salt down, durably, where there is none yet; raises OSError."""
+        """Save the salt, durably, if there is none; raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._salt.exists():
             replace_file(self._salt, tombstones.salt)
 
     def write(self, tombstones: Tombstones) -> None:
-        """Put these in place of the old ones, durably, salt first; raises OSError.
+        """Replace the old tombstones by these, durably, salt first; raises OSError.
 
-        The same ones written again are news too: it makes every collector of this home seal.
+        Every collector of this home then seals, even if the tombstones did not change.
         """
         self.keep_salt(tombstones)
         lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in tombstones.entries)
@@ -218,5 +218,5 @@ class TombstoneFile:
 
 
 def hexes(digests: Iterable[Digest]) -> tuple[str, ...]:
-    """Digests as an entry keeps them, in an order that says nothing."""
+    """Digests as an entry stores them, in an order that reveals nothing."""
     return tuple(sorted(digest.hex() for digest in digests))
