@@ -1,1 +1,1 @@
-"""The wire protocols that events come by, and what they share."""
+"""The protocols in which SDKs send events, and the code that they share."""

@@ -1,6 +1,6 @@
-"""A request's bytes, to events that can be judged one by one.
+"""Splitting the body of a request into events, so that each can be validated separately.
 
-Nothing here trusts a header: gzip is known by its first two bytes and JSON by being JSON.
+Headers are ignored: gzip is recognised by its first two bytes, and JSON by its content.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from ingestion.facts.envelope import MAX_EVENT_BYTES
 from ingestion.facts.lines import BYTE_ORDER_MARK
 from ingestion.protocols.http_errors import Unreadable
 
-#: Segment's documented limit of events in one batch; it bounds the answer's length too.
+#: Segment's documented limit of events in one batch. It also limits the length of the answer.
 MAX_BATCH_EVENTS: Final = 2500
-#: Fields beside the events; recorded batches have up to 4. Each is decoded on its own.
+#: Fields beside the events. Recorded batches have up to 4. Each is decoded separately.
 MAX_FIELDS: Final = 100
-#: Strings and brackets that the second, slower pass over a body follows, at half a microsecond to
-#: three each: a batch of 475 KB holds about 40,000, so that ten such survive a broken event.
-#: Without a bound, 8 KB of compressed brackets kept the collector busy for seven seconds.
+#: Strings and brackets that the second, slower pass over a body follows, in half a microsecond to
+#: three each. A batch of 475 KB has about 40,000; ten such batches stay within this bound. Without
+#: it, 8 KB of compressed brackets kept the collector busy for seven seconds.
 MAX_TOKENS: Final = 200_000
-#: Brackets deep. Recorded events go 5 deep; parsers give up between 500 and 1,024.
+#: Levels of nesting. Recorded events have up to 5; parsers fail between 500 and 1,024.
 MAX_DEPTH: Final = 64
 
-# A string runs to its closing quote, or to the end of the text where there is none: an
-# unclosed quote must not make the scan start anew at every quote after it.
+# A string ends at its closing quote, or at the end of the text if there is none. After an unclosed
+# quote, the scan must not start again at every later quote.
 _STRING = rb'"(?>[^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _TOKEN = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
@@ -42,23 +42,23 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _NAME = msgspec.json.Decoder(str)
 
-#: Opening brackets become +1, closing ones -1 as a signed byte; all else goes.
+#: Opening brackets become +1, closing ones -1 as a signed byte; other bytes are deleted.
 _STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(each for each in range(256) if each not in b"{[}]")
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A request taken apart: each event's own text, and the fields that stand beside them."""
+    """A body split into the text of each event, and the fields beside the events."""
 
     events: list[bytes]
     fields: dict[str, bytes]
 
 
 def inflate(data: bytes) -> bytes:
-    """The body as text: gunzipped where it begins as gzip does, however it was labelled.
+    """The text of a body: decompressed if it starts like gzip, whatever its headers say.
 
-    Raises Unreadable where it is not whole, or inflates past MAX_INFLATED_BYTES.
+    Raises Unreadable if it is damaged, or inflates past MAX_INFLATED_BYTES.
     """
     try:
         return compression.inflate(data)
@@ -80,12 +80,12 @@ def open_body(
     or_single: bool = False,
     or_array: bool = False,
 ) -> Batch:
-    """Take a JSON body apart without judging its events; raises Unreadable where that fails.
+    """Split a JSON body without validating its events; raises Unreadable if that fails.
 
     ``or_single``: a body without a batch is one event. ``or_array``: a body may be a batch.
 
-    A strict, fast pass first. Where one event spoils it (NaN, a lone surrogate, a thousand
-    brackets), a second pass follows strings and brackets only, so that its siblings survive.
+    The first pass is strict and fast. If one event breaks it (NaN, a lone surrogate, a thousand
+    brackets), a second pass only follows strings and brackets, so that the other events are kept.
     """
     text = text.removeprefix(BYTE_ORDER_MARK)
     if not text.strip():
@@ -109,8 +109,8 @@ def open_body(
     if batch[:1] != b"[":
         raise Unreadable(400, "invalid_batch", f'"{batch_field}" must be a JSON array of events')
     events = _split_batch(batch)
-    # Fields beside the batch are written into every line, name and value: a line must stay one
-    # that the load reads, and all of them together bounded.
+    # The fields beside the batch are written into every line, name and value. So each line must
+    # stay short enough for the load, and all lines together must be bounded.
     beside = sum(len(name.encode()) + len(raw) for name, raw in fields.items())
     if (
         len(fields) > MAX_FIELDS
@@ -141,7 +141,7 @@ def _split_batch(batch: bytes) -> list[bytes]:
 
 
 def fields_of_first(events: list[bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The first event's fields and its properties': one tracker fills a request, with one key."""
+    """The fields of the first event and of its properties: all events of a request have one key."""
     event: dict[str, bytes] = {}
     properties: dict[str, bytes] = {}
     with suppress(IndexError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -152,7 +152,7 @@ def fields_of_first(events: list[bytes]) -> tuple[dict[str, bytes], dict[str, by
 
 
 def nesting(text: bytes) -> int:
-    """How many brackets deep ``text`` goes; text of no more than MAX_DEPTH brackets counts them."""
+    """How deep ``text`` nests, or its count of brackets if that is at most MAX_DEPTH."""
     brackets = text.count(b"{") + text.count(b"[")
     if brackets <= MAX_DEPTH:
         return brackets
@@ -161,7 +161,7 @@ def nesting(text: bytes) -> int:
 
 
 def _check_tokens(text: bytes) -> None:
-    """Refuse a broken text whose second pass would keep every other sender waiting."""
+    """Refuse a broken text whose second pass would make all other senders wait."""
     if text.count(b'"') // 2 + text.count(b"[") + text.count(b"{") > MAX_TOKENS:
         raise Unreadable(
             400, "invalid_json", "the body is not JSON, and too long to save what is; mend it"
@@ -169,7 +169,7 @@ def _check_tokens(text: bytes) -> None:
 
 
 def split_object(text: bytes) -> dict[str, bytes]:
-    """The fields of an object whose values may be broken; raises Unreadable if it is none."""
+    """The fields of an object whose values may be broken; raises Unreadable if it is no object."""
     fields: dict[str, bytes] = {}
     at = _after(text, 0, b"{", "the body is not a JSON object")
     while text[at : at + 1] != b"}":
@@ -189,7 +189,7 @@ def split_object(text: bytes) -> dict[str, bytes]:
 
 
 def split_array(text: bytes) -> list[bytes]:
-    """The elements of an array that may be broken inside; raises Unreadable if it is none."""
+    """The elements of an array, which may be broken; raises Unreadable if it is no array."""
     elements: list[bytes] = []
     at = _after(text, 0, b"[", "the batch is not a JSON array")
     while text[at : at + 1] != b"]":
@@ -202,7 +202,7 @@ def split_array(text: bytes) -> list[bytes]:
 
 
 def _value_end(text: bytes, start: int) -> int:
-    """Where the value that begins at ``start`` ends: its closing bracket, or the next comma."""
+    """The end of the value that begins at ``start``: its closing bracket, or the next comma."""
     if text[start : start + 1] not in (b"{", b"["):
         plain = _PLAIN.match(text, start)
         if not plain:
@@ -228,7 +228,7 @@ def _after(text: bytes, at: int, expected: bytes, message: str | None) -> int:
 
 
 def _separator(text: bytes, at: int, closing: bytes) -> int:
-    """Past the comma that follows a value, or onto the closing bracket."""
+    """The position after the comma that follows a value, or that of the closing bracket."""
     at = _skip_space(text, at)
     if text[at : at + 1] == closing:
         return at

@@ -1,4 +1,4 @@
-"""What every protocol asks of an event: its text, and the ids, objects and clocks in it."""
+"""The checks that all protocols share: an event's text, ids, objects and clocks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ingestion.facts.clocks import parse_client_clock, utc_text
 from ingestion.facts.envelope import MAX_EVENT_BYTES, Json, names_nothing
 from ingestion.protocols.batch_json import MAX_DEPTH, nesting
 
-#: Characters of an id or an event's name. The longest id that an SDK was recorded to send has
-#: 74; an e-mail address used as one has at most 254.
+#: Characters of an id or an event's name. The longest recorded id of an SDK has 74. An e-mail
+#: address, which may be an id, has at most 254.
 MAX_ID_LENGTH: Final = 512
-#: From here on a decimal no longer tells one whole number from the next.
+#: From here on, a float can stand for several whole numbers.
 FIRST_INEXACT: Final = 2**53
 
 _NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -24,7 +24,7 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Refused(Exception):
-    """One event cannot be kept: the reason from ``REASONS`` and what its sender should do."""
+    """An event is refused: a reason of ``REASONS``, and what its sender should do."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 def decode_event(text: bytes) -> Json:
-    """One event's text as a dict of values any JSON reader takes; raises Refused."""
+    """Parse an event's text into values that any JSON reader accepts; raises Refused."""
     if len(text) > MAX_EVENT_BYTES:
         raise Refused(
             "too_large",
@@ -59,7 +59,7 @@ def decode_event(text: bytes) -> Json:
 
 
 def identifier(event: Json, name: str) -> str | None:
-    """An id as text; absent, null and empty are the same, and so are 123 and 123.0."""
+    """An id as text; None if it is absent, null or empty. 123 and 123.0 are the same id."""
     value = event.get(name)
     if isinstance(value, float) and value.is_integer() and abs(value) < FIRST_INEXACT:
         value = int(value)
@@ -75,7 +75,7 @@ def identifier(event: Json, name: str) -> str | None:
 
 
 def message_id(text: bytes, field: str) -> str | None:
-    """How a refused event names itself in a field, also where it is no JSON; None where not."""
+    """The id of a refused event, also if its text is not JSON; None if it has none."""
     try:
         named = {field: _decoder.decode(_fields.decode(text).get(field, b"null"))}
         found = identifier(named, field)
@@ -84,12 +84,12 @@ def message_id(text: bytes, field: str) -> str | None:
         found = spelt[1].decode("utf-8", "replace") if spelt else None
     except Refused:
         return None
-    # No line may hold a null character.
+    # No line may contain a null character.
     return None if found is None or "\0" in found or names_nothing(found) else found
 
 
 def json_object(event: Json, name: str) -> Json:
-    """A JSON object; absent, null and PHP's empty array are an empty one."""
+    """A JSON object; empty if it is absent, null or PHP's empty array."""
     value = event.get(name)
     if value is None or value == []:
         return {}
@@ -99,7 +99,7 @@ def json_object(event: Json, name: str) -> Json:
 
 
 def take_clock(extra: Json, name: str) -> str | None:
-    """A client's clock, taken out of the extra fields; absent, null and empty are the same."""
+    """Remove a clock from the extra fields and return it; None if absent, null or empty."""
     value = extra.pop(name, None)
     if value is None or value == "":
         return None
@@ -113,5 +113,5 @@ def take_clock(extra: Json, name: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _clock_text(value: str) -> str:
-    """A clock as the line holds it; the events of a batch share most of theirs."""
+    """A clock in the form of a line. It is cached: events of a batch often have the same clock."""
     return utc_text(parse_client_clock(value))

@@ -1,6 +1,6 @@
-"""Queries and forms: parameters that are an event, or that carry its JSON.
+"""Queries and forms: their parameters are an event, or contain its JSON.
 
-Pure. Pixels send what a body would hold in a query, and browsers that go away send forms.
+Pure. Pixels send an event in the query. Browsers send forms when a page closes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_PARAMETERS: Final = 200
 
 _DATA = re.compile(rb"(?:^|&)data=([^&]*)")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
-#: base64url's letters as base64's; a plus that a form took for a blank; lines that were wrapped.
+#: From base64url to base64, and from the blank that a form made of a plus. Line breaks are deleted.
 _ALPHABET = bytes.maketrans(b"-_ ", b"+/+")
 
 
@@ -36,7 +36,7 @@ def query_fields(query: bytes) -> dict[str, str]:
 
 
 def form_data(text: bytes) -> bytes | None:
-    """What a form's ``data`` carries: JSON as it is or in base64; None where there is no such."""
+    """The JSON in a form's ``data``, plain or in base64; None if there is none."""
     found = None if text.lstrip()[:1] in (b"{", b"[") else _DATA.search(text)
     if found is None:
         return None
@@ -48,7 +48,7 @@ def form_data(text: bytes) -> bytes | None:
 
 
 def _from_base64(text: bytes) -> bytes:
-    """base64 of either alphabet, padded or not, up to where it is damaged: queries get cut."""
+    """Decode base64 of either alphabet, padded or not, up to its damage: long queries get cut."""
     data = _BASE64.match(text.translate(_ALPHABET, b"\r\n\t"))[0]  # type: ignore[index]
     data = data[: len(data) - (len(data) % 4 == 1)]
     return base64.b64decode(data + b"=" * (-len(data) % 4))

@@ -1,10 +1,10 @@
-"""Why a whole request cannot be served."""
+"""The errors that refuse a whole request."""
 
 from __future__ import annotations
 
 
 class Unreadable(Exception):
-    """A request that cannot be read at all: the HTTP status, a code, and what to do about it."""
+    """The request cannot be read: the HTTP status, a code, and what the sender should do."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -14,7 +14,7 @@ class Unreadable(Exception):
 
 
 class Unavailable(Exception):
-    """The lines are not stored and will not be; the sender may come again after ``retry_after``."""
+    """Nothing was stored; the sender may send again after ``retry_after`` seconds."""
 
     def __init__(self, code: str, message: str, retry_after: float, *, status: int = 503) -> None:
         super().__init__(message)

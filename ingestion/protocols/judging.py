@@ -1,8 +1,8 @@
-"""A batch judged: what is kept, in the canonical line, and what is refused.
+"""Validating a batch: each event becomes a line of the landing, or is refused.
 
-Pure: no I/O, and the clock is an argument. Events are judged in Segment's shape, which each
-protocol makes of its own. https://segment.com/docs/connections/spec/common/ describes it; the
-SDKs that send it differ, and each difference met has its line here.
+Pure: no I/O, and the clock is an argument. Each protocol converts its events to Segment's shape,
+which https://segment.com/docs/connections/spec/common/ describes. SDKs that send it differ, and
+each known difference is handled here.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from ingestion.protocols.protocol import Protocol
 from ingestion.protocols.segment import SEGMENT
 from ingestion.protocols.verdict import Refusal, RequestFacts, Verdict
 
-#: Under this key of ``context`` stand the top-level fields that the line has no column for.
+#: The key of ``context`` for top-level fields that have no column of their own.
 EXTRA_FIELDS: Final = "extra_fields"
 
-#: Namespace of the ids that follow from an event's content; fixed for all time.
+#: Namespace of the ids that are derived from an event's content. It must never change.
 _NAMESPACE: Final = uuid.UUID("b8f8b3c4-5c1e-5d5b-8a35-6a0c4b7f9d02")
 #: What the text of a line contains if a key may be in it: a name that is always a key's, or an
 #: escape that may spell one. If the request's key is known, also any other field that may hold it.
@@ -49,7 +49,7 @@ _MARKS_OF_KEYS: Final = (
     *(b'"%s":' % name.encode() for name in SECRET_FIELDS if name not in ALWAYS_SECRET),
 )
 _EVENT_NAMES: Final = {"page": "page_view", "screen": "screen_view"}
-#: Fields that end up in a column of their own; ``writeKey`` is a secret and is kept nowhere.
+#: Fields that have a column of their own; ``writeKey`` is a secret and is stored nowhere.
 _CONSUMED: Final = frozenset(
     {"type", "messageId", "userId", "anonymousId", "groupId", "previousId", "event"}
     | {"properties", "traits", "context", "writeKey"}
@@ -69,11 +69,11 @@ def judge(
 ) -> Verdict:
     """Split a batch into events to keep and events to refuse, each with its reason.
 
-    One bad event never costs the caller the rest of the batch. The path may say the type of its
-    events. Where it tells history, the sending clock says nothing about an event's: it is kept
-    among the extra fields. Of refused events ``allowance`` bytes are kept, inherited fields
-    included; past it each one's beginning only. ``key`` is the request's write key, which no line
-    holds.
+    A bad event does not affect the others of its batch. The path may define the type of its events.
+    If it is an import, the clock of sending says nothing about an event's clock, so it becomes an
+    extra field. Quarantine keeps ``allowance`` bytes of refused events, inherited fields included,
+    and only the beginning of each event past that. ``key`` is the request's write key, which is in
+    no line.
     """
     keys = protocol.secret_fields
     endpoint = protocol.endpoints.get(request.path)
@@ -128,9 +128,9 @@ def judge(
 
 
 def _encoded_without_key(line: EventLine[Json], key: str | None) -> bytes:
-    """An accepted event's line, without the fields that hold a key, the request's own or any."""
+    """The line of an accepted event, without fields that hold a write key."""
     text = encode_line(line)
-    # A loop, because each event pays for it: any() took a tenth of an event's whole time.
+    # A loop, because this runs for each event: any() took a tenth of the time of an event.
     for part in _MARKS_OF_KEYS if key else _NAMES_OF_KEYS:
         if part in text:
             break
@@ -149,7 +149,7 @@ def _encoded_without_key(line: EventLine[Json], key: str | None) -> bytes:
 def _fields_beside(
     fields: Mapping[str, bytes], keys: tuple[str, ...], key: str | None
 ) -> Json | Refused:
-    """What stands beside ``batch``, decoded, without keys; every event of the batch inherits it."""
+    """The decoded fields beside ``batch``, without keys; every event of the batch inherits them."""
     try:
         decoded = {
             name: decode_event(b'{"_":%s}' % raw)["_"]
@@ -173,7 +173,7 @@ def _canonical(
     ignores_sent_at: bool,
     mint: Callable[[], str],
 ) -> EventLine[Json]:
-    """The line of an event; its id is empty where the one that was sent names nothing."""
+    """The line of an event; its id is empty if a placeholder was sent as id."""
     event_type: Any = forced_type or event.get("type")
     if event_type not in EVENT_TYPES:
         raise Refused("unknown_type", f"type must be one of {', '.join(EVENT_TYPES)}")
@@ -235,15 +235,14 @@ def _canonical(
 def _named_by_content(
     line: EventLine[Json], twins: Counter[bytes], mint: Callable[[], str]
 ) -> EventLine[Json]:
-    """The line with an id that is the same whenever the same is sent again.
+    """The line with an id from its content, so that the same event sent again has the same id.
 
-    Events that agree in everything are told apart by their order in the request. One that says no
-    time of its own is never known to be the same.
+    Equal events of one request get different ids, by their order. An event without a clock of its
+    own gets a new id each time: it may be another event with the same content.
     """
     if line.original_timestamp is None:
         return msgspec.structs.replace(line, event_id=mint())
-    # What the duplicates of dbt_project/staging take for content: an SDK that sends again may
-    # change the rest.
+    # The same content as in stg_footfall__duplicates: the rest may change when an SDK sends again.
     names = (line.source_id, line.type, line.event_name, line.original_timestamp)
     ids = (line.user_id, line.anonymous_id, line.group_id, line.previous_id)
     text = msgspec.json.encode((names, ids, line.properties, line.traits), order="sorted")
@@ -254,7 +253,7 @@ def _named_by_content(
 
 
 def _traits(event_type: str, event: Json, context: Json) -> Json:
-    """Traits of an identify may stand in its context alone: RudderStack's SDKs put them there."""
+    """The traits of an event. RudderStack's SDKs put those of an identify into its context."""
     told = json_object(event, "traits")
     if event_type == "identify" and not told and isinstance(context.get("traits"), dict):
         return dict(context["traits"])
@@ -262,9 +261,10 @@ def _traits(event_type: str, event: Json, context: Json) -> Json:
 
 
 def _with_page_names(properties: Json, extra: Json) -> Json:
-    """Top-level ``name`` and ``category`` of a page or screen belong to its properties.
+    """The properties of a page or screen, with its top-level ``name`` and ``category``.
 
-    A property of the same name wins; a top-level value that differs stays an extra field.
+    If a property of the same name exists, it is kept, and a different top-level value stays an
+    extra field.
     """
     properties = dict(properties)
     for name in ("name", "category"):

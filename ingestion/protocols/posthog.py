@@ -1,7 +1,7 @@
-"""PostHog's capture API, read as the events of Segment's that they are.
+"""PostHog's capture API, converted to Segment's shape.
 
-Pure: no I/O. https://posthog.com/docs/api/capture describes the shapes. What an event has no
-place for stays where its sender put it, in ``properties`` or among the extra fields.
+Pure: no I/O. https://posthog.com/docs/api/capture describes the shapes. A value that has no place
+in Segment's shape stays in ``properties``, or becomes an extra field.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingestion.protocols.http_errors import Unreadable
 from ingestion.protocols.protocol import Clock, Endpoint, Events, Id, Object, Protocol
 from ingestion.protocols.verdict import Verdict
 
-#: PostHog's own event → the type it stands for; every other event is a track.
+#: PostHog's own events → our type; every other event is a track.
 _TYPES: Final = {
     "$pageview": "page",
     "$screen": "screen",
@@ -31,21 +31,21 @@ _TYPES: Final = {
     "$create_alias": "alias",
     "$merge_dangerously": "alias",
 }
-#: Property → the field of ``context.page`` that says the same.
+#: Property → the field of ``context.page`` with the same meaning.
 _PAGE: Final = {
     "$current_url": "url",
     "$pathname": "path",
     "$referrer": "referrer",
     "title": "title",
 }
-#: What PostHog's browser SDK writes where there was no referrer.
+#: PostHog's browser SDK writes this if there was no referrer.
 _DIRECT: Final = "$direct"
-#: Fields that hold the key, of a body, an event or its properties.
+#: Fields of a body, an event or its properties that hold the key.
 _KEYS: Final = ("api_key", "token")
 
 
 class PostHogEvent(msgspec.Struct, kw_only=True):
-    """An event; older SDKs write its key among the properties."""
+    """An event. Older SDKs write the key into its properties."""
 
     event: str
     distinct_id: Id = None
@@ -55,7 +55,7 @@ class PostHogEvent(msgspec.Struct, kw_only=True):
 
 
 class PostHogBatch(msgspec.Struct, kw_only=True):
-    """Fields beside the batch are inherited by every event."""
+    """A batch. Every event inherits the fields beside it."""
 
     batch: Annotated[list[PostHogEvent], Events]
     api_key: Any = None
@@ -82,14 +82,14 @@ _named = msgspec.json.Decoder(_Named)
 
 
 def read(event: Json, beside: Mapping[str, Any]) -> Json:
-    """One PostHog event in Segment's shape; raises Refused."""
+    """Convert a PostHog event to Segment's shape; raises Refused."""
     name = event.get("event")
     properties = dict(json_object(event, "properties"))
     rest = {key: value for key, value in event.items() if key not in _READ}
     distinct_id = identifier(event, "distinct_id") or identifier(properties, "distinct_id")
     if distinct_id is None:
         raise Refused("missing_id", "give the event a non-empty distinct_id")
-    # The project's key stands in every browser event too; it is a secret and kept nowhere.
+    # Every browser event has the project's key too. It is a secret and stored nowhere.
     properties.pop("token", None)
     type_ = _TYPES.get(name, "track") if isinstance(name, str) else "track"
     read = {
@@ -109,9 +109,9 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
 
 
 def answer(events: list[bytes], verdict: Verdict) -> Results:
-    """What the newer SDKs ask for: each event's fate by its uuid.
+    """The answer that newer SDKs expect: what became of each event, by its uuid.
 
-    A refused event is in quarantine: to come again would change nothing.
+    A refused event is in quarantine, so sending it again would change nothing.
     """
     refused = {each.index: each for each in verdict.refused}
     results: dict[str, Result] = {}
@@ -131,7 +131,7 @@ _READ: Final = frozenset({"event", "properties", "distinct_id", "uuid", "timesta
 
 
 def _inherited(beside: Mapping[str, Any]) -> Json:
-    """What every event has of its batch; a migration tells history, so no clock of sending."""
+    """The fields that every event inherits; a migration is history, so without clock of sending."""
     fields = {key: value for key, value in beside.items() if key not in ("api_key", "token")}
     sent = "sent_at" if "sent_at" in fields else "created_at"
     if fields.get("historical_migration") is not True and sent in fields:
@@ -152,20 +152,20 @@ def _ids(type_: str, distinct_id: str, properties: Json) -> Json:
         distinct_id == device
         or properties.get("$is_identified") is False
         or properties.get("$process_person_profile") is False
-        # Server SDKs invent one for a group that nobody is named with.
+        # Server SDKs invent an id for a group call that names no person.
         or (type_ == "group" and _is_invented(distinct_id, properties))
     )
     if is_device:
         return {"anonymousId": distinct_id}
     ids = {"userId": told or distinct_id, "anonymousId": device}
     if type_ == "identify" and before and "$device_id" not in properties:
-        # A server knows no device: what it sent before was a user's, who is the same person.
+        # A server has no device: the earlier id was a user id of the same person.
         ids["previousId"] = before
     return ids
 
 
 def _is_invented(distinct_id: str, properties: Json) -> bool:
-    """Whether an SDK made this id up: a UUID, or ``$company_acme`` of the group's type and key."""
+    """Whether an SDK invented this id: a UUID, or the group's type and key: ``$company_acme``."""
     if distinct_id == f"${properties.get('$group_type')}_{properties.get('$group_key')}":
         return True
     try:
@@ -183,7 +183,7 @@ def _traits(type_: str, name: object, event: Json, properties: Json) -> Json:
     if type_ != "identify":
         return {}
     traits: Json = {}
-    # What is set once gives way to what is set.
+    # $set overrides $set_once.
     for field in ("$set_once", "$set"):
         for place in (properties, event):
             traits |= json_object(place, field)
@@ -211,7 +211,7 @@ def _context(properties: Json) -> Json:
 
 def _open(text: bytes) -> Batch:
     batch = open_body(text, holds_batch=True, or_single=True, or_array=True)
-    # A body that is one event holds the key among its fields, which are the event's own.
+    # If the body is one event, its fields are the event's own, and the key is one of them.
     fields = {} if "event" in batch.fields else batch.fields
     places = (batch.fields, *fields_of_first(batch.events))
     key = next((place[name] for place in places for name in _KEYS if name in place), None)
@@ -239,7 +239,7 @@ POSTHOG: Final = Protocol(
     title="PostHog",
     endpoints={
         **{path: _endpoint for path in ("/batch", "/e", "/capture", "/i/v0/e")},
-        # The one that asks for an answer event by event.
+        # SDKs expect a result for each event here.
         "/i/v1/analytics/events": replace(_endpoint, results=answer, answers=Results),
     },
     read=read,

@@ -1,4 +1,4 @@
-"""What a protocol is: everything about it that the rest of the program must know, in one object."""
+"""A protocol: one object with everything that other modules must know about it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ from ingestion.protocols.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """How one path of a protocol is spoken with.
+    """One path of a protocol: how to read a request there, and how to answer it.
 
-    ``bodies`` are the types that a body may have; an event in place of a batch may be anything,
-    because it is judged by itself. ``query`` makes of the query of a GET the text that a POST
-    would bring. ``results`` makes the body of the answer, of the type ``answers``, where the usual
-    one is not enough.
+    ``bodies`` are the types that a body may have. ``query`` converts the query of a GET to the body
+    of a POST. ``results`` makes the answer, of the type ``answers``; None means the usual answer.
     """
 
     open: Callable[[bytes], Batch]
@@ -32,9 +30,9 @@ class Endpoint:
     query: Callable[[bytes], bytes] | None = None
     results: Callable[[list[bytes], Verdict], msgspec.Struct] | None = None
     answers: type[msgspec.Struct] = Stored
-    #: The type of all events that come by this path; None where each event says its own.
+    #: The type of all events of this path; None if each event has its own.
     event_type: str | None = None
-    #: Whether the events are history: then the clock of sending says nothing about an event's.
+    #: Whether its events are history: then the clock of sending says nothing about an event's.
     tells_history: bool = False
     takes_forms: bool = False
     #: Whether the answer is always an image.
@@ -43,46 +41,46 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """One protocol of SDKs; CONTRIBUTING says how to add one.
+    """A protocol that SDKs send; CONTRIBUTING says how to add one.
 
-    ``read`` takes an event and what stands beside its batch, and makes Segment's shape of it; it
-    raises Refused. The names of fields are those that its SDKs write.
+    ``read`` converts an event and the fields beside its batch to Segment's shape; it raises
+    Refused. The names of fields are those that SDKs write.
     """
 
-    #: As it stands in the ``request`` of a line, and as people write it.
+    #: Its name in the ``request`` of a line, and its name for people.
     name: str
     title: str
-    #: Path → how it is spoken with.
+    #: Path → how to read a request there.
     endpoints: Mapping[str, Endpoint]
     read: Callable[[Json, Mapping[str, Any]], Json]
-    #: An event as its SDKs write it, for the documents, and an example of one.
+    #: The type of an event as SDKs write it, and an example; for the documentation.
     event: type[msgspec.Struct]
     example: Json
-    #: The field beside an opened batch that holds the write key, and the parameter of a query.
+    #: The field beside the batch, and the parameter of a query, that hold the write key.
     key_field: str
     key_parameter: str | None
-    #: Fields that hold a key, beside those that always do.
+    #: Fields that hold a key in this protocol, beside ALWAYS_SECRET.
     own_secret_fields: tuple[str, ...] = ()
     event_id_field: str
-    #: Fields that say whose an event is: a user, or a device. Erasing a person looks for users.
+    #: Fields that name the user of an event, or its device. An erasure searches the user fields.
     user_fields: tuple[str, ...]
     device_fields: tuple[str, ...]
     #: The field of a body that holds its events.
     batch_field: str
-    #: What the query of a GET holds, for the documents: in words, as a whole event, field by field.
+    #: The query of a GET, for the documentation: in words, as a whole event, and as single fields.
     query_says: str
     query_carries: type[msgspec.Struct] | None = None
     query_fields: tuple[str, ...] = ()
-    #: Other paths of the same form, and the path that they stand for.
+    #: A pattern of other paths, and the path that they are aliases of.
     other_paths: tuple[re.Pattern[str], str] | None = None
 
     @property
     def secret_fields(self) -> tuple[str, ...]:
-        """Fields that hold a key: they are taken out of whatever is kept."""
+        """Fields that hold a key; their values are stored nowhere."""
         return (*ALWAYS_SECRET, *self.own_secret_fields)
 
 
-#: Types of fields, for the documents only: what SDKs write there in fact.
+#: Types of fields, for the documentation only.
 Id = str | int | None
 Object = dict[str, Any] | None
 Clock: Final = msgspec.Meta(description="ISO 8601, or Unix.")

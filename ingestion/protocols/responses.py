@@ -1,4 +1,4 @@
-"""What senders are answered: the answer that most protocols give, and errors."""
+"""The answers to senders: the usual one, and errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Number = Annotated[int, msgspec.Meta(ge=0)]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response: always JSON but for /metrics."""
+    """An HTTP response: JSON unless ``content_type`` says otherwise."""
 
     status: int
     body: bytes
@@ -25,7 +25,7 @@ class Answer:
 
 
 class RefusedEvent(msgspec.Struct):
-    """An event that is in quarantine: to send it again would change nothing."""
+    """A refused event. It is in quarantine, so sending it again would change nothing."""
 
     index: _Number
     event_id: str | None
@@ -34,7 +34,7 @@ class RefusedEvent(msgspec.Struct):
 
 
 class Stored(msgspec.Struct):
-    """How many events are stored, and each refused one with its reason."""
+    """The count of stored events, and each refused event with its reason."""
 
     success: Annotated[bool, msgspec.Meta(extra_json_schema={"const": True})]
     accepted: _Number
@@ -42,7 +42,7 @@ class Stored(msgspec.Struct):
 
 
 class Failure(msgspec.Struct):
-    """Why a request is not served."""
+    """Why a request was not served."""
 
     success: Annotated[bool, msgspec.Meta(extra_json_schema={"const": False})]
     code: Annotated[str, msgspec.Meta(description="What is wrong, for programs.")]
@@ -50,7 +50,7 @@ class Failure(msgspec.Struct):
 
 
 def success(verdict: Verdict) -> Answer:
-    """200 with the verdict: how many events are stored, and each refused one with its reason."""
+    """200 with the count of stored events, and each refused event with its reason."""
     refused = [
         RefusedEvent(each.index, each.event_id, each.reason, each.detail)
         for each in verdict.refused

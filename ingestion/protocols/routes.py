@@ -1,4 +1,4 @@
-"""Every path events come by: which protocol is spoken there, and how it judges and answers."""
+"""All paths that accept events, each with its protocol."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ingestion.protocols.verdict import RequestFacts, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route(Endpoint):
-    """One path with the protocol that is spoken there."""
+    """One path with its protocol."""
 
     spoken: Protocol
 
@@ -41,7 +41,7 @@ class Route(Endpoint):
         mint: Callable[[], str] = uuid7,
         allowance: int = MAX_INFLATED_BYTES,
     ) -> Verdict:
-        """What is kept of a batch and what is refused; ``mint`` names events that have no id.
+        """Split a batch into events to keep and to refuse; ``mint`` makes the ids that are missing.
 
         ``key`` is the write key of the request.
         """
@@ -57,7 +57,7 @@ class Route(Endpoint):
         )
 
     def answer(self, batch: Batch, verdict: Verdict) -> Answer:
-        """200 in the protocol's own words."""
+        """200 in the form that the protocol expects."""
         if self.results is None:
             return success(verdict)
         return Answer(200, msgspec.json.encode(self.results(batch.events, verdict)))
@@ -68,7 +68,7 @@ def _route(protocol: Protocol, endpoint: Endpoint) -> Route:
     return Route(**told, spoken=protocol)
 
 
-#: Path → how events are sent to it.
+#: Path → its route.
 ROUTES: Final = {
     path: _route(protocol, endpoint)
     for protocol in PROTOCOLS
@@ -77,7 +77,7 @@ ROUTES: Final = {
 
 
 def route_name(path: str) -> str | None:
-    """Under which name ROUTES has a path; None where no events come by."""
+    """The key of a path in ROUTES; None if no protocol has this path."""
     if path in ROUTES:
         return path
     for protocol in PROTOCOLS:
@@ -87,6 +87,6 @@ def route_name(path: str) -> str | None:
 
 
 def route_of(path: str) -> Route | None:
-    """How events are sent to a path; None where none come by."""
+    """The route of a path; None if no protocol has this path."""
     name = route_name(path)
     return ROUTES[name] if name else None

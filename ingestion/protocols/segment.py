@@ -1,4 +1,4 @@
-"""Segment's HTTP tracking API, which RudderStack's SDKs speak too.
+"""Segment's HTTP tracking API, which RudderStack's SDKs use too.
 
 Pure: no I/O. https://segment.com/docs/connections/spec/common/ describes the shapes.
 """
@@ -34,20 +34,20 @@ class _Fields(msgspec.Struct, kw_only=True):
 
 
 class Event(_Fields, kw_only=True):
-    """At least one of userId and anonymousId."""
+    """An event. At least one of userId and anonymousId is required."""
 
     type: EventType
 
 
 class Call(_Fields, kw_only=True):
-    """One event; its path says the type."""
+    """One event; its path defines the type."""
 
     type: EventType | None = None
     writeKey: str | None = None
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """Fields beside the batch are inherited by every event."""
+    """A batch. Every event inherits the fields beside it."""
 
     batch: Annotated[list[Event], Events]
     writeKey: Any = None
@@ -56,9 +56,9 @@ class Batch(msgspec.Struct, kw_only=True):
 
 
 def pixel_body(query: bytes) -> bytes:
-    """The event of a pixel as JSON text: in base64 under ``data``, or each field by itself.
+    """The event of a pixel as JSON: ``data`` holds it in base64, or each field is a parameter.
 
-    AMP's form says ``context.page.path=/a`` for a field inside. Raises Unreadable.
+    AMP writes ``context.page.path=/a`` for a nested field. Raises Unreadable.
     """
     carried = form_data(query)
     if carried is not None:
@@ -73,7 +73,7 @@ def pixel_body(query: bytes) -> bytes:
         for step in path:
             inside = place.setdefault(step, {})
             if not isinstance(inside, dict):
-                # A field cannot be text and hold others too.
+                # A field cannot be a text and an object at once.
                 place, last = event, name
                 break
             place = inside
@@ -82,10 +82,10 @@ def pixel_body(query: bytes) -> bytes:
 
 
 def read(event: Json, beside: Mapping[str, Any]) -> Json:
-    """The event with what it inherits; whatever it says itself wins, one key at a time."""
+    """The event with the fields that it inherits; its own fields override them, key by key."""
     if not beside:
         return event
-    # Some SDKs repeat the attempt's clock as the batch's own "timestamp"; it is no event's.
+    # Some SDKs write the time of the attempt as the batch's "timestamp". It is not an event's time.
     merged = {name: value for name, value in beside.items() if name != "timestamp"}
     for name, value in event.items():
         inherited = merged.get(name)
@@ -134,9 +134,9 @@ SEGMENT: Final = Protocol(
         **{f"/v1/{name}": _call(each) for each in EVENT_TYPES for name in (each, each[0])},
         **{f"/v1/{name}": _batch for name in ("batch", "b")},
         "/v1/import": _import,
-        # What RudderStack's browser SDK sends as a page goes away.
+        # RudderStack's browser SDK sends this when a page closes.
         "/beacon/v1/batch": _batch,
-        # Segment's pixels, and RudderStack's, which AMP pages ask for.
+        # Segment's pixels, and RudderStack's, which AMP pages request.
         **{f"/v1/pixel/{each}": _pixel(each) for each in EVENT_TYPES},
         **{f"/pixel/v1/{each}": _pixel(each) for each in EVENT_TYPES},
     },

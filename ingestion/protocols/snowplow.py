@@ -1,8 +1,8 @@
-"""Snowplow's tracker protocol, read as the events of Segment's that they are.
+"""Snowplow's tracker protocol, converted to Segment's shape.
 
-Pure: no I/O. https://docs.snowplow.io/docs/events/going-deeper/event-parameters/ names the
-parameters; all their values are text. What has no place in the line stays among its extra fields
-under its parameter's name. Snowplow knows no key, so a tracker's ``appId`` is the write key.
+Pure: no I/O. https://docs.snowplow.io/docs/events/going-deeper/event-parameters/ lists the
+parameters; all their values are text. A parameter that has no column becomes an extra field.
+Snowplow has no key, so a tracker's ``appId`` is the write key.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ingestion.protocols.forms import query_fields
 from ingestion.protocols.protocol import Endpoint, Events, Protocol
 
 _POST_PATH: Final = "/com.snowplowanalytics.snowplow/tp2"
-#: What a tracker's ``postPath`` may be instead: a vendor as a reversed domain, and a version.
+#: Other values of a tracker's ``postPath``: a vendor as a reversed domain, and a version.
 _OWN_PATH: Final = re.compile(r"/[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}/[A-Za-z0-9_-]{1,64}")
 #: The parameter that holds the key.
 _KEY: Final = "aid"
@@ -32,7 +32,7 @@ _PAGE: Final = {"url": "url", "page": "title", "refr": "referrer"}
 _CONTEXT: Final = {"lang": "locale", "ua": "userAgent", "tz": "timezone", "p": "platform"}
 _STRUCTURED: Final = {"se_ca": "category", "se_la": "label", "se_pr": "property"}
 _SESSION: Final = re.compile(r"iglu:com\.snowplowanalytics\.snowplow/client_session/")
-#: Kinds of event without a name of their own → the name of the action.
+#: Kinds of event without a name of their own → our event name.
 _NAMED: Final = {"pp": "page_ping", "tr": "transaction", "ti": "transaction_item"}
 
 
@@ -47,7 +47,7 @@ class SnowplowEvent(msgspec.Struct, kw_only=True):
 
 
 class Snowplow(msgspec.Struct, kw_only=True):
-    """Events with the schema of their payload."""
+    """A batch, with the schema of its payload."""
 
     data: Annotated[list[SnowplowEvent], Events]
     schema: Any = None
@@ -59,9 +59,9 @@ def _query(query: bytes) -> bytes:
 
 
 def read(event: Json, beside: Mapping[str, Any]) -> Json:
-    """One Snowplow event in Segment's shape; raises Refused."""
+    """Convert a Snowplow event to Segment's shape; raises Refused."""
     rest = dict(event)
-    # The key is a secret and kept nowhere.
+    # The key is a secret and stored nowhere.
     rest.pop(_KEY, None)
     context = _context(rest)
     read: Json = {
@@ -70,12 +70,12 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
         "sentAt": rest.pop("stm", None),
         "context": context,
     }
-    # A true timestamp is the tracker's own word against the device's clock.
+    # The tracker sets a true timestamp itself; it is better than the device's clock.
     read["timestamp"] = rest.pop("ttm" if rest.get("ttm") else "dtm", None)
     if rest.get("duid"):
         read["anonymousId"] = rest.pop("duid")
     else:
-        # Trackers of apps name the device in the context of their session alone.
+        # Trackers of apps name the device only in the context of their session.
         read["anonymousId"] = _session_device(context) or rest.pop("nuid", None)
     if not (read["userId"] or read["anonymousId"]):
         raise Refused(
@@ -91,7 +91,7 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
 
 
 def _action(rest: Json, context: Json) -> Json:
-    """Type, name and properties of what happened; takes its parameters out of ``rest``."""
+    """The type, name and properties of an event; removes its parameters from ``rest``."""
     kind = identifier(rest, "e")
     rest.pop("e", None)
     if kind == "pv":
@@ -142,7 +142,7 @@ def _context(rest: Json) -> Json:
 
 
 def _session_device(context: Json) -> str | None:
-    """The device that a context ``client_session`` names, None where there is none."""
+    """The device in the context ``client_session``; None if there is none."""
     contexts = context.get("contexts")
     listed = contexts.get("data") if isinstance(contexts, dict) else None
     for each in listed if isinstance(listed, list) else ():
@@ -160,7 +160,7 @@ def _path(url: str) -> str | None:
 
 
 def _json_parameter(rest: Json, plain: str, encoded: str) -> Any:
-    """JSON that came as text or as base64url, taken out of ``rest``; None where there is none."""
+    """Remove JSON in text or base64url from ``rest`` and return it; None if there is none."""
     name = encoded if encoded in rest else plain
     text = rest.pop(name, None)
     if text is None:
@@ -172,12 +172,12 @@ def _json_parameter(rest: Json, plain: str, encoded: str) -> Any:
             data = base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
     except (binascii.Error, UnicodeError):
         raise Refused("invalid_field", f"{name} must be base64url") from None
-    # The text inside was a string until now: what holds for an event holds for it too.
+    # The inner text was only a string so far: the rules of an event apply to it too.
     return decode_event(b'{"_":%s}' % data)["_"]
 
 
 def _number(text: object) -> object:
-    """A structured event's value as the number it is; other text stays text."""
+    """A structured event's value as a number; other text stays text."""
     try:
         value = msgspec.json.decode(str(text))
     except msgspec.DecodeError:

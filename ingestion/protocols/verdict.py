@@ -1,4 +1,4 @@
-"""What a protocol decides about a request: lines to keep, and events to refuse with a reason."""
+"""The result of validating a request: lines to keep, and refused events with their reasons."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Final
 
 from ingestion.facts.envelope import Json
 
-#: Characters of a user agent; recorded ones have up to 109, in-app browsers add as much again.
+#: Characters of a user agent. Recorded ones have up to 109; in-app browsers add as many again.
 MAX_USER_AGENT: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One refused event: where it stood in the request, why, and its line for quarantine."""
+    """A refused event: its place in the request, the reason, and its line for quarantine."""
 
     index: int
     event_id: str | None
@@ -24,7 +24,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The decision on a whole request: every event is in exactly one of the two lists."""
+    """The result for a whole request: every event is in exactly one of the two lists."""
 
     accepted: list[bytes] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """What the HTTP edge knows about a request and the warehouse keeps; never a key."""
+    """The facts about a request that the warehouse stores; never a key."""
 
     protocol: str
     path: str
