@@ -18,7 +18,7 @@ events as (
 
 ),
 
--- What a client may change when it sends again (sent_at, its context) is not content.
+-- A client may change sent_at and its context when it sends an event again. They are not content.
 duplicates_found as (
 
     select
@@ -60,7 +60,8 @@ duplicates_found as (
 
 ),
 
--- A resend has the number of its event. Another one is of a second call with the same event_id.
+-- A resend has the number of its event. Another number belongs to a second call with the same
+-- event_id.
 duplicates_compared as (
 
     select

@@ -1,7 +1,6 @@
 {% do rebuild_touched('stg_footfall__loads_pending', keys=['load_number']) %}
 
-{#- The oldest clock that the collector and the loader accept. What is told as history may be as
-    old as that. -#}
+{#- The oldest clock that the collector and the loader accept. History may be as old as that. -#}
 {%- set first_clock = '1970-01-01 00:00:00' %}
 
 with events as (
@@ -40,8 +39,8 @@ events_completed as (
 
 ),
 
--- Delivery is at least once, so the first delivery counts and stays the one that counts:
--- a later load never replaces it, and what was counted yesterday is counted today.
+-- Delivery is at least once, so the first delivery counts, and stays the one that counts. A later
+-- load never replaces it: what was counted yesterday is counted today.
 events_deduplicated as (
 
     select events_completed.*
@@ -80,7 +79,7 @@ events_typed as (
         {{ placeholders_in(['user_id', 'anonymous_id', 'previous_id']) }} as placeholder_ids,
         {{ utc('original_timestamp') }} as original_timestamp,
         {{ utc('sent_at') }} as sent_at,
-        -- What a load brings was there when it began, whatever the line says.
+        -- A line had arrived before the load that brings it began, whatever the line says.
         least({{ utc('received_at') }}, began_at) as received_at,
         {{ json_text('context', 'page.path') }} as context_path,
         {{ json_text('context', 'page.url') }} as context_url,
@@ -118,9 +117,10 @@ clocks_measured as (
 
 ),
 
--- Up to 2 seconds of difference is the network's delay, not the clock's error: correcting for
--- it would only move a good clock. Beyond that the client's clock is wrong by a constant, and
--- the distance between its own two readings is still right. Nothing happens after it arrived.
+-- A difference of up to 2 seconds is the delay of the network and not an error of the clock:
+-- correcting it would only move a good clock. Beyond that, the client's clock is wrong by a
+-- constant, and the distance between its own two readings is still right. An event never happens
+-- after it arrives.
 clocks_compared as (
 
     select
@@ -148,7 +148,7 @@ clocks_corrected as (
             when sent_at < original_timestamp then 'clamped'
             else 'corrected'
         end as correction,
-        -- A line that no request brought is of a bulk file.
+        -- A line that no request brought is from a bulk file.
         greatest(
             case
                 when not is_history and request_path is not null
@@ -161,14 +161,14 @@ clocks_corrected as (
 
 ),
 
--- Such a clock tells nothing, and its distance from another is no better.
+-- Such a clock says nothing, and its distance to another clock says nothing either.
 clocks_judged as (
 
     select
         *,
         case when corrected_at < earliest_at then received_at else corrected_at end as occurred_at,
         case when corrected_at < earliest_at then 'implausible' else correction end as time_quality,
-        -- The remainder goes first: of millennia a double does not hold the microseconds.
+        -- The remainder is taken first: a double cannot hold millennia in microseconds.
         cast(
             round((clock_skew_microseconds - clock_skew_microseconds % 1000) / 1000.0) as bigint
         ) as clock_skew_ms,
@@ -180,7 +180,7 @@ clocks_judged as (
 
 ),
 
--- Most addresses name no campaign, and taking one apart costs more than looking for the letters.
+-- Most addresses name no campaign, and parsing one costs more than searching for the letters.
 addresses_read as (
 
     select
@@ -192,8 +192,8 @@ addresses_read as (
 
 ),
 
--- What a client says about its own drops is nobody's activity, and so is an event without an id.
--- Passive events happen to a person who need not be there: a mail arrives.
+-- What a client reports about its own drops is not activity, and an event without an id is not
+-- either. A passive event, such as a mail that arrives, happens to a person who need not be there.
 activity_told as (
 
     select
@@ -225,19 +225,20 @@ events_described as (
         previous_id,
         placeholder_ids,
         is_activity,
-        -- A server that names a user and no device tells what happened in a visit, if in any.
+        -- A server that names a user and no device reports what happened in a visit, if there was
+        -- one.
         is_activity and not (event_type = 'track' and anonymous_id is null) as opens_session,
         original_timestamp,
         sent_at,
         received_at,
         occurred_at,
-        -- Of what somebody tells as history nobody can say when it would have come.
+        -- Imported history has no real arrival time, so we take the time it happened.
         case when is_history then occurred_at else received_at end as known_at,
         time_quality,
         clock_skew_ms,
         page_path,
         page_url,
-        -- RudderStack's browser SDK writes $direct where there is no referrer.
+        -- RudderStack's browser SDK writes $direct if there is no referrer.
         nullif(nullif(referrer, ''), '$direct') as referrer,
         {% for name, field in [('source', 'source'), ('medium', 'medium'), ('campaign', 'name')] %}
             coalesce(
@@ -246,7 +247,7 @@ events_described as (
             ) as utm_{{ name }},
         {% endfor %}
         user_agent,
-        -- Only browsers report their user agent in the context; a server's library is not a bot.
+        -- Only browsers report their user agent in the context. A server's library is not a bot.
         {{ is_bot('user_agent') }} as is_bot,
         properties,
         traits,

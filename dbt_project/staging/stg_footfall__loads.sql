@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 -- A crash between a table's commit and the end of its load leaves rows of a load that never
--- completed. They are nobody's facts: the files are still pending and come again.
+-- completed. They do not count: their files are still pending and will be loaded again.
 with loads as (
 
     select * from {{ source('raw', '_dlt_loads') }}

@@ -6,7 +6,7 @@ with loads as (
 
 ),
 
--- A load is done with when a whole build of today's definitions has seen it.
+-- A load is no longer pending once a complete build with today's definitions has seen it.
 builds as (
 
     select distinct load_number

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
--- fct_events is a mart, and the only table that has an event beside its person: the view it is made
--- of would join all of history a second time.
+-- fct_events is a mart. It is the only table in which each event is beside its person. The view
+-- that it is built from would join all of history a second time.
 with events as (
 
     select * from {{ ref('fct_events') }}

@@ -92,7 +92,8 @@ names_counted as (
 
 ),
 
--- Whole words, in a row: engaged is not found in engagement_ring_viewed, nor in disengaged.
+-- Only whole words in a row are found: engaged is not found in engagement_ring_viewed or
+-- disengaged.
 conclusions_found as (
 
     select

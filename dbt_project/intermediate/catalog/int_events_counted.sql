@@ -18,8 +18,8 @@ properties_listed as (
 
 ),
 
--- Counts of one load never change, because the events of a load never do; so the catalog adds
--- up loads instead of reading all history again.
+-- The events of a load never change, so its counts never change. The catalog adds up the counts of
+-- all loads and does not read all history again.
 events_counted as (
 
     select

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
-{#- So many spellings, and so many characters of each, are shown of a text that a stranger may write
-    in as many, and as long, as they like. -#}
+{#- A stranger may write a text in as many spellings, and as long, as they like. So only this many
+    spellings are shown, and this many characters of each. -#}
 {% set shown_spellings = 5 %}
 {% set shown_characters = 100 %}
 
@@ -62,7 +62,7 @@ spellings_folded as (
 
 ),
 
--- Grouped by what is left of them, never compared in pairs.
+-- Spellings are grouped by their folded form. Comparing them in pairs would take too long.
 texts_counted as (
 
     select
@@ -120,7 +120,8 @@ spellings_shown as (
 
 ),
 
--- It was last found when a spelling came for the first time, or when any but the latest came again.
+-- It was last found when a spelling came for the first time, or when any spelling but the latest
+-- came again.
 texts_described as (
 
     select

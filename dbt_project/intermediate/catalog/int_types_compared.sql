@@ -60,7 +60,8 @@ types_ordered as (
 
 ),
 
--- It was last found when a type came for the first time, or when any but the latest came again.
+-- It was last found when a type came for the first time, or when any type but the latest came
+-- again.
 types_compared as (
 
     select

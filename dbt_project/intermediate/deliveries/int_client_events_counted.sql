@@ -21,7 +21,7 @@ events as (
     inner join loads
         on events.load_number = loads.load_number
 
-    -- A replayed event was refused once, and is counted there.
+    -- A replayed event was refused before. It is counted there.
     where events._file not like '%.replay-%'
 
 ),
@@ -58,8 +58,8 @@ repeats_numbered as (
 
 ),
 
--- A call that repeats the event_id of another has a number of its own. Its own resends have that
--- number too, and are counted once over all loads.
+-- A call with the event_id of another call has its own number. All resends of that call share the
+-- number, and are counted once over all loads.
 repeats as (
 
     select
@@ -116,7 +116,7 @@ events_numbered as (
 
 ),
 
--- A client numbers its events from 1. Counts of one load never change, and add up.
+-- A client numbers its events from 1. The counts of a load never change, so they can be added up.
 events_counted as (
 
     select

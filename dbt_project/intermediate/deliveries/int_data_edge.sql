@@ -12,7 +12,7 @@ duplicates as (
 
 ),
 
--- A delivery that is a duplicate still says that we have heard from the world until then.
+-- A duplicate counts here too: it shows that deliveries arrived until then.
 arrivals as (
 
     select max(received_at) as received_at from events

@@ -31,7 +31,8 @@ alternatives as (
 
 ),
 
--- A condition of its own, or else that of the row, which is one of all its alternatives.
+-- An alternative's own condition counts. If it has none, the condition of the row counts, which
+-- holds for all its alternatives.
 steps_listed as (
 
     select distinct

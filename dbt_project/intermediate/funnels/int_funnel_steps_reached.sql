@@ -55,8 +55,8 @@ steps_placed as (
 
 ),
 
--- Each place of step n beside the places of step n + 1. The sort puts an event that fits both
--- behind itself, so that one event never fills two steps.
+-- Each place of step n beside the places of step n + 1. An event that fits both steps is sorted
+-- after itself, so one event never fills two steps.
 places_paired as (
 
     select
@@ -120,8 +120,8 @@ links as (
 
 ),
 
--- From every entry to the earliest next step, and so on while the window lasts. The earliest
--- is never the wrong choice: whatever follows a later one follows it too.
+-- From every entry to the earliest next step, and so on until the window closes. The earliest is
+-- always the right choice: what follows a later event also follows the earlier one.
 attempts (
     funnel_name,
     person_id,

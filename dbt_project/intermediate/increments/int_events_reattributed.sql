@@ -60,7 +60,7 @@ events_reattributed as (
 
     union all
 
-    -- Nobody's events have no person that could be touched; they only ever arrive.
+    -- An event without an id has no person that could be touched. It only arrives.
     select
         events.event_id,
         null as session_id,

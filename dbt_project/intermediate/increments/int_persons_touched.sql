@@ -29,8 +29,8 @@ merged as (
 
 ),
 
--- Whoever the touched devices' acts belonged to before this load, or belong to now, was once
--- seen on them, is named in a new event, or is the device itself.
+-- A person who owned sessions or events of the touched devices before this load, or owns some now,
+-- was once seen on these devices, or is named in a new event, or is the device itself.
 ids_touched as (
 
     select visitor_id as id
@@ -51,7 +51,7 @@ ids_touched as (
 
 ),
 
--- A merge moves every member to one name, and a late first sighting may choose another.
+-- A merge gives all members one name, and a late first sighting may choose another name.
 persons_touched as (
 
     select id as person_id

@@ -18,7 +18,8 @@ joinable as (
 
 ),
 
--- A session that was cut anew began at one of these events, and so did the one it was before.
+-- A session that was cut again starts at one of these events. So did the session that was there
+-- before.
 session_dates_touched as (
 
     select distinct {{ reporting_date('events.occurred_at') }} as session_date
@@ -35,7 +36,7 @@ session_dates_touched as (
 
     union
 
-    -- What happened in a session may be known only now, or happened in another one.
+    -- An event that a server sent may join a session only now, or move to another session.
     select {{ reporting_date('joinable.started_at') }} as session_date
 
     from joinable

@@ -42,8 +42,8 @@ edge as (
 
 ),
 
--- How far the data reached when the last whole build ended: told by the loads it saw, so that a
--- build that died in between cannot make us forget it.
+-- How far the data reached when the last complete build ended. This is read from the loads that it
+-- saw, so a build that failed in between does not change it.
 arrivals as (
 
     select
@@ -109,7 +109,8 @@ moments as (
 
 ),
 
--- Time passes for those too of whom nothing came: they reach an age, or their horizon is over.
+-- A trial also changes when no event arrives: time passes, and it reaches an age, or its horizon
+-- ends.
 trials_touched as (
 
     select

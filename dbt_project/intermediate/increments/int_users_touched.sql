@@ -24,7 +24,7 @@ sightings as (
 
 ),
 
--- Whose sessions were cut anew, or are told only now whom they saw.
+-- Visitors whose sessions were cut again, and visitors for whom a session only now shows its user.
 visitors as (
 
     select
@@ -51,8 +51,8 @@ visitors as (
 
 ),
 
--- Whoever such a session belonged to before this load, or belongs to now, was seen on its device
--- since, or is the visitor.
+-- The user of such a session, before this load or now, was seen on its device since then, or is the
+-- visitor.
 users as (
 
     select

@@ -32,8 +32,8 @@ visitors_arrived as (
 
 ),
 
--- A pause beyond the timeout separates what is before it from what is after it for good. So a
--- new event can change nothing before the last stretch that began ahead of it.
+-- A pause beyond the timeout separates what is before it from what is after it, whatever arrives
+-- later. So a new event changes nothing before the last stretch that began ahead of it.
 visitors_touched as (
 
     {% if sessions %}

@@ -18,8 +18,8 @@ sightings as (
 
 ),
 
--- identify, group and alias events belong to no session, and what a server tells of a user is that
--- user's with or without one; each is an act of its own.
+-- An act is a session, or an event outside sessions: identify, group, alias, and what a server says
+-- about a user, which belongs to that user with or without a session.
 actors_gathered as (
 
     select
@@ -90,7 +90,7 @@ sightings_numbered as (
 
 ),
 
--- How many sightings lie before each act. A sighting at the very start is not before it.
+-- How many sightings are before each act. A sighting at the moment of the start is not before it.
 timelines_merged as (
 
     select
@@ -128,8 +128,8 @@ sightings_counted as (
 
 ),
 
--- The first user seen from then on, because signing in tells who was there all along; else the
--- last one before; else only the device is known.
+-- The first user seen from the start on, because signing in shows who was there all along. If there
+-- is none, the last user seen before. If there is none either, only the device is known.
 actors_resolved as (
 
     select
@@ -165,7 +165,7 @@ actors_identified as (
 
     from actors
 
-    -- An event may be named as a session is: a sender can work out the hash of one.
+    -- An event may have the id of a session: a sender can compute the hash.
     left join actors_resolved
         on
             actors.act_id = actors_resolved.act_id

@@ -50,7 +50,7 @@ events_attributed as (
 
     union all
 
-    -- An event without an id still happened: it is counted, as nobody's.
+    -- An event without an id still happened. It is counted, without a person.
     select
         event_id,
         null as session_id,

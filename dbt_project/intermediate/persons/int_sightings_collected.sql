@@ -32,7 +32,7 @@ sightings_collected as (
 
     union
 
-    -- An alias says that the device was this user's before it was told so.
+    -- An alias says that the device belonged to this user before the alias was sent.
     select
         previous_id as device_id,
         user_id,

@@ -6,8 +6,8 @@ with told as (
 
 ),
 
--- fct_events is a mart, and the only table that has an event beside its person: the view it is made
--- of would join all of history a second time.
+-- fct_events is a mart. It is the only table in which each event is beside its person. The view
+-- that it is built from would join all of history a second time.
 attributed as (
 
     select
@@ -22,8 +22,9 @@ attributed as (
 
 ),
 
--- In the order in which things happened, whenever they arrived. Within one event what is set once
--- comes first, and the first place of it counts; what is taken away comes last.
+-- Changes of a trait are read in the order in which they happened, whenever they arrived. Within
+-- one event, what is set once comes first, and of several places the first counts. What is taken
+-- away comes last.
 traits_ordered as (
 
     select
@@ -60,8 +61,8 @@ changes_numbered as (
 
 ),
 
--- The last that was set counts. Where nothing was, or it was taken away, it is the first that was
--- set once since.
+-- The value that was set last counts. If none was set, or the trait was taken away, the value is
+-- the first that was set once since then.
 traits_chosen as (
 
     select

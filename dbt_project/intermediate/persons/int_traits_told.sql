@@ -1,6 +1,6 @@
 {% set touched = rebuild_touched('stg_footfall__loads_pending', keys=['load_number']) %}
 
-{#- Where an event may hold PostHog's $set, $set_once and $unset; what the second says wins. -#}
+{#- Where an event may contain PostHog's $set, $set_once and $unset. The second place wins. -#}
 {%- set places = [('properties', ''), ('context', 'extra_fields.')] -%}
 {%- set words = {'set_once': ['OBJECT'], 'set': ['OBJECT'], 'unset': ['OBJECT', 'ARRAY']} -%}
 
@@ -14,7 +14,7 @@ with events as (
 
 ),
 
--- Looking for three letters costs a fraction of reading the JSON of every event.
+-- Searching for three letters costs a fraction of parsing the JSON of every event.
 events_telling as (
 
     select *
@@ -23,7 +23,7 @@ events_telling as (
 
 ),
 
--- PostHog's identify has what it sets and what it sets once among its traits too, as one.
+-- PostHog's identify also has what it sets, and what it sets once, together in its traits.
 objects_told as (
 
     select
@@ -64,7 +64,7 @@ traits_listed as (
 
 ),
 
--- $unset is a list of names, or an object whose values say nothing.
+-- $unset is a list of names, or an object whose values mean nothing.
 traits_told as (
 
     select

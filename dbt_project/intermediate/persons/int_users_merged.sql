@@ -26,8 +26,8 @@ members_seen as (
 
 ),
 
--- The member first seen as a user names the person, so a merge never renames the elder. Of those
--- first seen at one moment, the first in the order of text does.
+-- The member who was seen first as a user names the person, so a merge never renames an older user.
+-- If several were seen at the same moment, the first in the order of text names it.
 members_ranked as (
 
     select

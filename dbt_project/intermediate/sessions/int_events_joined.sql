@@ -47,7 +47,7 @@ sightings as (
 
 ),
 
--- Who signs in at the end of a visit is often named by the sign-in alone.
+-- If a person signs in at the end of a visit, often only the sign-in names the user.
 sightings_ranked as (
 
     select
@@ -88,7 +88,8 @@ sessions_named as (
 
 ),
 
--- Of visits on two devices the one that began last: there the person is now.
+-- If two visits on two devices are running, the event joins the one that began last: the person is
+-- there now.
 sessions_ranked as (
 
     select

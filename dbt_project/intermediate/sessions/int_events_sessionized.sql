@@ -19,8 +19,8 @@ with events as (
 
 ),
 
--- A session never spans two devices, so the clock runs per visitor and not per person.
--- event_id breaks ties: the order must not change between runs.
+-- A session never spans two devices, so gaps are measured per visitor and not per person. event_id
+-- breaks ties, because the order must be the same in every run.
 gaps_measured as (
 
     select
@@ -41,8 +41,8 @@ gaps_measured as (
 
 ),
 
--- (1) timeout. Exactly 30 minutes continues: interval arithmetic, because counting the
--- minutes' borders would cut some of these and join some longer ones.
+-- (1) timeout. A gap of exactly the timeout continues the session. This is interval arithmetic:
+-- counting borders of minutes would cut some such sessions and join some longer ones.
 stretches_cut as (
 
     select
@@ -63,7 +63,7 @@ stretches_cut as (
 
 ),
 
--- (2) user_change, against the last user named inside the same stretch.
+-- (2) user_change: the user differs from the last user named in the same stretch.
 users_cut as (
 
     select
@@ -79,7 +79,7 @@ users_cut as (
 
 ),
 
--- (3) max_duration counts from the first event of what (1) and (2) left in one piece.
+-- (3) max_duration counts from the first event of a piece that (1) and (2) left whole.
 pieces_measured as (
 
     select
@@ -135,7 +135,8 @@ sessions_numbered as (
 
 ),
 
--- The session is named after its first event, so a late event renames only what it touches.
+-- The session is named after its first event, so a late event renames only the sessions that it
+-- changes.
 sessions_named as (
 
     select

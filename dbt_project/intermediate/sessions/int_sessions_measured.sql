@@ -76,9 +76,9 @@ sessions_measured as (
 
 ),
 
--- The three campaign fields come from one event: a source and a medium of two links would
--- make a campaign that never was. The referrer is that of the page the visit began on, even if it
--- has none: what a later page names is most often the product itself.
+-- The three campaign fields come from one event: a source and a medium of two links would be a
+-- campaign that never existed. The referrer is that of the page on which the visit began, even if
+-- it has none: later pages mostly name the product itself.
 origins_read as (
 
     select
@@ -122,7 +122,7 @@ hosts_read as (
 
 ),
 
--- Who comes back from the site itself, or from paying or signing in elsewhere, came from nowhere.
+-- A visit from the site itself, or from a page for payment or sign-in elsewhere, has no source.
 referrers_ignored as (
 
     select session_id

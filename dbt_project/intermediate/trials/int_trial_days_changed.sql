@@ -33,8 +33,9 @@ moments as (
 
 ),
 
--- Sessions of what is known: a moment begins one unless, on the same device, another known one
--- lies in the 30 minutes before. A late event may join two that were counted apart until then.
+-- Sessions of known events: a moment starts a session unless another known moment on the same
+-- device is in the session timeout before it. A late event may join two sessions that were counted
+-- separately until then.
 moments_preceded as (
 
     select
@@ -50,7 +51,7 @@ moments_preceded as (
 
 ),
 
--- The day on which something is first known, and by how much that changes a count.
+-- The day on which something is first known, and by how much it changes a count.
 changes as (
 
     select

@@ -46,7 +46,7 @@ ages_reached as (
 
 ),
 
--- The ages of a trial are dense, and every change falls on one of them or comes too late.
+-- A trial has a row for every age. Every change falls on one of them, or comes too late.
 ages_summed as (
 
     select
@@ -78,8 +78,8 @@ ages_summed as (
 
 ),
 
--- Everybody whom we knew at risk then. That somebody had converted or left by then is told by the
--- mart: it may be learnt later, and what is learnt later must not move what others are compared to.
+-- All persons that we knew to be at risk at that age. The mart says who had converted or left by
+-- then. That may become known later, and must not change what others are compared with.
 days_measured as (
 
     select

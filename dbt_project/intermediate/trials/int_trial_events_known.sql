@@ -12,8 +12,8 @@ trials as (
 
 ),
 
--- Nothing occurs after it is known, so an event is known from the first age on that is not before
--- that, and stays known. All that is told of an age is a sum over ages until then.
+-- An event happens before it is known. It is known from the first age that is not before its
+-- arrival, and stays known. All measures of an age are sums over ages until then.
 events_known as (
 
     select
@@ -29,7 +29,7 @@ events_known as (
             as known_day,
         floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,
         events.occurred_at >= trials.started_at as is_in_trial,
-        -- A campaign says more than an address, and the site itself says nothing.
+        -- A campaign says more than an address, and a page of the site itself says nothing.
         coalesce(
             events.utm_source,
             case

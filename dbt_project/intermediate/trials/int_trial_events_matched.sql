@@ -59,7 +59,7 @@ events_named as (
 
 ),
 
--- An event that two of a feature's definitions mean is one use.
+-- An event that fits two definitions of a feature is one use.
 events_matched as (
 
     select distinct
@@ -70,8 +70,8 @@ events_matched as (
         event_id,
         source_id,
         anonymous_id,
-        -- Whom the event names is what the product said, not who that is today: a merge of
-        -- tomorrow would tell of the future.
+        -- The user that the event names is what the product said at the time. The person whom that
+        -- user is today may come from a later merge, which would tell of the future.
         user_id is not null as is_user_name,
         coalesce(user_id, anonymous_id) as actor_name,
         occurred_at,

@@ -1,8 +1,8 @@
--- Made whole each time: one narrow pass over counts that are ready, for a table of few rows.
+-- Built in full each time: one narrow pass over counts that are ready, for a table of few rows.
 {{ config(materialized='table') }}
 
--- Everybody whom we knew at risk then, those too who, as we learnt later, were not any more:
--- so what we learn later moves nobody's rank.
+-- All persons that we knew to be at risk at that age, including those who, as we learnt later, were
+-- no longer at risk. So what we learn later changes nobody's rank.
 with features_measured as (
 
     select * from {{ ref('int_trial_features_measured') }}
@@ -47,7 +47,7 @@ use_counts as (
 
 ),
 
--- Each week with each count that anybody has, so that sums may run over rows.
+-- Each week has a row for each count that anybody has, so that a running sum can run over rows.
 peers_spread as (
 
     select

@@ -1,4 +1,5 @@
--- Made whole each time, because it is one row per trial: what ends one may have come at any time.
+-- Built in full each time, because it has one row per trial, and an event that ends a trial may
+-- have come at any time.
 {{ config(materialized='table') }}
 
 with trials as (
@@ -15,9 +16,9 @@ events as (
 
 ),
 
--- Who bought before the trial began has converted, and is at no age at risk. An end before the
--- start ended something else: that is asked here, because a left join by more than equalities
--- compares every trial with every event.
+-- A person who bought before the trial began has converted, and is not at risk at any age. An end
+-- before the start ended something else. That is checked here: a left join on more than equalities
+-- would compare every trial with every event.
 trials_measured as (
 
     select
@@ -76,7 +77,7 @@ trials_ended as (
         first_day,
         converted_at,
         least(closes_at, coalesce(ended_early_at, closes_at)) as ended_at,
-        -- When it was known, which may be days after it was so.
+        -- When it became known, which may be days after it happened.
         least(closes_at, coalesce(over_known_at, closes_at)) as known_over_at
 
     from trials_measured

@@ -1,4 +1,4 @@
--- Made whole each time: a trial is one row or two, of the few events that start one.
+-- Built in full each time: a trial is one or two rows, made of the few events that start one.
 {{ config(materialized='table') }}
 
 with starts as (
@@ -25,7 +25,7 @@ ages as (
 
 ),
 
--- What was known first stays first, whatever comes later.
+-- The start that was known first stays the first, whatever arrives later.
 starts_numbered as (
 
     select
@@ -39,8 +39,8 @@ starts_numbered as (
 
 ),
 
--- At the age of d days we know what had come by then. The first age at which a trial could
--- be looked at is the first at which its start was known.
+-- At the age of d days we know what had arrived by then. The first age at which a person can be
+-- looked at is the first at which the start was known.
 trials as (
 
     select
@@ -70,7 +70,7 @@ trials as (
 
 ),
 
--- Events count for the user they name; those that name none, for the device of the start.
+-- Events count for the user they name. Events that name no user count for the device of the start.
 trials_named as (
 
     select

@@ -1,10 +1,10 @@
 {{ config(materialized='table') }}
 
-{#- Days of silence that are shown in full: a product of one season a year is silent for less.
-    Without a bound one event of 1970 would make twenty thousand days. -#}
+{#- Days of silence that are shown in full. A product that is used one season a year is silent for
+    less. Without a limit, one event of 1970 would make twenty thousand days. -#}
 {% set max_silent_days = 366 %}
-{#- The periods of weekly and monthly actives. Of a longer silence only the days are shown until
-    nobody is a monthly active any more. -#}
+{#- The periods of weekly and monthly actives. A longer silence is shown only until nobody is a
+    monthly active any more. -#}
 {% set weekly_days = 7 %}
 {% set monthly_days = 30 %}
 
@@ -74,16 +74,16 @@ silences as (
 
 ),
 
--- Dense, so that a day of silence is a row of zeros and a running sum misses no day.
+-- Every day has a row, so a day of silence is a row of zeros and a running sum skips no day.
 days as (
 
     {{ days_from('silences.activity_date', 'silences.last_date', 'silences') }}
 
 ),
 
--- An active day makes its person count from that day on for the whole period, or until the
--- next active day takes over. So the running sum of entries and exits is the exact number of
--- distinct persons in the trailing period, in one pass instead of thirty.
+-- An active day makes its person count from that day on for the whole period, or until the next
+-- active day. So the running sum of entries and exits is the exact number of distinct persons in
+-- the trailing period, in one pass instead of thirty.
 period_borders as (
 
     select

@@ -37,7 +37,7 @@ days_counted as (
 
 ),
 
--- A session counts on the day it starts, so that days add up to sessions.
+-- A session counts on the day it starts, so the sessions of all days add up to all sessions.
 sessions_counted as (
 
     select

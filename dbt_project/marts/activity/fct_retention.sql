@@ -1,6 +1,7 @@
 {{ config(materialized='table') }}
 
-{#- Days beyond a quarter are read as weeks; their rows would grow with the square of the days. -#}
+{#- After a quarter, periods are weeks. With days, the number of rows would grow with the square of
+    the days. -#}
 {% set last_daily_period = 90 %}
 
 with person_days as (
@@ -48,7 +49,7 @@ days_counted as (
 
 ),
 
--- A week is seven days from the person's own first day, not a week of the calendar.
+-- A week is seven days from the person's own first day, and not a calendar week.
 periods_active as (
 
     select
@@ -83,7 +84,7 @@ persons_ended as (
 
 ),
 
--- Who was active in a period or later is who had not been active for the last time before it.
+-- A person is active in a period or later if their last active day is not before it.
 ends_counted as (
 
     select
@@ -157,7 +158,7 @@ cohort_weeks as (
 
 ),
 
--- Dense, so that a period in which nobody came back is a row of zero.
+-- Every period has a row, so a period in which nobody came back is a row of zero.
 periods as (
 
     select

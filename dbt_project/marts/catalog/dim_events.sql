@@ -119,7 +119,8 @@ events_described as (
         events_measured.event_count,
         coalesce(persons_counted.person_count, 0) as person_count,
         coalesce(properties_gathered.property_names, '{}') as property_names,
-        -- A plan is of actions; that people are identified, or a client dropped something, is none.
+        -- A plan lists actions. Identifying people, and a client's report of dropped events, are
+        -- not actions.
         case
             when
                 plan_counted.planned_events > 0

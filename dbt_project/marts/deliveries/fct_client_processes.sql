@@ -24,8 +24,8 @@ processes_counted as (
 
 )
 
--- What is missing between the numbers that came. Losses behind the last one leave no gap: these
--- the client itself reports (footfall_events_dropped), if it lives to do so.
+-- What is missing between the numbers that arrived. Losses after the last number leave no gap. The
+-- client itself reports these (footfall_events_dropped), if it is still running.
 select
     source_id,
     client_process_id,

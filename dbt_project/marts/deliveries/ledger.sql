@@ -19,7 +19,7 @@ files as (
 
 ),
 
--- A day ahead of the load that brought it is the day of that load, as in staging.
+-- A day after the load that brought the line is the day of that load, as in staging.
 manifests as (
 
     select
@@ -29,7 +29,7 @@ manifests as (
             manifests.received_date, cast(coalesce(files.began_at, loads.began_at) as date)
         ) as received_date,
         coalesce(manifests.erased_count, 0) as erased_count,
-        -- An erasure moves lines from one to the other, so the sum stays what was written.
+        -- An erasure moves lines from one count to the other, so their sum stays what was written.
         manifests.line_count + coalesce(manifests.erased_count, 0) as written_count
     from {{ source('raw', 'manifests') }} as manifests
     inner join loads
@@ -82,9 +82,9 @@ segments as (
 
 ),
 
--- Lines of bulk files that cannot be read say neither whose they are nor when they came. Of a
--- segment such a line is a lost one, for the collector wrote it. An erasure counts for a bulk file
--- what it took and what it left, and no line that nobody can read.
+-- Lines of bulk files that cannot be read name neither a source nor a time. Such a line of a
+-- segment is lost, because the collector wrote it. An erasure counts, for a bulk file, the lines
+-- that it took and those that it left, but no line that cannot be read.
 unreadable_lines as (
 
     select
@@ -99,10 +99,10 @@ unreadable_lines as (
 
 ),
 
--- Every number is counted where it arises, by itself; nothing here is a difference. For a
--- segment with a manifest the collector's own count is what was received, so a segment that
--- vanished, or lost a line on the way, is seen. A replayed segment tells by its name: its events
--- were received before, when they were refused.
+-- Every number is counted by itself, where it arises. None of them is a difference. For a segment
+-- with a manifest, the collector's own count is what was received, so a segment that vanished or
+-- lost a line shows. The name of a replayed segment tells it apart: its events were received
+-- before, when they were refused.
 counts_gathered as (
 
     select

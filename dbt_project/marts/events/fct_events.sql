@@ -28,7 +28,7 @@ events_attributed as (
         events.event_value,
         events.user_id,
         events.anonymous_id,
-        -- Other calls than a group's may name the group in their context, as Segment has it.
+        -- Calls other than group may name the group in their context, as Segment does.
         coalesce(
             events.group_id,
             case
@@ -45,7 +45,7 @@ events_attributed as (
         events.page_path,
         events.page_url,
         events.referrer,
-        -- What a group call says of its group are its traits.
+        -- The traits of a group call describe its group.
         case
             when events.event_type = 'group' and coalesce(events.properties, '{}') = '{}'
                 then events.traits

@@ -38,9 +38,9 @@ attempts_measured as (
 
 ),
 
--- Whoever may still convert has not dropped out: the window must have closed in the data, not
--- on the wall clock. And whoever did convert is no riper for it: were those counted at once, the
--- rate of a young day would be made of its fast converts alone.
+-- A person who can still convert has not dropped out. The window must have closed in the data, not
+-- on the wall clock. A person who converted is not mature any sooner: if they were, the rate of a
+-- recent day would consist of fast converts only.
 attempts_judged as (
 
     select

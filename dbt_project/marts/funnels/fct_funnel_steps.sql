@@ -78,7 +78,7 @@ steps_counted as (
 
 ),
 
--- A step nobody reached is a row of zero, not a row that is missing.
+-- A step that nobody reached has a row of zero.
 steps_described as (
 
     select

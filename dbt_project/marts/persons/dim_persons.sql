@@ -52,7 +52,7 @@ sessions_ranked as (
 
 ),
 
--- The first visit says how they found us, even if it says nothing. The last touch is the last
+-- The first visit says how a person found us, even if it says nothing. The last touch is the last
 -- visit that came from somewhere: most people come back by typing the address.
 touches as (
 

@@ -1,10 +1,10 @@
 {{ config(materialized='table') }}
 
-{#- What one id may do before it is taken for many. Far above what people were seen to do, for
-    an id is not taken from anybody by these: they only say where to look. -#}
-{#- Users of one device: a class room's computer sees a few dozen a term. -#}
+{#- Limits beyond which one id probably stands for many. They are far above what people were seen to
+    do, and they change no count: they only say where to look. -#}
+{#- Users of one device: a classroom's computer sees a few dozen a term. -#}
 {% set max_users_of_a_device = 100 %}
-{#- Devices of one user: who clears their cookies daily takes three years. -#}
+{#- Devices of one user: somebody who clears their cookies daily needs three years. -#}
 {% set max_devices_of_a_user = 1000 %}
 {#- User ids of one person: a person is renamed a few times. -#}
 {% set max_users_of_a_person = 100 %}

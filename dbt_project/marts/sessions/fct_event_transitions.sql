@@ -47,8 +47,8 @@ events_placed as (
 
 ),
 
--- With a start and an end, what leads to an event adds up to what follows from it. Both are null:
--- an event may be called anything, (start) and (end) too, but it always has a name.
+-- With a start and an end, what leads to an event adds up to what follows it. Both are null: an
+-- event may have any name, (start) and (end) too, but it always has one.
 transitions_listed as (
 
     select

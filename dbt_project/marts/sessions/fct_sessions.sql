@@ -33,7 +33,8 @@ joined_counted as (
 
 ),
 
--- A bounce is the visitor's: what a server told meanwhile is no second look.
+-- A bounce is about the visitor: an event that a server sends meanwhile does not make it a longer
+-- visit.
 sessions_attributed as (
 
     select

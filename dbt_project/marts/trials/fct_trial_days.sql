@@ -28,7 +28,7 @@ edge as (
 
 ),
 
--- Who had converted or left by then is not at risk, even where we learnt of it only later.
+-- A person who had converted or left by then is not at risk, even if that became known later.
 days_at_risk as (
 
     select
@@ -53,8 +53,8 @@ days_at_risk as (
 
 ),
 
--- Whoever may still convert is not negative. And whoever did is no riper for it: were those
--- counted at once, the rate of a young week would be made of its fast converts alone.
+-- A person who can still convert is not a negative. A person who converted is not counted any
+-- sooner: if they were, the rate of a recent week would consist of fast converts only.
 days_judged as (
 
     select

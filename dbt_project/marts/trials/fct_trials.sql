@@ -1,5 +1,5 @@
--- Made whole each time, because it is one row per trial: whom a start belongs to may change with
--- every merge.
+-- Built in full each time, because it has one row per trial: the person that a start belongs to may
+-- change with every merge.
 {{ config(materialized='table') }}
 
 with trials as (
