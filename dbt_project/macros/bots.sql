@@ -1,8 +1,9 @@
 {#
     Whether a browser's user agent says that a program drives it: crawlers, previews, monitors,
-    browsers without a head, and what acts for somebody in a chat. What says so nowhere is a person
-    as far as anybody can tell. A name ends with "bot", so that Caboto and fuboTV have none; CUBOT
-    is a make of telephone. Nobody's browser tells an address behind a plus, and programs do.
+    headless browsers, and assistants that act for a person in a chat. A program that says so
+    nowhere cannot be told from a person. The pattern for "bot" wants the end of a name, so that
+    Caboto and fuboTV do not match. CUBOT is a make of phone. A program often gives an address after
+    a plus, and a browser never does.
 #}
 {% macro is_bot(user_agent) -%}
     {%- set programs = [

@@ -1,27 +1,30 @@
 {#
-    What was built, and from which definitions. A load stays pending until a whole build that
-    saw it has succeeded; until then every run works it in again, which changes nothing where
-    it was worked in already. When anything that decides a number has changed since the last
-    build, every load is pending: old rows follow the new definition.
+    What was built, and with which definitions. A load stays pending until a complete build that saw
+    it has succeeded. Until then every run processes it again, which changes nothing if it was
+    processed before. When anything that decides a number has changed since the last build, every
+    load is pending, so old rows follow the new definition.
 #}
 {% macro builds_relation() -%} meta.builds {%- endmacro %}
 
-{# The keys whose rows a mart wrote anew since it was last published (orchestration/changes.py). #}
+{# The keys whose rows a mart has written again since it was last published
+    (orchestration/changes.py). #}
 {% macro changed_rows_relation() -%} meta.changed_rows {%- endmacro %}
 
-{# Orders that the next build be a full refresh (orchestration/builds.py). #}
+{# Requests that the next build be a full refresh (orchestration/builds.py). #}
 {% macro full_refresh_due_relation() -%} meta.full_refresh_due {%- endmacro %}
 
-{# The conversion questions of the site, as orchestration/conversion/keeping.py keeps them. #}
+{# The conversion questions of the site, as orchestration/conversion/keeping.py stores them. #}
 {% macro conversion_relation(name) -%} meta.conversion_{{ name }} {%- endmacro %}
 
-{# The sum over all that decides a number (orchestration/definition.py), which Footfall's commands set. #}
+{# The checksum of everything that decides a number (orchestration/definition.py). Footfall's
+    commands set it. #}
 {% macro definition() -%} {{ env_var('FOOTFALL_DEFINITION') if execute }} {%- endmacro %}
 
 {#
-    A changed definition may take keys away, as when an id turns out to stand for nobody: no event
-    would touch their rows any more. So the first build of it makes every table anew. So does a
-    build after which none has succeeded yet: what it left may be of any definition.
+    A changed definition may remove keys, for example when an id turns out to stand for nobody. No
+    event would touch the rows of such a key again. So the first build with a new definition
+    rebuilds every table. So does a build after which none has succeeded yet: it may have left rows
+    of any definition.
 #}
 {% macro should_full_refresh() %}
     {{ return(flags.FULL_REFRESH or definition_has_changed()) }}
@@ -42,16 +45,16 @@
     create table if not exists {{ builds_relation() }} (
         load_number bigint, definition varchar, invocation_id varchar, built_at timestamp
     );
-    -- Once a build of another definition has begun, the tables are of the one before no more,
-    -- though this build fail and the change be taken back.
+    -- Once a build with another definition has begun, the tables no longer match the definition
+    -- before it, even if this build fails and the change is reverted.
     update {{ builds_relation() }} set definition = ''
     where definition is distinct from '{{ definition() }}';
     create table if not exists {{ changed_rows_relation() }} (
         table_name varchar, key_columns varchar, key_text varchar
     );
     create table if not exists {{ full_refresh_due_relation() }} (since timestamp);
-    -- What the published file was made of, and what the checks found (orchestration/current.py):
-    -- neither holds of what is about to be built.
+    -- What the published file was made of, and what the checks found (orchestration/current.py).
+    -- Neither is true of what is about to be built.
     create table if not exists meta.check_outcomes (
         asset_key varchar, check_name varchar, passed boolean, severity varchar,
         description varchar, failing_rows bigint

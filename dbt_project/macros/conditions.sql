@@ -1,7 +1,7 @@
 {#
-    The text that an event has under a property's name. A page's path, url and referrer are those of
-    its page, whichever SDK sent it and wherever that put them; of other events they are page_path,
-    page_url and referrer.
+    The text that an event has under a property's name. The path, url and referrer of a page are
+    those of its page, whichever SDK sent it and wherever that SDK put them. Of other events they
+    are page_path, page_url and referrer.
 #}
 {% macro event_text(events, property) -%}
     coalesce(
@@ -23,8 +23,9 @@
 {%- endmacro %}
 
 {#
-    Whether what an event has under a property's name is the value that is wanted, of which
-    comparable() made the wanted text; or none is wanted. Most are told apart without it.
+    Whether an event has the wanted value under a property's name; true if no property is wanted.
+    wanted_text was made by comparable(). Most values differ before comparable() is needed for the
+    found text.
 #}
 {% macro meets(property, found_text, wanted_text) -%}
     (

@@ -1,6 +1,6 @@
 {#
-    Everything in which DuckDB and a second engine differ stands here and nowhere else. A model
-    calls these and otherwise keeps to SQL that both speak. To add an engine, write the same
+    Everything in which DuckDB differs from a second engine is here and nowhere else. A model calls
+    these macros, and otherwise uses SQL that both understand. To add an engine, write the same
     macros with its name in front (spark__…).
 #}
 
@@ -11,7 +11,8 @@
 {% macro now() %}{{ return(adapter.dispatch('now')()) }}{% endmacro %}
 {% macro duckdb__now() -%} (now() at time zone 'UTC') {%- endmacro %}
 
-{# When a load began, which the loader's id of it says in seconds since 1970; null where it says none. #}
+{# When a load began. The loader's id of it gives that in seconds since 1970; null if the id gives
+    no time. #}
 {% macro load_began_at(load_id) %}{{ return(adapter.dispatch('load_began_at')(load_id)) }}{% endmacro %}
 {% macro duckdb__load_began_at(load_id) -%}
     make_timestamp(cast(try_cast({{ load_id }} as double) * 1000000 as bigint))
@@ -26,13 +27,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Whole microseconds from one timestamp to another: exact, where date_diff counts borders. #}
+{# Whole microseconds from one timestamp to another. This is exact; date_diff counts borders. #}
 {% macro microseconds_between(start, end) %}{{ return(adapter.dispatch('microseconds_between')(start, end)) }}{% endmacro %}
 {% macro duckdb__microseconds_between(start, end) -%} (epoch_us({{ end }}) - epoch_us({{ start }})) {%- endmacro %}
 
 {% macro seconds_between(start, end) -%} ({{ microseconds_between(start, end) }} / 1000000.0) {%- endmacro %}
 
-{# Days of 24 hours, with fractions. A double tells microseconds apart for a century of days. #}
+{# Days of 24 hours, with fractions. A double can tell microseconds apart for a century of days. #}
 {% macro days_elapsed(start, end) -%} ({{ microseconds_between(start, end) }} / 86400000000.0) {%- endmacro %}
 
 {% macro hours_after(timestamp, hours) %}{{ return(adapter.dispatch('hours_after')(timestamp, hours)) }}{% endmacro %}
@@ -58,11 +59,11 @@
 {% macro erasure_manifest(file) %}{{ return(adapter.dispatch('erasure_manifest')(file)) }}{% endmacro %}
 {% macro duckdb__erasure_manifest(file) -%} ('manifest/erased/' || left(sha256({{ file }}), 32) || '.json') {%- endmacro %}
 
-{# The text of a JSON scalar at a fixed path ('page.path'); null where there is none. #}
+{# The text of a JSON scalar at a fixed path ('page.path'); null if there is none. #}
 {% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
 {% macro duckdb__json_text(json, path) -%} json_extract_string({{ json }}, '$.{{ path }}') {%- endmacro %}
 
-{# The JSON at a fixed path ('"$set"') as text, if it is of one of these types; else null. #}
+{# The JSON at a fixed path ('"$set"') as text if it has one of these types; else null. #}
 {% macro json_at(json, path, types) %}{{ return(adapter.dispatch('json_at')(json, path, types)) }}{% endmacro %}
 {% macro duckdb__json_at(json, path, types) -%}
     case
@@ -71,15 +72,15 @@
     end
 {%- endmacro %}
 
-{# The text of a JSON scalar that is all there is. #}
+{# The text of a JSON value that is a scalar itself. #}
 {% macro json_string(json) %}{{ return(adapter.dispatch('json_string')(json)) }}{% endmacro %}
 {% macro duckdb__json_string(json) -%} json_extract_string({{ json }}, '$') {%- endmacro %}
 
 {#
-    The parameters of an address as a browser reads them, those of its query and then those of its
-    fragment, each behind an &. HTML writes that as &amp; or &#038;, and so do addresses that were
-    copied out of it. A fragment may be a route with a query of its own (#/path?…). A ? inside
-    another parameter begins nothing.
+    The parameters of an address as a browser reads them: those of its query, then those of its
+    fragment, each after an &. HTML writes & as &amp; or &#038;, and so do addresses that were
+    copied from it. A fragment may be a route with its own query (#/path?…). A ? inside another
+    parameter starts nothing.
 #}
 {% macro address_parameters(address) %}{{ return(adapter.dispatch('address_parameters')(address)) }}{% endmacro %}
 {% macro duckdb__address_parameters(address) -%}
@@ -92,7 +93,7 @@
 
 {#
     The decoded text of one of address_parameters, by its name in any case. Percent codes that are
-    no UTF-8 cannot be decoded: such a text stays as it was sent.
+    not UTF-8 cannot be decoded; such a text stays as it was sent.
 #}
 {% macro parameter_text(parameters, name) %}{{ return(adapter.dispatch('parameter_text')(parameters, name)) }}{% endmacro %}
 {% macro duckdb__parameter_text(parameters, name) -%}
@@ -101,15 +102,16 @@
     coalesce(try(url_decode({{ text }})), {{ text }})
 {%- endmacro %}
 
-{# The text with control characters as blanks and without blanks around it; null where none is left. #}
+{# The text with control characters as blanks, and without blanks around it; null if nothing is
+    left. #}
 {% macro visible_text(text) %}{{ return(adapter.dispatch('visible_text')(text)) }}{% endmacro %}
 {% macro duckdb__visible_text(text) -%}
     nullif(trim(regexp_replace({{ text }}, '\p{Cc}+', ' ', 'g')), '')
 {%- endmacro %}
 
 {#
-    What is left of a text without case, blanks at its ends, all but one blank in a row, and
-    characters that nobody sees, composed as NFC. Most ids are plain, and told so ten times sooner.
+    A text without case, without blanks at its ends, with one blank for several, and without
+    invisible characters, composed as NFC. Most ids are plain, which is decided ten times faster.
 #}
 {% macro folded(text) %}{{ return(adapter.dispatch('folded')(text)) }}{% endmacro %}
 {% macro duckdb__folded(text) -%}
@@ -126,13 +128,13 @@
     end
 {%- endmacro %}
 
-{# The text where it is JSON, else null: what a stranger sent need not be. #}
+{# The text if it is JSON, else null: what a stranger sends may be anything. #}
 {% macro valid_json(text) %}{{ return(adapter.dispatch('valid_json')(text)) }}{% endmacro %}
 {% macro duckdb__valid_json(text) -%} case when json_valid({{ text }}) then {{ text }} end {%- endmacro %}
 
 {#
-    The text of a scalar under a property's name that is itself a column, whatever characters it
-    holds. cart.total is a property of that name, else total inside of cart.
+    The text of a scalar under a property's name. The name is a column and may contain any
+    character. cart.total is a property of that name, or else total inside of cart.
 #}
 {% macro property_text(json, property) %}{{ return(adapter.dispatch('property_text')(json, property)) }}{% endmacro %}
 {% macro duckdb__property_text(json, property) -%}
@@ -146,7 +148,8 @@
     end
 {%- endmacro %}
 
-{# A number in the one form that all ways of writing it share, exact however long; else the text. #}
+{# A number in the one form that all its spellings share, exact at any length. Any other text stays
+    as it is. #}
 {% macro comparable(value) %}{{ return(adapter.dispatch('comparable')(value)) }}{% endmacro %}
 {% macro duckdb__comparable(value) -%}
     {%- set digits -%} replace(regexp_extract({{ value }}, '^-?([0-9.]+)', 1), '.', '') {%- endset -%}
@@ -165,9 +168,9 @@
 {%- endmacro %}
 
 {#
-    The alternatives of the steps of a relation, one a row, with some of its columns: event_name, and
-    property_name and property_value where it has a condition. The patterns are those of
-    orchestration/event_grammar.py, which judged the steps.
+    The alternatives of the steps of a relation, one per row, with some of its columns: event_name,
+    and property_name and property_value if it has a condition. The patterns are those of
+    orchestration/event_grammar.py, which validated the steps.
 #}
 {% macro event_alternatives(relation, step, columns) %}{{ return(adapter.dispatch('event_alternatives')(relation, step, columns)) }}{% endmacro %}
 {% macro duckdb__event_alternatives(relation, step, columns) -%}
@@ -192,7 +195,7 @@
     ) as alternatives
 {%- endmacro %}
 
-{# The name of one event as a seed writes it: in double quotes, or as it stands. #}
+{# The name of one event as a seed writes it: in double quotes, or as it is. #}
 {% macro event_named(text) %}{{ return(adapter.dispatch('event_named')(text)) }}{% endmacro %}
 {% macro duckdb__event_named(text) -%}
     case
@@ -202,7 +205,7 @@
     end
 {%- endmacro %}
 
-{# The entries of a JSON object, one a row: entry_key, entry_value (JSON text), entry_type. #}
+{# The entries of a JSON object, one per row: entry_key, entry_value (JSON text), entry_type. #}
 {% macro json_entries(relation, json, columns) %}{{ return(adapter.dispatch('json_entries')(relation, json, columns)) }}{% endmacro %}
 {% macro duckdb__json_entries(relation, json, columns) -%}
     select
@@ -216,7 +219,7 @@
     from {{ relation }}, json_each({{ relation }}.{{ json }}) as entries
 {%- endmacro %}
 
-{# A JSON object of one value a key, keys in order. #}
+{# A JSON object with one value per key, keys in order. #}
 {% macro json_object_of(key, value) %}{{ return(adapter.dispatch('json_object_of')(key, value)) }}{% endmacro %}
 {% macro duckdb__json_object_of(key, value) -%}
     '{' || string_agg(cast(to_json({{ key }}) as varchar) || ': ' || {{ value }}, ', ' order by {{ key }}) || '}'
@@ -228,7 +231,8 @@
     cast(to_json(coalesce(list(distinct {{ text }} order by {{ text }}) filter (where {{ text }} is not null), [])) as varchar)
 {%- endmacro %}
 
-{# The words of a name in lower case, each between underscores: isPowerUser is _is_power_user_. #}
+{# The words of a name in lower case, each between underscores: isPowerUser becomes _is_power_user_.
+    #}
 {% macro words_of(name) %}{{ return(adapter.dispatch('words_of')(name)) }}{% endmacro %}
 {% macro duckdb__words_of(name) -%}
     lower('_' || regexp_replace(
@@ -241,11 +245,10 @@
 {% macro duckdb__matches(text, pattern) -%} regexp_matches({{ text }}, '{{ pattern }}') {%- endmacro %}
 
 {#
-    The incremental strategy `rebuild`: delete the target's rows of the keys that were touched,
-    then insert what the model selected for the same keys. Unlike delete+insert it also removes
-    rows of keys that no longer have any. Config: `touched`, the model that lists the keys;
-    `keys`, the columns both share; `rebuild_from`, a column of the target that must not lie
-    before touched.rebuild_from.
+    The incremental strategy `rebuild`: delete the target's rows of the touched keys, then insert
+    what the model selected for the same keys. Unlike delete+insert it also removes the rows of keys
+    that have none any more. Config: `touched`, the model that lists the keys; `keys`, the columns
+    that both share; `rebuild_from`, a column of the target: rows before touched.rebuild_from stay.
 #}
 {% macro get_incremental_rebuild_sql(arguments) %}
     {%- set target = arguments['target_relation'] -%}
@@ -279,7 +282,8 @@
     {%- endif %}
 {% endmacro %}
 
-{# A model's table as the last run left it, or none: for what must know its own outcome. #}
+{# The table of a model as the last run left it, or none. For models that compare with their own
+    last result. #}
 {% macro existing_relation(model_name) %}
     {%- set folder = {'stg': 'staging', 'int': 'intermediate'}.get(model_name[:3], 'marts') -%}
     {{ return(adapter.get_relation(database=target.database, schema=folder, identifier=model_name) if execute else none) }}

@@ -1,7 +1,7 @@
 {#
-    A test, as dbt runs one that stores its failures; but a table is only made where there are any.
-    The tests hold on all nights but a few, and dropping, making, filling and reading an empty table
-    took two thirds more of dbt's time a test than asking does.
+    A test as dbt runs one that stores its failures, except that a table is only created if there
+    are failures. Most nightly runs have none, and to drop, create, fill and read an empty table
+    took two thirds more of dbt's time per test than the query itself.
 #}
 {% materialization test, default %}
 

@@ -1,10 +1,11 @@
 {#
-    Ids that stand for nobody. Whether a text is one is told by the text alone, never by how many
-    share it: a count may pass a bound later, and then history would change.
+    Ids that stand for nobody. The text alone decides, and never how many share it: a count may pass
+    a limit later, and then history would change.
 #}
 {% macro is_placeholder(id) -%}
-    {#- Blanks and quotes around it say nothing, and neither does its case. One pattern, because it
-        fails on the first letter of most ids: trimming and lowering each took ten times as long. -#}
+    {#- Blanks and quotes around a text, and its case, make no difference. This is one pattern,
+        because it fails on the first letter of most ids: trim() and lower() each took ten times as
+        long. -#}
     {%- set margin = '[\\s\\x{a0}"\'\']*' -%}
     {%- set texts = [] -%}
     {%- for text in var('placeholder_ids') -%}
@@ -18,7 +19,8 @@
     case when not {{ is_placeholder(id) }} then {{ id }} end
 {%- endmacro %}
 
-{# Which fields hold what in place of an id, as: anonymous_id "undefined"; null where none does. #}
+{# Which fields hold which text in place of an id, such as: anonymous_id "undefined". Null if none
+    does. #}
 {% macro placeholders_in(fields) -%}
     nullif(
         concat_ws(

@@ -20,7 +20,7 @@
     {{ return({'relation': ref(model_name), 'keys': keys, 'rebuild_from': rebuild_from}) }}
 {% endmacro %}
 
-{# Only the rows of the touched keys, where an increment is built; all rows in a full refresh. #}
+{# Only the rows of the touched keys in an incremental build; all rows in a full refresh. #}
 {% macro join_touched(relation, touched) -%}
     {%- if is_incremental() -%}
     inner join {{ touched.relation }} as touched
@@ -34,7 +34,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The loads whose rows are read: the pending ones, or all in a full refresh. #}
+{# The loads whose rows are read: the pending ones, or all of them in a full refresh. #}
 {% macro loads_to_read() -%}
     {%- set pending, completed = ref('stg_footfall__loads_pending'), ref('stg_footfall__loads') -%}
     select * from {{ pending if is_incremental() else completed }}

@@ -1,6 +1,6 @@
 {#
-    The host of an address, in lower case, without its port and a dot at its end; null where it has
-    none. What has no scheme begins with its host.
+    The host of an address, in lower case, without its port and without a dot at its end; null if it
+    has none. An address without a scheme begins with its host.
 #}
 {% macro host_of(address) -%}
     {%- set scheme_and_user = '(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?)?' -%}
@@ -10,10 +10,11 @@
 {%- endmacro %}
 
 {#
-    The site that a host is part of: what somebody registered, with every host below it. Under some
-    domains strangers have hosts of their own: those of countries, and of large hosters. There are
-    ten thousand (publicsuffix.org); these are the ones that products are met under. Missing here,
-    a stranger's referrer under the same domain as the page is taken for the page's own.
+    The site that a host belongs to: the domain that somebody registered, with every host below it.
+    Below some domains, those of countries and of large hosters, strangers have hosts of their own.
+    There are ten thousand such domains (publicsuffix.org). These are the ones under which products
+    are found. If one is missing here, a stranger's referrer below the same domain as the page
+    counts as the page's own site.
 #}
 {% macro site_of(host) -%}
     {%- set shared_domains = [

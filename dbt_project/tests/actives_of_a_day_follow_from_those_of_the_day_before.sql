@@ -1,8 +1,9 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_daily_actives'}}}) }}
 
--- Flags: a day whose actives are not yesterday's, less the dormant, plus the new and resurrected.
--- Matters: growth accounting adds these up over months; one wrong day shifts every later one.
--- Do: look at both days in fct_person_days. If a full refresh mends it, an increment was wrong.
+-- Flags: a day whose actives are not those of the day before, minus the dormant, plus the new and
+-- the resurrected.
+-- Matters: growth accounting adds these up over months. One wrong day shifts every later one.
+-- Do: look at both days in fct_person_days. If a full refresh corrects it, an increment was wrong.
 with days as (
 
     select

@@ -1,6 +1,6 @@
--- Flags: an event with an id and without a person, or the reverse.
--- Matters: only an event whose ids stand for nobody may be missing from every count of persons.
--- Do: find it in int_events_attributed. If a full refresh mends it, an increment was wrong.
+-- Flags: an event that has an id and no person, or a person and no id.
+-- Matters: only an event whose ids stand for nobody may be missing from the counts of persons.
+-- Do: find it in int_events_attributed. If a full refresh corrects it, an increment was wrong.
 select
     event_id,
     user_id,

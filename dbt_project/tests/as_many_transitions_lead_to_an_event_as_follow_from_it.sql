@@ -1,8 +1,9 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_event_transitions'}}}) }}
 
--- Flags: an event that sessions of a day come to more or less often than they go on from it.
--- Matters: shares of paths are read as parts of a whole; what leaves a step must have come to it.
--- Do: look at that day in fct_sessions. If a full refresh mends it, an increment was wrong.
+-- Flags: an event that the sessions of a day reach more or less often than they leave it.
+-- Matters: shares of paths are read as parts of a whole, so what leaves a step must have reached
+-- it.
+-- Do: look at that day in fct_sessions. If a full refresh corrects it, an increment was wrong.
 with ways as (
 
     select

@@ -1,14 +1,14 @@
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'stg_footfall__events'}}}) }}
 
-{#- Minutes by which a clock may be ahead: whoever is online drifts by less, and a mistaken time
-    zone is off by more. -#}
+{#- Minutes by which a clock may be ahead. The clock of a device that is online drifts by less, and
+    a wrong time zone is off by more. -#}
 {% set max_minutes_ahead = 30 %}
 
--- Flags: a source whose clocks told what cannot be, in the data's last 30 days: implausible_past (a
--- live event more than a year old), future (an event after its arrival), future_arrival (an arrival
--- after its load).
--- Matters: such an event counts as of its arrival or its load, which is not when it happened.
--- Do: mend the clock or the time zone of the source; send history to /v1/import.
+-- Flags: a source whose clocks gave an impossible time in the last 30 days of the data:
+-- implausible_past (a live event more than a year old), future (an event after its arrival),
+-- future_arrival (an arrival after its load).
+-- Matters: such an event counts at the time of its arrival or its load, and not when it happened.
+-- Do: correct the clock or the time zone of the source. Send history to /v1/import.
 with events as (
 
     select * from {{ ref('stg_footfall__events') }}

@@ -1,8 +1,9 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_sessions'}}}) }}
 
--- Flags: a session with more or fewer events than it says, or another person's; stray activity.
--- Matters: actives are counted through sessions, so such an event belongs to the wrong person.
--- Do: find it in int_events_sessionized. If a full refresh mends it, an increment was wrong.
+-- Flags: a session that has more or fewer events than its count says, or events of another person;
+-- and activity without a session.
+-- Matters: actives are counted from sessions, so such an event counts for the wrong person.
+-- Do: find it in int_events_sessionized. If a full refresh corrects it, an increment was wrong.
 with events as (
 
     select * from {{ ref('fct_events') }}
@@ -56,7 +57,7 @@ events_misplaced as (
 
     where
         (session_id is not null) <> is_activity
-        -- A server's event may have happened in a session or not.
+        -- An event from a server may have happened in a session or outside one.
         and not (is_activity and event_type = 'track' and anonymous_id is null)
 
     group by event_type

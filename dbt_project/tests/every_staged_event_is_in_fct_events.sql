@@ -1,8 +1,9 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_events'}}}) }}
 
 -- Flags: a source, type and day of arrival with more or fewer events in the mart than in staging.
--- Matters: an event that no person was found for would be missing from every number.
--- Do: find the event in int_events_attributed. If a full refresh mends it, an increment was wrong.
+-- Matters: an event for which no person was found would be missing from every number.
+-- Do: find the event in int_events_attributed. If a full refresh corrects it, an increment was
+-- wrong.
 with staged as (
 
     select

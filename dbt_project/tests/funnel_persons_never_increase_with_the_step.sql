@@ -1,6 +1,7 @@
 -- Flags: a funnel and entry date on which more persons reached a step than the step before it.
 -- Matters: a step is reached through all steps before it, so such a rate would exceed 1.
--- Do: find the persons in fct_funnel_attempts. If a full refresh mends it, an increment was wrong.
+-- Do: find the persons in fct_funnel_attempts. If a full refresh corrects it, an increment was
+-- wrong.
 with steps as (
 
     select * from {{ ref('fct_funnel_steps') }}

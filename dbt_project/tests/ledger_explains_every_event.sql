@@ -1,6 +1,6 @@
--- Flags: a source and day on which what was received is not refused, loaded, duplicate or counted.
+-- Flags: a source and day with received events that are not refused, loaded, duplicate or counted.
 -- Matters: an event without a place in the ledger is lost, or counted twice.
--- Do: look for the files named in segments_short, and land again those that are gone.
+-- Do: look for the files named in segments_short, and land the missing ones again.
 with ledger as (
 
     select *

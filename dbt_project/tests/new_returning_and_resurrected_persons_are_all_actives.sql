@@ -1,6 +1,6 @@
 -- Flags: a day whose new, returning and resurrected persons do not add up to its actives.
--- Matters: growth accounting is read as a sum; a person in two kinds, or in none, falsifies it.
--- Do: look at that day in fct_person_days. If a full refresh mends it, an increment was wrong.
+-- Matters: growth accounting is read as a sum. A person in two kinds, or in none, makes it wrong.
+-- Do: look at that day in fct_person_days. If a full refresh corrects it, an increment was wrong.
 select
     activity_date,
     daily_actives,

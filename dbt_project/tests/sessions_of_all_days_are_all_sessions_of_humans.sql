@@ -1,8 +1,8 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_daily_actives'}}}) }}
 
--- Flags: days that together hold more or fewer sessions than there are, bots left out.
--- Matters: a chart of sessions per day and a count of sessions must tell the same number.
--- Do: compare both by session_date. If a full refresh mends it, an increment was wrong.
+-- Flags: days that together have more or fewer sessions than there are, without bots.
+-- Matters: a chart of sessions per day and a count of sessions must show the same number.
+-- Do: compare both by session_date. If a full refresh corrects it, an increment was wrong.
 with days as (
 
     select coalesce(sum(sessions), 0) as sessions

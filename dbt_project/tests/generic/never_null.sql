@@ -1,6 +1,6 @@
 {#
-    Rows in which any of the columns has no value. One test for all of a table's columns: dbt takes
-    longer to begin a test than DuckDB to answer it.
+    Rows in which any of the columns has no value. One test covers all columns of a table: dbt takes
+    longer to start a test than DuckDB takes to answer it.
 #}
 {% test never_null(model, columns) %}
 
