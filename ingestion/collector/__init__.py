@@ -1,1 +1,1 @@
-"""The endpoint: receives events over HTTP and answers once they are on disk."""
+"""The endpoint: it receives events over HTTP and answers when they are on disk."""

@@ -15,7 +15,7 @@ from ingestion.settings import get_settings
 
 
 def main() -> int:
-    """Run the collector; 0 after a clean stop, 2 where it cannot start, said in one line."""
+    """Run the collector; 0 after a clean stop, 2 if it cannot start, and says why."""
     settings = get_settings()
     configure()
     try:
@@ -27,10 +27,10 @@ def main() -> int:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with this exit code, without taking the interpreter down.
+    """End the process with this exit code, without finalizing the interpreter.
 
-    The server's threads may still let go of a connection. On Python 3.11 one that asks for the
-    interpreter while it is taken down ends the process with SIGABRT, after a clean stop too.
+    The server's threads may still close connections. On Python 3.11, a thread that needs the
+    interpreter while it is finalized ends the process with SIGABRT, even after a clean stop.
     """
     logging.shutdown()
     sys.stderr.flush()

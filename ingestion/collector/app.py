@@ -1,4 +1,4 @@
-"""The HTTP edge: a plain ASGI app that reads requests, has them judged and stored, and answers."""
+"""The HTTP edge: a plain ASGI app that reads requests, validates and stores events, and answers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 #: The smallest GIF there is: one transparent pixel.
 PIXEL: Final = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-#: The same pixel asked for again is another event.
+#: If a page requests the pixel again, that is another event.
 _NEVER_CACHED: Final = ((b"cache-control", b"no-store"),)
 _SLASHES = re.compile("/{2,}")
 Scope = Mapping[str, Any]
@@ -59,8 +59,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Collector:
     """The ASGI app; one event loop runs it.
 
-    A 2xx says that every accepted event of the request is on disk, and every refused one in
-    quarantine.
+    2xx means: every accepted event of the request is on disk, and every refused one in quarantine.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class Collector:
         self._stopping = False
 
     def stop(self) -> None:
-        """Say "not ready" and give bodies still arriving a last moment."""
+        """Report "not ready", and give bodies that are still arriving a last moment."""
         self._stopping = True
         self._arrivals.hurry()
 
@@ -108,7 +107,7 @@ class Collector:
             answer = failure(problem.status, problem.code, problem.message)
         except Unavailable as problem:
             answer = failure(problem.status, problem.code, problem.message, problem.retry_after)
-        except Exception as error:  # one broken request must not take the collector down
+        except Exception as error:  # one broken request must not stop the collector
             frames = "".join(traceback.format_tb(error.__traceback__))
             logger.error("a request failed with %s\n%s", type(error).__name__, frames)
             answer = failure(500, "internal", "the collector failed; send again later", 5)
@@ -137,7 +136,7 @@ class Collector:
         receive: Receive,
     ) -> Answer:
         if self._demo_page and path.startswith(browser.DEMO_PATH) and method == "GET":
-            # Its pages are places inside of the one page.
+            # All its paths are the same page, which routes by itself.
             return browser.file(browser.DEMO_PATH, headers)
         if endpoint is None:
             await self._arrivals.drain(receive, headers)
@@ -236,7 +235,7 @@ class Collector:
         return route.answer(batch, verdict)
 
     def _take(self, sender: Sender, events: int) -> None:
-        """Let as many events of a sender's key pass; raises Unavailable, with nothing stored."""
+        """Count the events of a sender against its rate limit; raises Unavailable."""
         wait = self._limits.take(sender.digest, events, time.monotonic())
         if wait:
             self._metrics.rate_limited.labels(sender.source).inc(events)
@@ -255,7 +254,7 @@ class Collector:
         return key, sender
 
     def _sender_in_text(self, sent: bytes, protocol: Protocol) -> Sender | None:
-        """Whose key stands in what cannot be read, None where none does."""
+        """The sender whose key is in a text that cannot be parsed; None if there is none."""
         senders = (self._keys.sender_of(key) for key in keys_in(sent, protocol.secret_fields))
         return next((sender for sender in senders if sender), None)
 
@@ -275,7 +274,7 @@ class Collector:
         facts: RequestFacts,
         protocol: Protocol,
     ) -> None:
-        """Keep a body nobody can read, as one row; raises Unavailable where that fails."""
+        """Store a body that cannot be read, as one row of quarantine; raises Unavailable."""
         line = refused_line(
             body,
             source=source,
@@ -297,14 +296,14 @@ class Collector:
             self._metrics.refused.labels(source, refusal.reason).inc()
 
 
-#: Asked by whoever runs the collector: no page of another origin may read the answers.
+#: For the operators of the collector: no page of another origin may read the answers.
 OPERATORS: Final = ("/healthz", "/readyz", "/metrics", OPENAPI_PATH)
-#: Questions of SDKs, and the methods they are asked with.
+#: Settings that SDKs request, and the methods they use.
 CONFIGURATIONS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys((*SOURCE_PATHS, REMOTE_CONFIG_PATH), ("GET", "OPTIONS")),
     **dict.fromkeys(FLAG_PATHS, ("POST", "OPTIONS")),
 }
-#: Path, or the name of paths of one kind → the methods it takes.
+#: Path, or a pattern of paths → its methods.
 ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     **{path: (*route.methods, "OPTIONS") for path, route in ROUTES.items()},
     **CONFIGURATIONS,
@@ -314,14 +313,14 @@ _OPENAPI: Final = msgspec.json.encode(document(ENDPOINTS, ROUTES))
 
 
 def _endpoint(path: str) -> str | None:
-    """Which of ENDPOINTS a path is, None where it is none."""
+    """The key of a path in ENDPOINTS; None if it is unknown."""
     if path in ENDPOINTS:
         return path
     return route_name(path) or endpoint_of(path)
 
 
 def _is_for_image(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether the sender is an <img>, which takes an answer in JSON for a failure."""
+    """Whether the sender is an <img>, for which an answer in JSON is an error."""
     if b"sec-fetch-dest" in headers:
         return headers[b"sec-fetch-dest"] == b"image"
     return headers.get(b"accept", b"").startswith(b"image/")

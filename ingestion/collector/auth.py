@@ -1,4 +1,4 @@
-"""Who may send: write keys, compared without telling by the time it takes how close a guess was."""
+"""Who may send: write keys, compared in constant time."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: A thousand keys with a comment each have a quarter of it.
+#: A thousand keys with a comment each need a quarter of it.
 MAX_KEYS_FILE_BYTES: Final = 1024 * 1024
-#: How often the keys file is looked at; SIGHUP looks at once.
+#: Seconds between two checks of the keys file; SIGHUP checks at once.
 KEYS_FILE_SECONDS: Final = 5.0
-#: What SDKs call the key in a query.
+#: The parameters of a query that hold the key.
 KEY_PARAMETERS: Final = tuple(name.encode() for name in catalog.KEY_PARAMETERS)
 
 
@@ -34,20 +34,20 @@ class KeysUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whom a write key stands for; ``digest`` tells the keys of one source apart."""
+    """The owner of a write key; ``digest`` distinguishes the keys of one source."""
 
     source: str
     digest: str
 
 
 class KeyRing:
-    """The senders behind the write keys, of which only the digests are known."""
+    """The write keys and their senders; only digests of the keys are in memory."""
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self.replace(keys)
 
     def replace(self, keys: Mapping[str, str]) -> None:
-        """From now on these keys, given as {digest: source}, and no others."""
+        """Replace all keys by these, given as {digest: source}."""
         self._senders = [Sender(source, digest) for digest, source in keys.items()]
 
     @property
@@ -56,7 +56,7 @@ class KeyRing:
         return {sender.source for sender in self._senders}
 
     def sender_of(self, key: str) -> Sender | None:
-        """Whom ``key`` stands for, None for an unknown key; all keys are always compared."""
+        """The sender of ``key``, None for an unknown key. It is always compared with all keys."""
         digest = digest_of(key)
         found = None
         for sender in self._senders:
@@ -66,10 +66,9 @@ class KeyRing:
 
 
 class KeysFile:
-    """FOOTFALL_WRITE_KEYS_FILE, read anew when it changes.
+    """FOOTFALL_WRITE_KEYS_FILE, read again when it changes.
 
-    A new file that cannot be used changes nothing: the keys that were good stay, the log and a
-    metric say so.
+    If the new file cannot be used, the old keys stay valid, and the log and a metric say so.
     """
 
     def __init__(self, path: Path, ring: KeyRing, metrics: Metrics) -> None:
@@ -79,7 +78,7 @@ class KeysFile:
         self._seen = self._state()
 
     def refresh(self, *, force: bool = False) -> None:
-        """Read the file if it is another than before, or in any case."""
+        """Read the file if it changed, or if ``force`` is set."""
         state = self._state()
         if state == self._seen and not force:
             return
@@ -104,7 +103,7 @@ class KeysFile:
 
 
 def read_keys(settings: Settings) -> KeyRing:
-    """The key ring the settings name; raises KeysUnusable where there is no key at all."""
+    """The keys of the settings; raises KeysUnusable if there is none."""
     if settings.write_keys_file:
         return KeyRing(_read(settings.write_keys_file))
     if not settings.write_keys:
@@ -125,7 +124,7 @@ def _read(path: Path) -> dict[str, str]:
         if not keys:
             raise ValueError("it holds no key")
     except UnicodeDecodeError:
-        problem = "it is not UTF-8 text"  # the error itself would repeat what it could not read
+        problem = "it is not UTF-8 text"  # the error's own text would contain a part of the file
     except OSError as error:
         problem = error.strerror or type(error).__name__
     except ValueError as error:
@@ -139,7 +138,7 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def key_in_request(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
-    """The key that came outside the body: Basic user, Bearer, X-Write-Key or the query."""
+    """The key outside the body: Basic user, Bearer, X-Write-Key or the query."""
     scheme, _, credentials = headers.get(b"authorization", b"").strip().partition(b" ")
     if scheme.lower() == b"basic":
         try:

@@ -1,7 +1,7 @@
-"""Whose request it is: the sender's address behind trusted proxies, and what is kept of it.
+"""The sender's address behind trusted proxies, and how much of it is stored.
 
-Pure. A header is believed only where the connection itself comes from a trusted proxy, and only
-the header that these proxies write: any other one is the sender's own invention.
+Pure. A header is used only if the connection comes from a trusted proxy, and only the header that
+these proxies write. A sender can invent any other one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from ingestion.settings import IpNetwork
 
-#: Proxies between a sender and the collector; the head's own bound would allow 5,000.
+#: Proxies between a sender and the collector. The bound on the head would allow 5,000.
 MAX_HOPS: Final = 32
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -21,14 +21,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """Whom a site believes about addresses, and what it keeps; the settings describe each."""
+    """Which proxies a site trusts, and how much of an address it stores; see the settings."""
 
     client_ip: str = "truncate"
     trusted_proxies: tuple[IpNetwork, ...] = ()
     proxy_header: str = "x-forwarded-for"
 
     def kept(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-        """What the site keeps of the address a request came from."""
+        """The part of the sender's address that the site stores."""
         if self.client_ip == "drop":
             return None
         sender = sender_address(peer, headers, self.trusted_proxies, self.proxy_header)
@@ -41,10 +41,10 @@ def sender_address(
     trusted: Sequence[IpNetwork],
     header: str,
 ) -> Address | None:
-    """The right-most address that is not a trusted proxy's; None where nobody can tell.
+    """The right-most address that is not a trusted proxy's; None if it is not known.
 
-    Each proxy adds to the right whom it heard from, so everything left of the first untrusted
-    address is hearsay.
+    Each proxy adds its client's address on the right. So addresses left of the first untrusted one
+    may be false.
     """
     sender = _parsed(peer or "")
     if sender is None or not _is_among(sender, trusted):
@@ -61,14 +61,14 @@ def sender_address(
 
 
 def kept_address(address: Address | None, policy: str) -> str | None:
-    """The address as the site keeps it: truncated to /24 or /48, whole, or not at all."""
+    """The address as the site stores it: truncated to /24 or /48, whole, or not at all."""
     if address is None or policy == "drop":
         return None
     if policy == "keep":
         return str(address)
     bits = 24 if address.version == 4 else 48
     if isinstance(address, ipaddress.IPv6Address) and address.sixtofour:
-        bits = 16 + 24  # 6to4 holds the whole IPv4 address in its first 48 bits
+        bits = 16 + 24  # 6to4 has the whole IPv4 address in its first 48 bits
     return str(ipaddress.ip_network((address, bits), strict=False).network_address)
 
 
@@ -86,7 +86,7 @@ def _forwarded_for(element: str) -> str:
 
 
 def _parsed(text: str) -> Address | None:
-    """An address with or without port, brackets and zone; None where it is none."""
+    """Parse an address with or without port, brackets and zone; None if it is no address."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""Events of erased people: acknowledged, so that nobody sends them for ever; counted; not kept."""
+"""Events of erased people: acknowledged, so that they are not sent again; counted; not stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingestion.protocols.verdict import Verdict
 
 
 class _Named(msgspec.Struct):
-    """What an accepted line says of whose it is."""
+    """The ids in an accepted line."""
 
     event_id: str
     user_id: str | None
@@ -20,7 +20,7 @@ class _Named(msgspec.Struct):
 
 
 class ErasedLine(msgspec.Struct, frozen=True):
-    """What is written in an erased event's place: sealing counts it, and leaves it out."""
+    """Written in place of an erased event. Sealing counts it and leaves it out."""
 
     source_id: str
     received_at: str
@@ -34,9 +34,9 @@ _encode = msgspec.json.Encoder().encode
 def without_erased(
     verdict: Verdict, tombstones: Tombstones, source: str, received_at: str
 ) -> tuple[Verdict, int]:
-    """The verdict with a bare count in the place of each erased event, and how many there are.
+    """The verdict with each erased event replaced by an ErasedLine, and how many there are.
 
-    The answer stays what it was: whoever has a write key must not learn who was erased.
+    The answer does not change: the owner of a write key must not learn who was erased.
     """
     if not tombstones:
         return verdict, 0

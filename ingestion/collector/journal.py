@@ -1,4 +1,4 @@
-"""Acknowledged means stored: one thread writes, and many requests share each fsync."""
+"""Storing events before they are acknowledged: one thread writes, and requests share each fsync."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from ingestion.protocols.http_errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
-#: After a failed write the next attempt waits this long, doubled each time to the longest:
-#: a full disk is not filled with empty files, and a short hiccup costs a second.
+#: Seconds between a failed write and the next attempt, doubled each time up to the longest. So a
+#: full disk is not filled with empty files, and a short failure costs a second.
 FIRST_RETRY_SECONDS: Final = 1.0
 LONGEST_RETRY_SECONDS: Final = 30.0
-#: Free space is asked for at most this often.
+#: Seconds between two checks of the free space.
 FREE_SPACE_SECONDS: Final = 1.0
-#: One page: the least a full disk must refuse.
+#: One page: the least that a full disk must refuse.
 PROBE_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the journal; the settings of the same names describe them."""
+    """Limits of the journal; the settings of the same names describe them."""
 
     segment_bytes: int
     segment_seconds: float
@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass(slots=True)
 class _Entry:
-    """What one request wants stored, and who waits for it."""
+    """The lines of one request, and the future that waits for them."""
 
     lines: dict[str, bytes]
     size: int
@@ -54,8 +54,8 @@ class _Entry:
 class Journal:
     """The collector's open segments.
 
-    ``store`` returns only when its lines are on disk. A failed write or fsync fails every request
-    that shared it, retires the file for good and opens a new one when the disk allows.
+    ``store`` returns only when its lines are on disk. If a write or fsync fails, every request that
+    shared it fails, the file is never written again, and a new one is opened when the disk allows.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Journal:
 
     @property
     def problem(self) -> Unavailable | None:
-        """Why nothing can be stored now, None while all is well."""
+        """Why nothing can be stored now; None if all is well."""
         return self._problem
 
     async def store(self, kept: list[bytes], refused: list[bytes]) -> None:
@@ -110,7 +110,7 @@ class Journal:
         with self._changed:
             if self._closing:
                 raise Unavailable("stopping", "the collector is stopping; send again", 1)
-            # One request alone always passes: it would hear "send again later" for ever.
+            # One request alone always passes: else its sender would have to send again for ever.
             if self._waiting_bytes and self._waiting_bytes + size > self._limits.pending_bytes:
                 raise Unavailable("busy", "too much waits to be written; send again later", 1)
             self._waiting_bytes += size
@@ -120,13 +120,13 @@ class Journal:
         await entry.done
 
     def rotate(self) -> None:
-        """Retire every segment soon, whatever its age; returns at once."""
+        """Have every segment sealed soon, whatever its age; returns at once."""
         with self._changed:
             self._rotating = True
             self._changed.notify()
 
     def close(self) -> None:
-        """Write what waits, retire every segment, and refuse what comes after."""
+        """Write what waits, have every segment sealed, and refuse later lines."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -136,7 +136,7 @@ class Journal:
         try:
             self._write_groups()
         finally:
-            # Only a defect ends the thread early; then nobody may wait for it for ever.
+            # Only a defect ends the thread early. Then no request may wait for it for ever.
             self._problem = Unavailable("stopped", "the collector stopped; send again", 5)
             with self._changed:
                 self._closing = True
@@ -172,7 +172,7 @@ class Journal:
                 return
 
     def _commit(self, group: list[_Entry]) -> Unavailable | None:
-        """Write and fsync a group; None when it is on disk, else why it is not."""
+        """Write and fsync a group; None if it is on disk, else the reason why not."""
         if self._problem and time.monotonic() < self._retry_at:
             return self._problem
         touched: list[str] = []
@@ -203,7 +203,7 @@ class Journal:
         return self._problem is not None and time.monotonic() >= self._retry_at
 
     def _probe(self) -> None:
-        """See with a page of its own whether the disk writes again; raises OSError."""
+        """Check with a page in a file of its own whether the disk writes again; raises OSError."""
         path = self._folder / f"{self._ulids.next()}-{self._writer}.probe{NEWBORN}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
         try:
@@ -214,7 +214,7 @@ class Journal:
             path.unlink(missing_ok=True)
 
     def _segment(self, kind: str) -> OpenSegment:
-        """The segment of this kind that still takes lines; opens one if there is none."""
+        """The open segment of this kind; a new one if there is none."""
         hour = datetime.now(UTC).strftime("%Y-%m-%dT%H")
         if kind in self._segments and (
             self._opened[kind][1] != hour
@@ -228,7 +228,7 @@ class Journal:
         return self._segments[kind]
 
     def _retire(self, kind: str) -> None:
-        """Hand a segment over for sealing; one that holds nothing acknowledged just goes."""
+        """Have a segment sealed, or delete it if it has no acknowledged line."""
         segment = self._segments.pop(kind, None)
         if segment is None:
             return
@@ -242,13 +242,13 @@ class Journal:
             segment.close()
 
     def _fail(self, error: OSError, touched: list[str]) -> Unavailable:
-        """Give up on every file this group touched; none of it was acknowledged."""
+        """Stop writing to every file of this group; nothing of the group was acknowledged."""
         self._metrics.write_failures.inc()
         for kind in touched:
             if kind in self._segments:
                 self._segments[kind].forget_unacknowledged()
                 self._retire(kind)
-        # Disks report what ails them in strerror; the path is the site's own.
+        # strerror says what is wrong with the disk; the path is the site's own.
         logger.error("cannot write events: %s", error.strerror or type(error).__name__)
         return self._pause(
             Unavailable(

@@ -14,12 +14,12 @@ from typing import Final
 
 from ingestion.senders import HASHED, SOURCE, SOURCE_FORM, digest_of
 
-#: Bytes of chance in a new key: nobody guesses 256 bits, so a plain SHA-256 is enough to keep.
+#: Random bytes of a new key. Nobody can guess 256 bits, so storing a plain SHA-256 is enough.
 KEY_BYTES: Final = 32
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make a key; 0 once it is printed."""
+    """Make a key and print it; returns 0."""
     parser = argparse.ArgumentParser(prog="python -m ingestion.collector.keys")
     commands = parser.add_subparsers(dest="command", required=True)
     new = commands.add_parser("new", help="make a write key and the line that stands for it")

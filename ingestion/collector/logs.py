@@ -1,4 +1,4 @@
-"""What is logged of an error: its kind and place, never its words, which may quote a payload."""
+"""Errors are logged with their kind and place, without their text, which may quote a payload."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tupl
 
 
 class _WithoutWords(logging.Formatter):
-    """Formats an exception as its frames and its kind, and so each one behind it."""
+    """Formats an exception, and each of its causes, as its frames and its kind."""
 
     def formatException(self, ei: _Raised) -> str:
         """Frames and kinds, outermost error first."""
@@ -32,7 +32,7 @@ class _WithoutWords(logging.Formatter):
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Log to standard error, and have every error that nobody caught logged the same way."""
+    """Log to standard error, also every error that was not caught."""
     handler = logging.StreamHandler()
     handler.setFormatter(_WithoutWords(_FORMAT))
     logging.basicConfig(level=level, handlers=[handler])
@@ -41,7 +41,7 @@ def configure(level: int = logging.INFO) -> None:
 
 
 def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The event loop's handler of errors; asyncio's own prints the task, and with it the words."""
+    """The event loop's error handler. asyncio's own would print the error's text."""
     error = context.get("exception")
     logger.error("%s", context["message"], exc_info=error if error is not None else False)
 

@@ -1,4 +1,4 @@
-"""What the collector counts, for Prometheus."""
+"""The metrics of the collector, for Prometheus."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 
 class Metrics:
-    """One collector's counters, in a registry of their own so that tests never share them."""
+    """The metrics of one collector, in a registry of their own, so that tests do not share them."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -86,5 +86,5 @@ class Metrics:
         )
 
     def render(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -1,8 +1,8 @@
-"""The collector describes itself: an OpenAPI document built from what it really serves.
+"""The OpenAPI document of the collector, built from what it really serves.
 
-Pure. Paths and methods are those the app answers on, and the schemas are those of each protocol's
-types, so that the document cannot drift. An element of a batch may be anything: what is no event
-is refused by itself.
+Pure. Paths and methods are those of the app, and the schemas follow from each protocol's types, so
+the document cannot be out of date. An element of a batch may be anything: if it is no event, only
+this element is refused.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FAILURES: Final = {
     "503": "Nothing can be stored now; Retry-After says when to come again.",
 }
 _TOO_LONG: Final = "The query and the headers are longer than 16 KiB; no body."
-#: Of these, the ones that say when to come again.
+#: Those of them that say when to send again.
 _WAITING: Final = ("429", "503")
 _OF_EVENTS: Final = ("400", "401", "403", "405", "408", "413", "415", "429", "500", "503")
 _OF_PROBES: Final = ("405", "500", "503")
@@ -142,7 +142,7 @@ def _collecting(method: str, route: Route) -> Json:
 
 
 def _parameters(protocol: Protocol) -> list[Json]:
-    """What the query of a GET may hold: a whole event as JSON, or its fields one by one."""
+    """The parameters of a GET: a whole event as JSON, or its fields."""
     named = [
         {"name": name, "in": "query", "schema": {"type": "string"}}
         for name in protocol.query_fields
@@ -155,14 +155,14 @@ def _parameters(protocol: Protocol) -> list[Json]:
 
 
 def _body(route: Route) -> Json:
-    """The schema of a route's body; of several forms, one under the protocol's name."""
+    """The schema of a route's body; several forms are one component with the protocol's name."""
     if len(route.bodies) == 1:
         return _form(route, route.bodies[0])
     return {"$ref": f"{_COMPONENTS}{route.spoken.title}"}
 
 
 def _form(route: Route, body: Any) -> Json:
-    """The schema of one form of a body: an event alone may be anything, and is judged by itself."""
+    """The schema of one form of a body."""
     if body not in _events_of(route.spoken):
         return _lenient(_TYPES[body])
     if len(route.bodies) > 1:
@@ -181,12 +181,12 @@ def _example(route: Route) -> Json:
 
 
 def _events_of(protocol: Protocol) -> tuple[Any, ...]:
-    """The types of one event: as it stands in a batch, and alone."""
+    """The types of one event: in a batch, and alone."""
     return (protocol.event, protocol.query_carries)
 
 
 def _lenient(schema: Json) -> Json:
-    """A schema whose arrays of events take anything else beside: it is refused by itself."""
+    """The schema with arrays of events that may have any other elements."""
     if schema.get("type") == "array" and "$ref" in schema["items"]:
         return schema | {"items": {"anyOf": [schema["items"], {}]}}
     if "properties" in schema:
@@ -233,7 +233,7 @@ _COMPONENTS: Final = "#/components/schemas/"
 
 
 def _schemas() -> tuple[dict[Any, Json], Json]:
-    """Each type of a body or an answer with its schema, and the components that these refer to."""
+    """Type of a body or an answer → its schema, and the components that these refer to."""
     types: dict[Any, None] = {Failure: None}
     for route in ROUTES.values():
         types |= dict.fromkeys((*route.bodies, *_events_of(route.spoken), route.answers))

@@ -1,8 +1,7 @@
 """Which web pages may send as which source.
 
-Pure. A browser is told that every origin may send, because its preflight says no key; the request
-that follows is held against the origins of its own source, and refused with words a page's
-console shows.
+Pure. A preflight has no key, so its answer allows every origin. The request that follows is checked
+against the origins of its source. If it is refused, the console of the page shows the reason.
 """
 
 from __future__ import annotations
@@ -10,18 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-#: A host's part before the domain that ``*.`` stands in for.
+#: The part of a host that ``*`` stands for.
 _BELOW = "[a-z0-9_.-]+"
 
 
 class OriginPolicy:
-    """The origins each source takes events from; a source that names none takes them from all."""
+    """The origins from which each source accepts events; a source without any accepts all."""
 
     def __init__(self, origins: Mapping[str, Iterable[str]]) -> None:
         self._patterns = {source: _pattern(each) for source, each in origins.items()}
 
     def admits(self, source: str, origin: bytes | None) -> bool:
-        """Whether what sends may send as ``source``; what says no origin is no page, and may."""
+        """Whether a page of ``origin`` may send as ``source``. A sender without origin may."""
         pattern = self._patterns.get(source)
         if pattern is None or origin is None:
             return True

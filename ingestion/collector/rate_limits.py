@@ -1,6 +1,6 @@
-"""How many events one write key may send: a token bucket a key, in events.
+"""How many events each write key may send: one token bucket per key, in events.
 
-Pure: the clock is an argument, in seconds of any origin that never goes back.
+Pure: the clock is an argument, in monotonic seconds.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-#: In events: what floats lose over a long uptime must not cost a sender another second.
+#: Events: rounding errors over a long uptime must not make a sender wait another second.
 TOLERANCE: Final = 0.001
 
 
@@ -19,11 +19,11 @@ class _Bucket:
 
 
 class RateLimits:
-    """One bucket for each key that ever sent; only known keys get one.
+    """One bucket for each known key that has sent something.
 
-    Over any span of t seconds a key passes at most ``rate * t + burst`` events, and what its last
-    batch has above the burst: a batch larger than the burst passes when the bucket is full, and
-    the key then waits until what was borrowed is back.
+    In any t seconds a key may send at most ``rate * t + burst`` events, and the excess of its last
+    batch over the burst. A batch larger than the burst passes if the bucket is full. The key must
+    then wait until the bucket is above zero again.
     """
 
     def __init__(self, rate: float, burst: int) -> None:
@@ -32,7 +32,7 @@ class RateLimits:
         self._buckets: dict[str, _Bucket] = {}
 
     def take(self, key: str, events: int, now: float) -> float:
-        """0.0 if the events may pass; else the seconds until they may, and nothing is taken."""
+        """0.0 if the events may pass, else the seconds until they may; then nothing is counted."""
         if not self._rate:
             return 0.0
         bucket = self._buckets.setdefault(key, _Bucket(self._burst, now))

@@ -1,4 +1,4 @@
-"""Bodies on their way in: how long one may take, and how much all of them may hold together."""
+"""Reading request bodies, with limits on the time of each and on the memory of all."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Final
 from ingestion.facts.envelope import MAX_BATCH_BYTES
 from ingestion.protocols.http_errors import Unavailable, Unreadable
 
-#: What is read, and thrown away, of a body that is refused: a sender that is still writing would
-#: otherwise see its connection break instead of the answer. Four of the largest batches.
+#: Bytes of a refused body that are read and thrown away: four of the largest batches. Else a sender
+#: that is still writing would see a broken connection in place of the answer.
 DRAIN_BYTES: Final = 4 * MAX_BATCH_BYTES
-#: At shutdown, bodies still arriving get this long.
+#: Seconds that bodies which are still arriving get at shutdown.
 LAST_BODY_SECONDS: Final = 2.0
-#: Codes of bodies that did not arrive whole: their sender still has them, so none is quarantined.
+#: Codes of bodies that did not arrive whole. Their sender still has them, so they are not stored.
 BROKEN_OFF: Final = "body_broken_off"
 TOO_SLOW: Final = "body_too_slow"
 UNFINISHED: Final = (BROKEN_OFF, TOO_SLOW)
@@ -25,19 +25,18 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 class Arrivals:
     """The bodies of all requests being read; one event loop uses it.
 
-    ``body_seconds`` bounds how long a body may take to arrive, ``pending_bytes`` what all of them
-    may hold.
+    ``body_seconds`` limits the time of each body, ``pending_bytes`` the memory of all.
     """
 
     def __init__(self, body_seconds: float, pending_bytes: int) -> None:
         self._body_seconds = body_seconds
         self._pending_bytes = pending_bytes
         self._timeouts: set[asyncio.Timeout] = set()
-        #: What bodies hold that are not forgotten yet.
+        #: Bytes of all bodies that are not forgotten yet.
         self.bytes = 0
 
     def hurry(self) -> None:
-        """Give bodies still arriving a last moment."""
+        """Give bodies that are still arriving a last moment."""
         last = asyncio.get_running_loop().time() + LAST_BODY_SECONDS
         for timeout in self._timeouts:
             when = timeout.when()
@@ -51,7 +50,7 @@ class Arrivals:
     ) -> None:
         """Read a body into ``into``, at most a batch of it; raises Unreadable or Unavailable.
 
-        What comes past the limit, and all of it where ``into`` is None, is read and forgotten.
+        Bytes past the limit are read and thrown away; all of them if ``into`` is None.
         """
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > DRAIN_BYTES:
@@ -65,8 +64,8 @@ class Arrivals:
                     while True:
                         message = await receive()
                         if message["type"] == "http.disconnect":
-                            # The sender left, or its chunks are no chunks: only the
-                            # latter hears this.
+                            # The sender left, or its chunks are malformed. Only in the second
+                            # case it gets this answer.
                             raise Unreadable(400, BROKEN_OFF, "send the whole body")
                         chunk = message.get("body", b"")
                         arrived += len(chunk)
@@ -88,15 +87,15 @@ class Arrivals:
             raise Unavailable("busy", "too many bodies are arriving; send again later", 1)
 
     async def drain(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
-        """Read a body of which nothing is wanted; raises Unreadable where it does not end."""
+        """Read a body and throw it away; raises Unreadable if it does not end."""
         await self.read(receive, headers, None)
 
     def forget(self, body: bytearray) -> None:
-        """Make room again for as much as ``body`` holds."""
+        """Free the memory that ``body`` counts for."""
         self.bytes -= len(body)
 
     def _keep(self, chunk: bytes, into: bytearray) -> bool:
-        """Add what arrived, up to a batch; False, with nothing held, where there is no room."""
+        """Add a chunk, up to a batch; False, with the body dropped, if there is no room."""
         kept = chunk[: MAX_BATCH_BYTES - len(into)]
         if self.bytes + len(kept) > self._pending_bytes:
             self.bytes -= len(into)

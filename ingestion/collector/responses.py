@@ -1,4 +1,4 @@
-"""Responses that are the collector's own: errors, and what browsers need to read an answer."""
+"""Error responses, and the headers that browsers need to read an answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from ingestion.protocols.responses import Answer, Failure
 
-#: A browser may keep a preflight's answer this long; browsers cap it at two hours or less.
+#: Seconds for which a browser may cache a preflight; browsers allow at most two hours.
 PREFLIGHT_SECONDS: Final = 7200
 
 _encode = msgspec.json.Encoder().encode
@@ -24,7 +24,7 @@ def failure(
     *,
     allow: bytes | None = None,
 ) -> Answer:
-    """An error in the form SDKs understand; ``retry_after`` seconds where waiting helps."""
+    """An error in the form that SDKs understand; ``retry_after`` is in seconds."""
     headers = []
     if retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after))))
@@ -37,7 +37,7 @@ def failure(
 
 
 def cross_origin(headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    """What a browser needs to let a page of any origin send events and read the answer."""
+    """The headers that allow pages of any origin to send events and read the answer."""
     origin = headers.get(b"origin")
     if not origin:
         return []

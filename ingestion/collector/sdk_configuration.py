@@ -1,7 +1,7 @@
-"""What some SDKs ask before they send: is this source on, which features are there.
+"""The settings that some SDKs request before they send: is this source on, which flags are there.
 
-Pure. The answers say what holds for every product, so they need no key and tell nothing about
-one: everything may be sent, and there are no feature flags.
+Pure. The answers are the same for every product, so they need no key and reveal nothing about one:
+everything may be sent, and there are no feature flags.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-#: RudderStack's browser SDK asks its ``configUrl``; the second form is one with a path of its own.
+#: RudderStack's browser SDK requests these at its ``configUrl``; the second one if that has a path.
 SOURCE_PATHS: Final = ("/sourceConfig", "/cfg/sourceConfig")
-#: PostHog's SDKs ask for feature flags, in newer and older words.
+#: PostHog's newer and older SDKs request feature flags here.
 FLAG_PATHS: Final = ("/flags", "/decide")
-#: PostHog's browser SDK asks this with the project's key in the path.
+#: PostHog's browser SDK requests this, with the project's key in the path.
 REMOTE_CONFIG_PATH: Final = "/array/{key}/config"
 
 _REMOTE_CONFIG = re.compile(r"/array/[^/]{1,512}/config")
-#: A query with more fields is nothing an SDK asks.
+#: No SDK sends a query with more fields.
 _MAX_QUERY_FIELDS: Final = 20
 
 
 def endpoint_of(path: str) -> str | None:
-    """The question of a path that has more than one name, None where it is none."""
+    """The endpoint whose path contains a key; None for any other path."""
     return REMOTE_CONFIG_PATH if _REMOTE_CONFIG.fullmatch(path) else None
 
 
@@ -34,7 +34,7 @@ def configuration(endpoint: str, query: bytes) -> bytes:
     return msgspec.json.encode(_source(query) if endpoint in SOURCE_PATHS else _FLAGS)
 
 
-#: Recorded shape: web_posthog_flags. ``supportedCompression`` is what the collector inflates.
+#: Recorded shape: web_posthog_flags. The collector inflates each ``supportedCompression``.
 _FLAGS: Final = {
     "supportedCompression": ["gzip", "gzip-js"],
     "hasFeatureFlags": False,
@@ -52,7 +52,7 @@ _FLAGS: Final = {
 
 
 def _source(query: bytes) -> dict[str, object]:
-    """RudderStack's source: on, without destinations, and no statistics sent elsewhere."""
+    """RudderStack's source: enabled, without destinations, and without statistics."""
     try:
         fields = parse_qs(query.decode("latin-1"), max_num_fields=_MAX_QUERY_FIELDS)
     except ValueError:
@@ -70,6 +70,6 @@ def _source(query: bytes) -> dict[str, object]:
             "destinations": [],
             "dataplanes": {},
         },
-        # The SDK only compares it: the answer never changes.
+        # The SDK only compares it with the last one, and the answer never changes.
         "updatedAt": "1970-01-01T00:00:00.000Z",
     }

@@ -1,4 +1,4 @@
-"""The thread that seals, so that compressing and uploading never delay an acknowledgement."""
+"""The thread that seals. So compressing and uploading never delay an acknowledgement."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ingestion.landing.tombstones import NOTHING_ERASED, Tombstones
 
 logger = logging.getLogger(__name__)
 
-#: An unreachable landing is tried again after this long, doubled each time to the longest.
+#: Seconds before an unreachable landing is tried again, doubled each time up to the longest.
 FIRST_RETRY_SECONDS: Final = 1.0
 LONGEST_RETRY_SECONDS: Final = 60.0
-#: At shutdown the last segments get this long; what is not sealed by then, the next start seals.
+#: Seconds for the last segments at shutdown. The next start seals those that are left.
 CLOSING_SECONDS: Final = 30.0
 
 
 class Sealer:
-    """Seals retired segments one after the other, oldest first, for as long as it takes.
+    """Seals segments one after the other, oldest first, until each is sealed.
 
-    A segment whose sealing fails stays on disk until it succeeds, here or in a collector beside
-    this one: while it waits nobody holds it, so that any number may wait for a landing.
+    A segment whose sealing fails stays on disk until it succeeds, here or in another collector.
+    While it waits it is not open, so any number of segments may wait for a landing.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Sealer:
         self._thread.start()
 
     def add(self, segment: OpenSegment) -> None:
-        """Seal ``segment`` when its turn comes, and take its file away then; returns at once."""
+        """Seal ``segment`` when its turn comes, then delete its file; returns at once."""
         segment.close()
         with self._changed:
             self._waiting.append(segment.path)
@@ -62,7 +62,7 @@ class Sealer:
             self._changed.notify()
 
     def close(self) -> bool:
-        """Seal what waits, each tried once; whether all of it is in the landing."""
+        """Try to seal each waiting segment once; returns whether all are in the landing."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -84,7 +84,7 @@ class Sealer:
                 path = self._waiting[0]
             sealed = self._seal(path)
             with self._changed:
-                # One that fails goes to the end: it must not hold up the others.
+                # A segment that fails goes to the end, so that the others do not wait for it.
                 self._waiting.rotate(-1)
                 if sealed:
                     self._waiting.pop()
@@ -98,16 +98,16 @@ class Sealer:
             self._changed.wait(left)
 
     def _seal(self, path: Path) -> bool:
-        """Whether the segment needs no more care; False where it must be tried again."""
+        """Seal a segment; False if it must be tried again."""
         try:
             segment = OpenSegment.adopt(path)
             if segment is None:
                 if path.exists():
-                    return False  # another collector is at it, and may yet fail
+                    return False  # another collector is sealing it, and may fail
                 logger.warning("%s is gone: sealed by another collector, or taken away", path.name)
                 return True
             try:
-                # As they are now: whatever is sealed after an erasure began holds nothing of it.
+                # Read now, so that a segment sealed after an erasure began has none of its lines.
                 seal(path, self._landing, self._workshop, self._tombstones())
                 segment.remove()
             finally:

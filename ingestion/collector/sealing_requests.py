@@ -1,6 +1,6 @@
-"""Having a collector of this home seal at once: a file that asks, and a collector that looks.
+"""Asking the collector of this home to seal at once, with a file that the collector looks for.
 
-Only who may write to the home can ask, so no sender can; and each request costs one segment.
+Only a process that may write to the home can ask, so senders cannot. Each request costs a segment.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Final
 from ingestion.facts.segments import is_segment
 from ingestion.settings import Settings
 
-#: Beside the open segments, where it is no name of one.
+#: A file beside the open segments; its name is not that of a segment.
 REQUEST: Final = "seal.request"
-#: How often a collector looks.
+#: Seconds between two looks of a collector.
 LOOK_SECONDS: Final = 1.0
-#: A collector that lives has seen the request by then; else nobody is there to wait for.
+#: A running collector has seen the request by then. If not, no collector runs.
 SEEN_SECONDS: Final = 4.0
-#: What is open is packed and in the landing by then, or waits for a landing that is away.
+#: Open segments are in the landing by then, unless the landing cannot be reached.
 SEALED_SECONDS: Final = 30.0
 _WAIT_SECONDS: Final = 0.05
 
 
 def seal_now(settings: Settings) -> bool:
-    """Ask for what is open now to be sealed, and wait for it; whether all of it is in the landing.
+    """Have all open segments sealed, and wait; returns whether all are in the landing.
 
-    Where no collector of this home lives, or the landing is away, it waits for seconds only.
-    Raises nothing: what is not sealed now is loaded by a later run.
+    If no collector of this home runs, or the landing cannot be reached, it waits only for seconds.
+    Raises nothing: a later run loads what is not sealed now.
     """
     folder = settings.open_segments
     request = folder / REQUEST
@@ -46,7 +46,7 @@ def seal_now(settings: Settings) -> bool:
 
 
 def is_asked(folder: Path) -> bool:
-    """Whether somebody asked since the last look; raises OSError."""
+    """Whether there was a request since the last look; raises OSError."""
     try:
         (folder / REQUEST).unlink()
     except FileNotFoundError:
@@ -55,7 +55,7 @@ def is_asked(folder: Path) -> bool:
 
 
 def _until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Wait until it holds, or the time is over; whether it holds."""
+    """Wait until it is true, or the time is over; returns whether it is true."""
     give_up_at = time.monotonic() + seconds
     while not (held := holds()) and time.monotonic() < give_up_at:
         time.sleep(_WAIT_SECONDS)

@@ -1,4 +1,4 @@
-"""The collector assembled: journal, sealer and app behind an HTTP server, until a signal."""
+"""Running the collector: journal, sealer and app behind an HTTP server, until a signal."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: Recorded request heads have 0.1 to 1.1 KiB, cookies may add 4; a longer one gets 431.
+#: Recorded request heads have 0.1 to 1.1 KiB, and cookies may add 4. A longer head gets 431.
 MAX_HEAD_BYTES: Final = 16 * 1024
-#: Connections the kernel holds until they are accepted; it cuts this to its own somaxconn.
+#: Connections that the kernel holds until they are accepted; it limits this to its somaxconn.
 BACKLOG: Final = 1024
-#: Open files beside connections: segments, their folders, libraries; under 50 were seen.
+#: Open files besides connections: segments, their folders, libraries. We saw fewer than 50.
 SPARE_FILES: Final = 256
-#: How often the tombstones are looked at; an erasure waits for it twice.
+#: Seconds between two looks at the tombstones. An erasure waits for two of them.
 ERASURES_SECONDS: Final = 1.0
 
 
@@ -52,7 +52,7 @@ class CannotStart(Exception):
 def run(settings: Settings) -> None:
     """Collect until SIGTERM or SIGINT, then seal everything; raises before it listens."""
     keys = read_keys(settings)
-    # A source misspelt here would stay open to every page.
+    # A source that is misspelt here would accept events of every page.
     unknown = sorted(settings.allowed_origins.keys() - keys.sources)
     if unknown:
         raise CannotStart(
@@ -133,7 +133,7 @@ async def _serve(
         ),
         websockets=False,
         backlog=BACKLOG,
-        # Granian counts connections, idle ones too, and accepts no more than these.
+        # Granian accepts no more connections than these, idle ones included.
         backpressure=connections,
         log_enabled=False,
     )
@@ -162,19 +162,19 @@ async def _serve(
 
 
 async def _watch(keys_file: KeysFile | None, hung_up: asyncio.Event) -> None:
-    """Read the keys file anew when it changes, and on SIGHUP, which ends nothing."""
+    """Read the keys file again when it changes, and on SIGHUP, which does not end the process."""
     while True:
         with suppress(TimeoutError):
             await asyncio.wait_for(hung_up.wait(), KEYS_FILE_SECONDS)
         asked = hung_up.is_set()
         hung_up.clear()
         if keys_file:
-            # In a thread: a file on a share that hangs must not stop the collector.
+            # In a thread: the file may be on a network share that hangs.
             await asyncio.to_thread(keys_file.refresh, force=asked)
 
 
 async def _watch_erasures(erasures: TombstoneFile, journal: Journal) -> None:
-    """Take up new tombstones, and seal what was written before they were known."""
+    """Read new tombstones, and seal what was written before them."""
     known = erasures.held
     problem = ""
     while True:
@@ -194,16 +194,16 @@ async def _watch_erasures(erasures: TombstoneFile, journal: Journal) -> None:
 
 
 async def _watch_requests(folder: Path, journal: Journal) -> None:
-    """Seal at once where somebody of this home asks for it."""
+    """Seal at once if a process of this home asks for it."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        with suppress(OSError):  # the journal says what ails the disk
+        with suppress(OSError):  # the journal reports errors of the disk
             if await asyncio.to_thread(is_asked, folder):
                 journal.rotate()
 
 
 def _connections(wanted: int) -> int:
-    """As many connections as wanted, or as the system lets this process have open files."""
+    """The wanted count of connections, or fewer if the system limits open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -216,12 +216,12 @@ def _connections(wanted: int) -> int:
 
 
 def _prepare(folder: Path, variable: str, *, root: Path) -> None:
-    """Create a folder and see that files can be made in it."""
+    """Create a folder and check that files can be created in it."""
     try:
         make_folders(folder, root=root)
         probe = folder / f"{writer_id()}.probe.new"
         probe.touch()
-        probe.unlink(missing_ok=True)  # whoever cleans up beside us may be faster
+        probe.unlink(missing_ok=True)  # another process may have deleted it
     except OSError as error:
         raise CannotStart(
             f"{variable}: cannot write to {folder}: {error.strerror}; "
@@ -230,7 +230,7 @@ def _prepare(folder: Path, variable: str, *, root: Path) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    """See that the port is free: the server shares ports silently with its like."""
+    """Check that the port is free: two Granian servers would silently share it."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

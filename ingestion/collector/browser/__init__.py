@@ -1,6 +1,6 @@
-"""What the collector serves to browsers: the script that pages load, and a page to try it on.
+"""What the collector serves to browsers: the script that pages load, and a page to try it.
 
-Both are read once, at import; a request names one of PATHS and never a file.
+Both are read once, at import. A request names one of PATHS, never a file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ingestion.protocols.responses import Answer
 
 SCRIPT_PATH: Final = "/footfall.js"
 DEMO_PATH: Final = "/demo"
-#: A page asks for the script again after an hour, and mostly hears that it is the same.
+#: A page requests the script again after an hour, and usually gets 304.
 FRESH_SECONDS: Final = 3600
 
 _FOLDER = Path(__file__).parent
@@ -26,13 +26,13 @@ def _served(name: str, content_type: bytes, seconds: int) -> Answer:
         (b"etag", b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()),
         (b"cache-control", b"public, max-age=%d" % seconds),
         (b"x-content-type-options", b"nosniff"),
-        # Pages of every origin may load the script, those that isolate themselves too.
+        # Pages of every origin may load the script, also cross-origin isolated ones.
         (b"cross-origin-resource-policy", b"cross-origin"),
     )
     return Answer(200, body, headers, content_type)
 
 
-#: Path → what is served there.
+#: Path → the file that is served there.
 PATHS: Final[Mapping[str, Answer]] = {
     SCRIPT_PATH: _served("footfall.js", b"text/javascript; charset=utf-8", FRESH_SECONDS),
     DEMO_PATH: _served("demo.html", b"text/html; charset=utf-8", 0),
@@ -40,7 +40,7 @@ PATHS: Final[Mapping[str, Answer]] = {
 
 
 def file(path: str, headers: Mapping[bytes, bytes]) -> Answer:
-    """The file of one of PATHS, or 304 where the browser has it already."""
+    """The file of one of PATHS, or 304 if the browser has it already."""
     answer = PATHS[path]
     etag = answer.headers[0][1]
     known = [each.strip() for each in headers.get(b"if-none-match", b"").split(b",")]
