@@ -22,8 +22,8 @@ from random import Random
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
 from orchestration.dbt_command import DBT, dbt_environment
+from warehouse.connection import writer_lock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 60

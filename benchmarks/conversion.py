@@ -28,12 +28,12 @@ from benchmarks.build import timed_build
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from ingestion.warehouse import connect, writer_lock
 from orchestration.conversion.foreseeing import foresee
 from orchestration.conversion.keeping import keep
 from orchestration.conversion.telling import tell
 from orchestration.publish import publish
 from orchestration.seeds_checked import questions_asked
+from warehouse.connection import connect, writer_lock
 
 START: Final = datetime(2026, 1, 5, tzinfo=UTC)
 DAYS: Final = 84

@@ -23,9 +23,9 @@ from benchmarks.build import DAYS, PERSONS, timed_build, write_events
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
 from orchestration.dbt_command import DBT, dbt_environment
 from orchestration.publish import publish
+from warehouse.connection import writer_lock
 
 SIZES: Final = (1_000_000, 3_000_000, 10_000_000)
 #: The batch of a night, the same for every size.

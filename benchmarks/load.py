@@ -30,7 +30,7 @@ from benchmarks.build import DAYS, write_events
 from ingestion.facts.envelope import EVENT_COLUMNS
 from ingestion.loading.pipeline import load, make_pipeline
 from ingestion.settings import Settings
-from ingestion.warehouse import connect, engine_config, writer_lock
+from warehouse.connection import connect, engine_config, writer_lock
 
 SEGMENTS = 20
 #: Events of the resource of dicts: it takes a hundred times as long for each.

@@ -34,8 +34,8 @@ from benchmarks.ways import CLICKHOUSE, FUNNEL, STEPS, WAYS, WINDOW_HOURS
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
 from orchestration.publish import publish
+from warehouse.connection import writer_lock
 
 ROUNDS: Final = 2
 #: Events of one landed file, about 250 MB.

@@ -8,7 +8,7 @@ import duckdb
 
 from ingestion.landing.manifests import ERASURES, erasures_name
 from ingestion.landing.store import LandedFile
-from ingestion.warehouse import has_table
+from warehouse.sql import has_table
 
 #: The schema of the loaded tables.
 SCHEMA = "raw"
@@ -44,7 +44,7 @@ class Ledger:
 
 def read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger:
     """The ledger of this warehouse; empty before the first load."""
-    if not has_table(connection, "files"):
+    if not has_table(connection, "raw.files"):
         return Ledger({}, 0)
     rows = connection.execute(
         """
@@ -68,7 +68,7 @@ def sweep_orphans(connection: duckdb.DuckDBPyConnection) -> int:
     """
     swept = 0
     for table in LOADED_TABLES:
-        if has_table(connection, table):
+        if has_table(connection, f"raw.{table}"):
             orphans = connection.execute(
                 f"""
                 select distinct _dlt_load_id from raw.{table}

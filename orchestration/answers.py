@@ -10,6 +10,7 @@ from ingestion.erasure.receipts import unfinished
 from ingestion.settings import Settings
 from orchestration.arrivals import naive
 from orchestration.findings import DELIVERIES, Finding
+from warehouse.meta import PUBLISHED
 
 
 def published_is_current(
@@ -31,12 +32,12 @@ def published_is_current(
         return Finding(False, seen)
     with published:
         row = published.execute(
-            """
+            f"""
             select
                 max(published_at),
                 max(data_through),
                 (select max(occurred_at) from marts.fct_events where received_at <= $now)
-            from meta.published
+            from {PUBLISHED}
             """,
             {"now": naive(now)},
         ).fetchone()

@@ -15,7 +15,7 @@ from dagster._core.storage.tags import SENSOR_NAME_TAG
 from sqlalchemy import text
 
 from ingestion.settings import Settings
-from orchestration.builds import RECEIVED_DAYS
+from orchestration.prepare import RECEIVED_DAYS
 from orchestration.run_progress import INTERRUPTED
 from orchestration.sweeping import FINISHED, delete_logs
 from orchestration.turns import GOING

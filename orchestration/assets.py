@@ -19,9 +19,7 @@ from ingestion.collector.sealing_requests import seal_now
 from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
-from ingestion.warehouse import connect, writer_lock
 from orchestration.audit import advice, as_before, audited, tells_all
-from orchestration.builds import POOL, is_full_refresh_due
 from orchestration.conversion.keeping import keep
 from orchestration.conversion_assets import conversion_assets
 from orchestration.current import UNCHANGED, is_current, outcomes_kept
@@ -29,10 +27,12 @@ from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.findings import markdown_table
 from orchestration.highlights import highlights
 from orchestration.plain_failures import plainly
-from orchestration.prepare import read_manifest
+from orchestration.prepare import POOL, read_manifest
 from orchestration.publish import publish
 from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT, raw_tables
 from orchestration.seeds_checked import names_seen, questions_asked, refuse_mistakes
+from warehouse.connection import connect, writer_lock
+from warehouse.pending_loads import is_full_refresh_due
 
 #: Where a segment lies before anything has read it.
 LANDING = dg.AssetKey(["landing", "segments"])

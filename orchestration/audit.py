@@ -22,7 +22,6 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
 from orchestration.audit_queries import ask, keep_queries, queries
 from orchestration.current import UNCHANGED, Outcome, keep_outcomes
 from orchestration.dbt_command import dbt_target
@@ -34,6 +33,7 @@ from orchestration.increments import (
     keep_increment,
     run,
 )
+from warehouse.connection import connect
 
 #: Failed nodes told in full: one broken model fails all tests behind it.
 SHOWN = 20

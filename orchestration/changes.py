@@ -8,14 +8,13 @@ copying it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
 
-#: The changed rows of all tables: table_name, key_columns (joined by a comma), key_text (their
-#: values, joined by the character that Unicode calls a unit separator).
-CHANGED_ROWS = "meta.changed_rows"
+from warehouse.meta import CHANGED_ROWS
+
+#: Joins the values of a key in meta.changed_rows.
 UNIT_SEPARATOR = 31
 #: How the rows of a table lie that is written whole (docs/decisions/0012-events-in-order.md).
 ROW_ORDER = {"fct_events": "person_id, occurred_at, event_id"}
@@ -68,27 +67,6 @@ def forget_changes(connection: duckdb.DuckDBPyConnection) -> None:
     """Begin a new list of changed rows: those of the old one are published."""
     if _notes_changes(connection):
         connection.execute(f"delete from {CHANGED_ROWS}")
-
-
-def create_described(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    columns: Mapping[str, tuple[str, str]],
-    comment: str,
-) -> None:
-    """Make a table anew, empty and described: column → its type, and what it means."""
-    fields = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
-    connection.execute(f"create or replace table {table} ({fields})")
-    comment_on(connection, f"table {table}", comment)
-    for name, (_, meaning) in columns.items():
-        comment_on(connection, f"column {table}.{name}", meaning)
-
-
-def comment_on(connection: duckdb.DuckDBPyConnection, subject: str, comment: str | None) -> None:
-    """Describe a table or column of the published file; nothing where there is nothing to say."""
-    if comment:
-        text = comment.replace("'", "''")
-        connection.execute(f"comment on {subject} is '{text}'")
 
 
 def _body(connection: duckdb.DuckDBPyConnection, table: Table) -> str | None:

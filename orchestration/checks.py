@@ -9,7 +9,6 @@ import duckdb
 from dagster_dbt import DbtCliResource
 
 from ingestion.settings import Settings, get_settings
-from ingestion.warehouse import WarehouseBusy, connect, writer_lock
 from orchestration.answers import every_erasure_is_finished, published_is_current
 from orchestration.arrivals import (
     every_line_is_readable,
@@ -17,11 +16,12 @@ from orchestration.arrivals import (
     no_segment_waits_too_long,
     raw_events_are_fresh,
 )
-from orchestration.builds import POOL
 from orchestration.dbt_command import dbt_target
 from orchestration.findings import Finding
+from orchestration.prepare import POOL
 from orchestration.source_freshness import sources_are_fresh
 from orchestration.usual import as_many_events_as_usual, quarantine_does_not_grow
+from warehouse.connection import WarehouseBusy, connect, writer_lock
 
 Claim = Callable[[duckdb.DuckDBPyConnection, Settings, datetime], Finding]
 

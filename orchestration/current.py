@@ -18,15 +18,15 @@ from typing import Final
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.builds import BUILDS, is_full_refresh_due
 from orchestration.definition import definition, project_files
+from warehouse.meta import BUILDS, CHECK_OUTCOMES, COLUMNS, PUBLISHED, PUBLISHED_BUILD
+from warehouse.pending_loads import is_full_refresh_due
 
-#: What the published file was made of. A build that begins empties both (macros/builds.sql).
-PUBLISHED_BUILD: Final = "meta.published_build"
-CHECK_OUTCOMES: Final = "meta.check_outcomes"
 #: Metadata of an asset, or a check, that is as the last run left it.
 UNCHANGED: Final = "unchanged"
-CODE: Final = Path(__file__).parent
+#: The folders of our code that decide what a run makes of the same raw rows.
+CODE: Final = ("warehouse", "orchestration")
+CHECKOUT: Final = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def is_current(settings: Settings, connection: duckdb.DuckDBPyConnection) -> boo
             [definition(settings)],
         ).fetchone()
         with duckdb.connect(str(settings.published), read_only=True) as file:
-            versions = file.execute("select distinct version from meta.published").fetchall()
+            versions = file.execute(f"select distinct version from {PUBLISHED}").fetchall()
     except duckdb.Error:
         return False
     return (
@@ -76,9 +76,7 @@ def note_published(settings: Settings, connection: duckdb.DuckDBPyConnection, ve
     connection.execute(
         f"""
         create schema if not exists meta;
-        create or replace table {PUBLISHED_BUILD} (
-            definition varchar, judges varchar, version varchar
-        )
+        create or replace table {PUBLISHED_BUILD} ({COLUMNS[PUBLISHED_BUILD]})
         """
     )
     connection.execute(
@@ -115,8 +113,12 @@ def judges(settings: Settings) -> str:
 
     Another release may learn, judge and publish otherwise.
     """
-    code = [path for path in sorted(CODE.rglob("*")) if path.suffix in (".py", ".sql")]
-    files = [(path.relative_to(CODE), path.read_bytes()) for path in code]
+    code = [path for folder in CODE for path in sorted((CHECKOUT / folder).rglob("*"))]
+    files = [
+        (path.relative_to(CHECKOUT), path.read_bytes())
+        for path in code
+        if path.suffix in (".py", ".sql")
+    ]
     digest = hashlib.sha256()
     for name, content in (*files, *project_files(settings.dbt_project)):
         digest.update(f"{name} {len(content)}\n".encode() + content)

@@ -7,15 +7,16 @@ from datetime import date, timedelta
 import dagster as dg
 
 from ingestion.settings import Settings, get_settings
-from ingestion.warehouse import connect, writer_lock
-from orchestration import builds
-from orchestration.builds import POOL, NothingReceived, rebuild_days
 from orchestration.plain_failures import plainly
+from orchestration.prepare import POOL
+from orchestration.prepare import RECEIVED_DAYS as _KEY
+from warehouse.connection import connect, writer_lock
+from warehouse.pending_loads import NothingReceived, rebuild_days
 
 #: Days that one load tells of by themselves: a year and some weeks. An import of more tells of its
 #: last ones, because each is a record in Dagster's database.
 MAX_DAYS_TOLD = 400
-RECEIVED_DAYS = dg.AssetKey(builds.RECEIVED_DAYS)
+RECEIVED_DAYS = dg.AssetKey(_KEY)
 
 _settings = get_settings()
 WHICH_DAY = (

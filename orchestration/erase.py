@@ -27,8 +27,6 @@ from ingestion.landing.tombstones import Entry, TombstoneFile, Tombstones, hexes
 from ingestion.ledger import read_ledger
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from ingestion.warehouse import connect, writer_lock
-from orchestration.conversion.scoring import TABLE as SCORES
 from orchestration.conversion.scoring import count_scores, forget_scores
 from orchestration.conversion.telling import tell
 from orchestration.dbt_command import DBT, dbt_environment
@@ -37,6 +35,8 @@ from orchestration.publish import PublishError, publish
 from orchestration.seeds_checked import questions_asked
 from orchestration.traces import forget_in_dagster, forget_in_dbt
 from orchestration.withdraw import withdraw
+from warehouse.connection import connect, writer_lock
+from warehouse.meta import CONVERSION_SCORES
 
 #: The model that says whose each event is, and all that it rests on.
 ATTRIBUTION: Final = "int_events_attributed"
@@ -210,7 +210,7 @@ def _counts(
 ) -> dict[str, int]:
     """Rows by place: raw, what was built from it, and what is published."""
     counts = {f"raw.{table}": count for table, count in found.counts.items()}
-    counts[SCORES] = count_scores(connection)
+    counts[CONVERSION_SCORES] = count_scores(connection)
     counts |= count_built(connection, found.person, settings.warehouse.stem, "")
     path = str(settings.published).replace("'", "''")
     # There may be none to read.

@@ -9,8 +9,8 @@ from ingestion.erasure.resolving import BadSubject, SharedDevice
 from ingestion.erasure.wait_until_sealed import Unsettled
 from ingestion.landing.store import LandingUnusable
 from ingestion.settings import Settings
-from ingestion.warehouse import HomeUnusable, WarehouseBusy, WarehouseUnusable
 from orchestration.erase import Asked, Incomplete, NobodyThere, erase
+from warehouse.connection import HomeUnusable, WarehouseBusy, WarehouseUnusable
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:

@@ -10,9 +10,9 @@ from ingestion.erasure.wait_until_sealed import Unsettled
 from ingestion.landing.tombstones import TombstoneFile
 from ingestion.settings import get_settings
 from orchestration.assets import PUBLISHED
-from orchestration.builds import POOL
 from orchestration.erase import Asked, Incomplete, NobodyThere, erase
 from orchestration.findings import markdown_table
+from orchestration.prepare import POOL
 from orchestration.traces import ERASURES, hide_config
 
 OP = "erase"

@@ -13,10 +13,10 @@ import duckdb
 
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
 from orchestration.conversion.keeping import TABLES as QUESTIONS
 from orchestration.conversion.telling import MARTS as FORETOLD
 from orchestration.dbt_command import DBT, dbt_environment
+from warehouse.connection import connect
 
 #: Where differing rows are kept, beside those of failed tests.
 KEPT_IN = "test_failures"

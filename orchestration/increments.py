@@ -19,10 +19,11 @@ from typing import Any, Final
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.builds import BUILDS, is_full_refresh_due
 from orchestration.compiled import keep_compiled, may_change, read_compiled
 from orchestration.dbt_command import dbt_target
 from orchestration.definition import definition
+from warehouse.meta import BUILDS
+from warehouse.pending_loads import is_full_refresh_due
 
 #: Under which they are kept.
 KIND: Final = "increment"

@@ -9,10 +9,10 @@ from typing import Final
 import dagster as dg
 
 from ingestion.landing.store import LandingUnusable
-from ingestion.warehouse import HomeUnusable, WarehouseBusy, WarehouseUnusable
 from orchestration.prepare import NotPrepared
 from orchestration.publish import PublishError
 from orchestration.seeds_checked import MistakenSeeds
+from warehouse.connection import HomeUnusable, WarehouseBusy, WarehouseUnusable
 
 #: What a run may meet that somebody has to mend. Each says what to do, and nothing of the data.
 MENDED_BY_PEOPLE: Final = (

@@ -18,11 +18,14 @@ import duckdb
 
 from ingestion.facts.disk import replace_file
 from ingestion.settings import Settings
-from orchestration.builds import POOL, RECEIVED_DAYS
 from orchestration.dbt_command import DBT, dbt_environment, dbt_target
 from orchestration.definition import project_files, zone_rules
 
 INSTANCE = Path(__file__).with_name("dagster.yaml")
+#: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
+POOL = "warehouse"
+#: The asset of the received days, whose partitions `rebuild_days` takes.
+RECEIVED_DAYS = ("raw", "received_days")
 #: dbt's own record of what it parsed.
 PARTIAL_PARSE = "partial_parse.msgpack"
 #: Dagster's databases, in its home.

@@ -18,12 +18,14 @@ from pathlib import Path
 import duckdb
 
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
-from orchestration.changes import Brought, Table, body_of, bring, comment_on, forget_changes
+from orchestration.changes import Brought, Table, body_of, bring, forget_changes
 from orchestration.current import note_published
 from orchestration.questions import install
 from orchestration.restatements import TABLE as RESTATEMENTS
 from orchestration.restatements import Publishing, definition_of, record
+from warehouse.connection import connect
+from warehouse.meta import COLUMNS, PUBLISHED
+from warehouse.sql import comment_on
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +132,7 @@ def _begin_with_copy(target: Path, fresh: Path) -> Whole | None:
         _clone(target, fresh)
         with duckdb.connect(str(fresh), read_only=True) as connection:
             found = connection.execute(
-                "select max(whole_row_bytes), max(whole_rows), sum(row_count) from meta.published"
+                f"select max(whole_row_bytes), max(whole_rows), sum(row_count) from {PUBLISHED}"
             ).fetchone()
         whole_row_bytes, whole_rows, row_count = found or (None, None, None)
     except (FileNotFoundError, duckdb.Error):
@@ -189,18 +191,10 @@ def _write(
     )
     found = connection.execute("select data_through from intermediate.int_data_edge").fetchone()
     data_through = found[0] if found else None
-    connection.execute(
-        """
-        create or replace table published.meta.published (
-            version varchar, published_at timestamp, data_through timestamp,
-            table_name varchar, row_count bigint, whole_row_bytes double, whole_rows bigint,
-            definition varchar
-        )
-        """
-    )
+    connection.execute(f"create or replace table published.{PUBLISHED} ({COLUMNS[PUBLISHED]})")
     definition = definition_of(connection)
     connection.executemany(
-        "insert into published.meta.published values (?, ?, ?, ?, ?, ?, ?, ?)",
+        f"insert into published.{PUBLISHED} values (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             [
                 publishing.version,

@@ -9,8 +9,8 @@ import duckdb
 
 from ingestion.landing.store import Landing
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
-from orchestration.builds import forget_builds, require_full_refresh
+from warehouse.connection import connect
+from warehouse.pending_loads import forget_builds, require_full_refresh
 
 #: raw tables whose rows come from the lines of a file, and the column that names it. Manifests
 #: stay: they say what the collector counted, whatever was loaded of it.

@@ -10,13 +10,13 @@ from ingestion.quarantine.mending import MendUnusable, renaming
 from ingestion.quarantine.replaying import replay
 from ingestion.quarantine.rows import Selection
 from ingestion.settings import get_settings
-from ingestion.warehouse import writer_lock
-from orchestration.builds import POOL
 from orchestration.exactness import KEPT_IN, CannotVerify, verify
 from orchestration.findings import markdown_table
 from orchestration.plain_failures import plainly
+from orchestration.prepare import POOL
 from orchestration.reloading import NothingToReload, forget_files
 from orchestration.sweeping import Retention, sweep
+from warehouse.connection import writer_lock
 
 
 class ReplayConfig(dg.Config):

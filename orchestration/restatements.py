@@ -15,7 +15,9 @@ from datetime import datetime
 
 import duckdb
 
-from orchestration.changes import Brought, create_described
+from orchestration.changes import Brought
+from warehouse.meta import BUILDS, CHANGED_ROWS, ERASURES, PUBLISHED
+from warehouse.sql import create_described
 
 TABLE = "restatements"
 COMMENT = "One row per publish, figure, slice and day whose settled value was changed by it."
@@ -168,9 +170,9 @@ def _compare_facts(
     """Events that stand otherwise than before, counted by day: the table facts_changed."""
     noted = ""
     if is_noted:
-        noted = """
+        noted = f"""
             where event_id in (
-                select key_text from meta.changed_rows where table_name = 'fct_events'
+                select key_text from {CHANGED_ROWS} where table_name = 'fct_events'
             )
         """
     columns = "event_id, source_id, event_name, occurred_at, user_id, anonymous_id, person_id"
@@ -276,14 +278,14 @@ def definition_of(connection: duckdb.DuckDBPyConnection) -> str | None:
     """The fingerprint of the definitions that the warehouse was built with (macros/builds.sql)."""
     if not _has(connection, None, "meta", "builds"):
         return None
-    found = connection.execute("select max_by(definition, built_at) from meta.builds").fetchone()
+    found = connection.execute(f"select max_by(definition, built_at) from {BUILDS}").fetchone()
     return str(found[0]) if found and found[0] else None
 
 
 def _is_defined_anew(connection: duckdb.DuckDBPyConnection) -> bool:
     if not _has(connection, "previous", "meta", "published", "definition"):
         return False
-    found = connection.execute("select max(definition) from previous.meta.published").fetchone()
+    found = connection.execute(f"select max(definition) from previous.{PUBLISHED}").fetchone()
     return bool(found and found[0]) and found != (definition_of(connection),)
 
 
@@ -292,10 +294,10 @@ def _is_erased(connection: duckdb.DuckDBPyConnection) -> bool:
     if not _has(connection, None, "meta", "erasures"):
         return False
     found = connection.execute(
-        """
-        select coalesce(max(erased_at) > (select max(published_at) from previous.meta.published),
+        f"""
+        select coalesce(max(erased_at) > (select max(published_at) from previous.{PUBLISHED}),
             false)
-        from meta.erasures
+        from {ERASURES}
         """
     ).fetchone()
     return bool(found and found[0])

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
 from orchestration.conversion.questions import Question
 from orchestration.conversion.reading import Asked, read_questions
 from orchestration.event_grammar import read_name
@@ -24,6 +23,7 @@ from orchestration.seeds_judged import (
     judge_events,
     outdated,
 )
+from warehouse.connection import connect
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import dagster as dg
 from ingestion.landing.store import LandedFile, Landing
 from ingestion.ledger import read_ledger, sweep_orphans
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
+from warehouse.connection import connect
 
 #: What a killed publish, verification or load leaves in the folders of the home.
 LEFTOVERS = (

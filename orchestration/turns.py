@@ -27,7 +27,7 @@ from dagster._serdes import deserialize_value
 from sqlalchemy.exc import DatabaseError
 
 from ingestion.settings import Settings
-from orchestration.builds import POOL
+from orchestration.prepare import POOL
 
 logger = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ import duckdb
 from ingestion.landing.tombstones import Tombstones
 from ingestion.settings import Settings
 from orchestration.publish import STORAGE_VERSION, swap_in
+from warehouse.meta import PUBLISHED
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def _copy(
         if schema == "marts":
             rows[table] = int(copied[0]) if copied else 0
     connection.executemany(
-        "update fresh.meta.published set row_count = $1 where table_name = $2",
+        f"update fresh.{PUBLISHED} set row_count = $1 where table_name = $2",
         [[rows[table], table] for table in gone],
     )
     connection.execute("detach fresh")

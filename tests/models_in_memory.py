@@ -28,16 +28,15 @@ import pyarrow as pa
 from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
-from ingestion.warehouse import connect, writer_lock
-from orchestration.changes import CHANGED_ROWS
 from orchestration.conversion.keeping import keep
-from orchestration.current import PUBLISHED_BUILD
 from orchestration.dbt_command import dbt_environment, dbt_target
 from orchestration.definition import WRITTEN_BY_DBT
 from orchestration.increments import increment, keep_increment
 from orchestration.seeds_checked import questions_asked
 from tests.oracle.events import Load
 from tests.warm import run_code
+from warehouse.connection import connect, writer_lock
+from warehouse.meta import CHANGED_ROWS, PUBLISHED_BUILD
 
 Row = dict[str, Any]
 LOOKING_BACK = ("int_events_reattributed", "int_trial_features_touched")

@@ -15,8 +15,8 @@ DOCUMENTS = [
     *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((CHECKOUT / "docs").rglob("*.md")),
 ]
-CODE = ("footfall", "ingestion", "dbt_project", "orchestration", "demo", "tests", "benchmarks",
-        "findings", "deploy")  # fmt: skip
+CODE = ("footfall", "ingestion", "warehouse", "orchestration", "dbt_project", "demo", "tests",
+        "benchmarks", "findings", "deploy")  # fmt: skip
 #: Names in backticks that are not ours: of other tools, and events that serve as an example.
 NOT_OURS = {
     *("DAGSTER_EVENT_BATCH_SIZE", "max_runtime_seconds", "api_host", "client_id"),

@@ -10,7 +10,7 @@
     (orchestration/changes.py). #}
 {% macro changed_rows_relation() -%} meta.changed_rows {%- endmacro %}
 
-{# Requests that the next build be a full refresh (orchestration/builds.py). #}
+{# Requests that the next build be a full refresh (warehouse/pending_loads.py). #}
 {% macro full_refresh_due_relation() -%} meta.full_refresh_due {%- endmacro %}
 
 {# The conversion questions of the site, as orchestration/conversion/keeping.py stores them. #}

@@ -11,7 +11,7 @@ import duckdb
 from ingestion.facts.disk import fsync_folder
 from ingestion.ledger import SCHEMA as RAW
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
+from warehouse.connection import connect
 
 #: What cannot be made again from raw, or is nobody's: all else is dropped, and built anew.
 KEPT_SCHEMAS: Final = (RAW, "meta", "seeds", "main", "information_schema", "pg_catalog")

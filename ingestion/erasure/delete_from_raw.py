@@ -13,7 +13,8 @@ from ingestion.erasure.resolving import Person, distinct
 from ingestion.landing.erased_lines import refusal_is_erased
 from ingestion.landing.rewriting import LandedFiles, State
 from ingestion.landing.tombstones import Tombstones
-from ingestion.warehouse import has_table
+from warehouse import meta
+from warehouse.sql import has_table
 
 #: Rows fetched at once.
 BATCH: Final = 200
@@ -47,7 +48,7 @@ def find_in_raw(connection: duckdb.DuckDBPyConnection, tombstones: Tombstones) -
             f"create or replace temp table erased_{table}"
             " (row_id bigint, _file varchar, _line bigint)"
         )
-    if not has_table(connection, "events"):
+    if not has_table(connection, "raw.events"):
         return InRaw({}, Person(), set(), {})
     person = _named(connection, tombstones)
     for name, ids in (("user", person.users), ("device", person.devices), ("event", person.events)):
@@ -121,7 +122,7 @@ def delete_from_raw(
     raw.files and raw.manifests say the same as the landing afterwards. Every load is pending
     again, because nothing that was built from these rows holds any more.
     """
-    if not has_table(connection, "events"):
+    if not has_table(connection, "raw.events"):
         return
     names = {file.name: file for file in landed.landing.files()}
     states = {name: landed.state(name) for name in found.files if name in names}
@@ -146,13 +147,12 @@ def delete_from_raw(
         _restate_file(connection, name, states.get(name))
         if name in states:
             _restate_manifest_file(connection, name, landed)
-    for table in ("builds", "changed_rows"):
-        if has_table(connection, table, "meta"):
-            connection.execute(f"delete from meta.{table}")
+    for table in (meta.BUILDS, meta.CHANGED_ROWS):
+        if has_table(connection, table):
+            connection.execute(f"delete from {table}")
     # Whoever compares the next published figures with the last ones is told why they differ.
-    connection.execute("create schema if not exists meta")
-    connection.execute("create table if not exists meta.erasures (erased_at timestamp)")
-    connection.execute("insert into meta.erasures values (now() at time zone 'UTC')")
+    meta.create(connection, meta.ERASURES)
+    connection.execute(f"insert into {meta.ERASURES} values (now() at time zone 'UTC')")
     connection.execute("commit")
 
 

@@ -19,7 +19,8 @@ from ingestion.landing.rewriting import LONGEST_LINE, LandedFiles
 from ingestion.landing.tombstones import Tombstones
 from ingestion.ledger import read_ledger
 from ingestion.settings import Settings
-from ingestion.warehouse import connect, has_table
+from warehouse.connection import connect
+from warehouse.sql import has_table
 
 #: Columns of the models that hold a user or a device, and those that hold an event.
 WHO: Final = (
@@ -39,7 +40,7 @@ def _in_raw(settings: Settings, subject: Subject) -> Iterator[str]:
     if not settings.warehouse.exists():
         return
     with connect(settings, read_only=True) as connection:
-        if not has_table(connection, "events"):
+        if not has_table(connection, "raw.events"):
             return
         for column in COLUMNS[subject.kind]:
             yield from distinct(connection, column)

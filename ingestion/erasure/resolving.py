@@ -15,7 +15,7 @@ from typing import Final, Literal
 import duckdb
 
 from ingestion.landing.tombstones import Tombstones
-from ingestion.warehouse import has_table
+from warehouse.sql import has_table
 
 #: Ids fetched at once.
 BATCH: Final = 100_000
@@ -75,7 +75,7 @@ def resolve(
     that others use too. A text that stands for nobody is everybody's: no person is known by it,
     and none is erased by it. Raises SharedDevice, and BadSubject for such a text.
     """
-    if not has_table(connection, "events"):
+    if not has_table(connection, "raw.events"):
         return Person()
     name = _name(connection, tombstones, subject)
     if name is None:

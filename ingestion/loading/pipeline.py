@@ -20,7 +20,7 @@ from ingestion.landing.tombstones import TombstoneFile
 from ingestion.ledger import SCHEMA, Ledger, read_ledger, sweep_orphans
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings
-from ingestion.warehouse import connect, engine_config, usable_home
+from warehouse.connection import connect, engine_config, usable_home
 
 PIPELINE = "landing"
 #: What a load brought, by its number.

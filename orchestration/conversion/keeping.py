@@ -7,20 +7,11 @@ from typing import Any, Final
 
 import duckdb
 
-from orchestration.builds import require_full_refresh
 from orchestration.conversion.questions import Event, Question
+from warehouse import meta
+from warehouse.pending_loads import require_full_refresh
 
-#: Table → its columns, as macros/builds.sql makes them where no questions were ever kept.
-TABLES: Final = {
-    "meta.conversion_questions": (
-        "question_name varchar, description varchar, trial_days integer, horizon_days integer"
-    ),
-    "meta.conversion_ages": "question_name varchar, trial_day integer",
-    "meta.conversion_events": (
-        "question_name varchar, event_role varchar, feature_name varchar, event_name varchar, "
-        "property_name varchar, property_value varchar"
-    ),
-}
+TABLES: Final = (meta.CONVERSION_QUESTIONS, meta.CONVERSION_AGES, meta.CONVERSION_EVENTS)
 
 
 def keep(connection: duckdb.DuckDBPyConnection, questions: Sequence[Question]) -> None:
@@ -29,10 +20,9 @@ def keep(connection: duckdb.DuckDBPyConnection, questions: Sequence[Question]) -
     All or nothing: no build sees new questions beside rows of the old ones.
     """
     connection.execute("begin")
-    connection.execute("create schema if not exists meta")
     is_changed = False
     for table, rows in _rows(questions).items():
-        connection.execute(f"create table if not exists {table} ({TABLES[table]})")
+        meta.create(connection, table)
         kept = connection.execute(f"from {table}").fetchall()
         if sorted(map(repr, kept)) != sorted(map(repr, rows)):
             is_changed = True
@@ -47,15 +37,15 @@ def keep(connection: duckdb.DuckDBPyConnection, questions: Sequence[Question]) -
 
 def _rows(questions: Sequence[Question]) -> dict[str, list[tuple[Any, ...]]]:
     return {
-        "meta.conversion_questions": [
+        meta.CONVERSION_QUESTIONS: [
             (each.name, each.description, each.trial_days, each.horizon_days) for each in questions
         ],
-        "meta.conversion_ages": [
+        meta.CONVERSION_AGES: [
             (each.name, age)
             for each in questions
             for age in range(each.ages.first, each.ages.last + 1)
         ],
-        "meta.conversion_events": [
+        meta.CONVERSION_EVENTS: [
             (each.name, role, feature, event.event, event.property_name, event.property_value)
             for each in questions
             for role, feature, event in _roles(each)

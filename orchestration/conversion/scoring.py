@@ -14,14 +14,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ingestion.warehouse import has_table
 from orchestration.conversion.likeness import count_alike
 from orchestration.conversion.questions import Question
 from orchestration.conversion.store import Kept
 from orchestration.conversion.trial_days import TrialDays
 from orchestration.conversion.trust import drift_claim
+from warehouse.meta import CONVERSION_SCORES
+from warehouse.sql import has_table
 
-TABLE: Final = "meta.conversion_scores"
 COLUMNS: Final = {
     "question_name": "varchar",
     "definition": "varchar",
@@ -52,7 +52,7 @@ def prepare_scores(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table of scores where there is none yet."""
     fields = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     connection.execute("create schema if not exists meta")
-    connection.execute(f"create table if not exists {TABLE} ({fields})")
+    connection.execute(f"create table if not exists {CONVERSION_SCORES} ({fields})")
 
 
 def score(
@@ -74,7 +74,7 @@ def score(
     # The last expression is a count, so this tells how many were written.
     written = connection.execute(
         f"""
-        insert into {TABLE} by name
+        insert into {CONVERSION_SCORES} by name
         select
             $question as question_name, $definition as definition, actor_id,
             trials.start_event_id, trial_day, days.as_of, days.horizon_days,
@@ -87,7 +87,7 @@ def score(
         inner join marts.fct_trials as trials
             using (question_name, actor_id)
         where days.question_name = $question and not exists (
-            select 1 from {TABLE} as said
+            select 1 from {CONVERSION_SCORES} as said
             where
                 said.definition = $definition
                 and said.question_name = $question
@@ -108,7 +108,7 @@ def score(
 
 #: The scores of trials whose start goes with an erasure; what was said of somebody goes with them.
 _ERASED: Final = f"""
-    from {TABLE} where start_event_id in (
+    from {CONVERSION_SCORES} where start_event_id in (
         select event_id from raw.events where rowid in (select row_id from erased_events)
     )
 """
@@ -116,14 +116,14 @@ _ERASED: Final = f"""
 
 def count_scores(connection: duckdb.DuckDBPyConnection) -> int:
     """How many scores an erasure takes; needs the temporary tables of ``find_in_raw``."""
-    if not has_table(connection, "conversion_scores", "meta"):
+    if not has_table(connection, CONVERSION_SCORES):
         return 0
     return int(connection.execute(f"select count(*) {_ERASED}").fetchall()[0][0])
 
 
 def forget_scores(connection: duckdb.DuckDBPyConnection) -> None:
     """Delete the scores that an erasure takes, while raw still tells which."""
-    if has_table(connection, "conversion_scores", "meta"):
+    if has_table(connection, CONVERSION_SCORES):
         connection.execute(f"delete {_ERASED}")
 
 

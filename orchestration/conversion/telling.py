@@ -11,12 +11,12 @@ from typing import Final
 
 import duckdb
 
-from orchestration.changes import create_described
 from orchestration.conversion.evaluation import CONFIDENCE
 from orchestration.conversion.likeness import MIN_PERSONS
 from orchestration.conversion.questions import Question
-from orchestration.conversion.scoring import TABLE, prepare_scores
-from orchestration.questions import WILSON
+from orchestration.conversion.scoring import prepare_scores
+from warehouse.meta import CONVERSION_SCORES
+from warehouse.sql import WILSON, create_described
 
 SCORES: Final = "fct_conversion_scores"
 CALIBRATION: Final = "fct_conversion_calibration"
@@ -103,7 +103,7 @@ def tell(
                 *,
                 like_converted / nullif(like_n, 0) as rate,
                 base_converted / nullif(base_n, 0) as rate_of_all
-            from {TABLE}
+            from {CONVERSION_SCORES}
             where list_contains($definitions, question_name || ' ' || definition)
         ),
 

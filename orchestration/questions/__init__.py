@@ -15,6 +15,8 @@ from typing import Final
 import duckdb
 
 from orchestration import event_grammar
+from warehouse.meta import PUBLISHED
+from warehouse.sql import WILSON
 
 logger = logging.getLogger(__name__)
 
@@ -30,18 +32,6 @@ _MACRO: Final = re.compile(r"^create or replace macro (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"--.*")
 _IS_TABLE: Final = re.compile(r"\bas table\b")
 _TABLE: Final = re.compile(r"\b(?:marts|meta)\.\w+")
-#: Wilson's score interval (Wilson 1927) of a rate of n draws, z deviations to either side: it holds
-#: for small n and for rates near 0.
-WILSON = """
-    macro wilson_interval(rate, n, z) as {
-        'low': case when n > 0 then if(rate = 0, 0.0, greatest(0.0,
-            (rate + z * z / (2 * n)) / (1 + z * z / n)
-            - z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n))) end,
-        'high': case when n > 0 then if(rate = 1, 1.0, least(1.0,
-            (rate + z * z / (2 * n)) / (1 + z * z / n)
-            + z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n))) end
-    }
-"""
 
 
 def install(
@@ -114,5 +104,5 @@ def _reporting_date(time_zone: str) -> str:
 #: The marts that the macros read.
 TABLES: Final = sorted(
     {name.removeprefix("marts.") for text in macros().values() for name in tables_of(text)}
-    - {"meta.published"}
+    - {PUBLISHED}
 )

@@ -20,11 +20,11 @@ from typing import Any
 import duckdb
 
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
 from orchestration.publish import publish
 from tests.deploy.files import CHECKOUT
 from tests.deploy.roles import free_port
 from tests.test_end_to_end import Site, golden_lines
+from warehouse.connection import writer_lock
 
 #: What is backed up of the landing, in this order: a manifest comes before its segment, so that no
 #: copied manifest promises more than was copied.

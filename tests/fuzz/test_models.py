@@ -21,7 +21,6 @@ from ingestion.loading.pipeline import load
 from ingestion.protocols.routes import ROUTES
 from ingestion.protocols.verdict import RequestFacts
 from ingestion.settings import Settings
-from ingestion.warehouse import connect, writer_lock
 from orchestration.answers import published_is_current
 from orchestration.arrivals import every_line_is_readable, raw_events_are_fresh
 from orchestration.conversion.foreseeing import foresee
@@ -31,6 +30,7 @@ from orchestration.publish import publish
 from orchestration.usual import as_many_events_as_usual, quarantine_does_not_grow
 from tests.fuzz import strangers
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
+from warehouse.connection import connect, writer_lock
 
 #: Events of one round: enough to meet, few enough that a failure's cause is soon found.
 ROUND: Final = 2000

@@ -17,12 +17,12 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from pydantic import SecretStr, ValidationError
 
 from ingestion.settings import Settings
-from ingestion.warehouse import WarehouseBusy, WarehouseUnusable
 from orchestration import alert_sensors, alerts, health
 from orchestration.alert_sensors import tell_failed_checks, tell_failed_runs
 from orchestration.alerts import Alert, send, send_test
 from orchestration.health import Cursor
 from orchestration.seeds_checked import MistakenSeeds
+from warehouse.connection import WarehouseBusy, WarehouseUnusable
 
 ALERT = Alert("Footfall: something", "What to do.")
 SECRET = "a-token-that-nobody-may-read"

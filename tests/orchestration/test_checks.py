@@ -18,7 +18,6 @@ from ingestion.facts.identifiers import UlidSequence
 from ingestion.facts.segments import EVENTS, OpenSegment
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
 from orchestration.answers import every_erasure_is_finished, published_is_current
 from orchestration.arrivals import (
     every_line_is_readable,
@@ -40,6 +39,7 @@ from tests import golden
 from tests.orchestration.raw_rows import RawRows, delivery, refusal
 from tests.prepared import furnish
 from tests.warm import run_module
+from warehouse.connection import writer_lock
 
 CHECKOUT = Path(__file__).parents[2]
 #: A Wednesday.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -12,16 +13,16 @@ import pytest
 
 from ingestion.settings import Settings
 from orchestration import current
-from orchestration.builds import (
-    FULL_REFRESH_DUE,
-    forget_builds,
-    is_full_refresh_due,
-    require_full_refresh,
-)
 from orchestration.current import is_current, note_published
 from tests.alphabet import LOADS_BEGAN
 from tests.histories import random_histories
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
+from warehouse.meta import FULL_REFRESH_DUE, PUBLISHED_BUILD
+from warehouse.pending_loads import (
+    forget_builds,
+    is_full_refresh_due,
+    require_full_refresh,
+)
 
 HISTORIES = 6
 
@@ -38,7 +39,7 @@ class Site:
 
     def build(self, stop_after: str | None = None) -> None:
         """As dbt does it: a build that begins takes the mark away."""
-        self.connection.execute(f"drop table if exists {current.PUBLISHED_BUILD}")
+        self.connection.execute(f"drop table if exists {PUBLISHED_BUILD}")
         is_due = is_full_refresh_due(self.connection)
         self.warehouse.build(full_refresh=is_due, stop_after=stop_after)
         if is_due and not stop_after:
@@ -86,10 +87,10 @@ def lose_the_file(site: Site, random: Random) -> None:
 
 def restore_another_file(site: Site, random: Random) -> None:
     """The published file of another day, put back from a backup."""
-    mark = site.connection.execute(f"from {current.PUBLISHED_BUILD}").fetchall()
+    mark = site.connection.execute(f"from {PUBLISHED_BUILD}").fetchall()
     site.publish()
-    site.connection.execute(f"delete from {current.PUBLISHED_BUILD}")
-    site.connection.executemany(f"insert into {current.PUBLISHED_BUILD} values (?, ?, ?)", mark)
+    site.connection.execute(f"delete from {PUBLISHED_BUILD}")
+    site.connection.executemany(f"insert into {PUBLISHED_BUILD} values (?, ?, ?)", mark)
 
 
 def build_only(site: Site, random: Random) -> None:
@@ -147,6 +148,27 @@ def test_another_definition_or_release_is_built_and_published(
     assert site.is_current()
     monkeypatch.setattr(current, name, lambda *_: "another")
     assert not site.is_current()
+
+
+@pytest.mark.parametrize("folder", current.CODE)
+def test_another_code_of_any_folder_that_decides_a_run_is_another_release(
+    compiled: CompiledModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setattr(current, "CHECKOUT", tmp_path)
+    for each in current.CODE:
+        (tmp_path / each).mkdir()
+    module = tmp_path / folder / "module.py"
+    module.write_text("IS_RIGHT = False\n")
+    before = current.judges(compiled.settings)
+    module.write_text("IS_RIGHT = True\n")
+    assert current.judges(compiled.settings) != before
+
+
+def test_every_folder_but_the_client_and_ingestion_decides_a_run() -> None:
+    """Ingestion decides what raw holds, and whatever it loads is pending."""
+    pyproject = tomllib.loads((current.CHECKOUT / "pyproject.toml").read_text())
+    others = {"footfall", "ingestion"}
+    assert set(current.CODE) == {*pyproject["tool"]["importlinter"]["root_packages"]} - others
 
 
 def test_no_model_reads_a_clock(compiled: CompiledModels) -> None:

@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.builds import NothingReceived, rebuild_days
 from orchestration.days import day_mistake
 from tests.deploy.files import CHECKOUT
+from warehouse.pending_loads import NothingReceived, rebuild_days
 
 
 def test_only_the_loads_of_the_days_are_pending_again() -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
 from orchestration import definition as defining
 from orchestration.definition import WRITTEN_BY_DBT, definition, zone_rules
 from orchestration.exactness import verify
 from orchestration.prepare import NotPrepared, prepare
 from tests.models_in_memory import run_dbt
 from tests.prepared import furnish
+from warehouse.connection import writer_lock
 
 Change = Callable[[Path], object]
 

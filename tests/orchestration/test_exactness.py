@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
 from orchestration.exactness import CannotVerify, verify
 from tests.models_in_memory import CompiledModels, warehouse_copy
+from warehouse.connection import connect
 
 
 def test_a_row_that_differs_is_found_and_kept_and_equal_marts_are_called_equal(

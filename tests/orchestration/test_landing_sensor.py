@@ -24,8 +24,8 @@ from dagster_shared.error import SerializableErrorInfo
 from ingestion.settings import Settings
 from orchestration import arrival_runs, landing_digest, sensors
 from orchestration.arrival_runs import SENSOR, Failures, forget_old_runs
-from orchestration.builds import RECEIVED_DAYS
 from orchestration.landing_digest import LandingDigest
+from orchestration.prepare import RECEIVED_DAYS
 from orchestration.run_progress import INTERRUPTED
 from orchestration.sensors import landing_sensor, status_by_default
 

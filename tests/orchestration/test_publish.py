@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
 from orchestration import publish as publishing
 from orchestration.publish import PublishError, publish
+from warehouse.connection import connect
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from ingestion.loading.source import RAW_TABLES
-from ingestion.warehouse import connect, writer_lock
 from orchestration.conversion.telling import tell
 from orchestration.event_grammar import EventMeant, read_step
 from orchestration.publish import publish
@@ -21,6 +20,7 @@ from tests import golden
 from tests.histories import FUNNELS, random_histories
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded, warehouse_copy
 from tests.oracle.events import File
+from warehouse.connection import connect, writer_lock
 
 HISTORIES = 15
 

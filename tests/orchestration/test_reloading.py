@@ -9,10 +9,10 @@ import pytest
 
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
-from orchestration.builds import is_full_refresh_due
 from orchestration.reloading import NothingToReload, forget_files
 from tests import golden
+from warehouse.connection import connect
+from warehouse.pending_loads import is_full_refresh_due
 
 NAMES = ["events/a.ndjson", "events/b.ndjson"]
 

@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
 from orchestration.publish import PublishReport, publish
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 from tests.oracle import File, Line
+from warehouse.connection import connect
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
 

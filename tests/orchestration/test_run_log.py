@@ -37,7 +37,7 @@ def test_what_a_run_waits_for_is_told_at_the_terminal(
     settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with kept_in(settings, "nightly"):
-        logging.getLogger("ingestion.warehouse").warning("process 7 has it: waiting")
+        logging.getLogger("warehouse.connection").warning("process 7 has it: waiting")
         logging.getLogger("dlt").warning("something of dlt's")
 
     assert capfd.readouterr().err == "process 7 has it: waiting\n"

@@ -14,9 +14,9 @@ import dagster as dg
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.builds import POOL
 from orchestration.prepare import (
     INDEX,
+    POOL,
     RECORDS,
     NotPrepared,
     instance_file,

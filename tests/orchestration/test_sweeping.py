@@ -13,9 +13,9 @@ import pytest
 from ingestion.landing.store import Landing
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
 from orchestration.sweeping import Retention, sweep
 from tests import golden
+from warehouse.connection import connect
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LAST_YEAR = (NOW - timedelta(days=200)).timestamp()

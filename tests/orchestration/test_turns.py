@@ -15,7 +15,7 @@ import pytest
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from ingestion.settings import Settings
-from orchestration.builds import POOL
+from orchestration.prepare import POOL
 from orchestration.turns import fail_dead_runs, turn_of_a_terminal
 
 

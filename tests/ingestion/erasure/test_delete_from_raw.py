@@ -15,9 +15,9 @@ from ingestion.landing.tombstones import TombstoneFile, Tombstones
 from ingestion.loading import staging
 from ingestion.loading.pipeline import LoadReport
 from ingestion.loading.source import RAW_TABLES
-from ingestion.warehouse import connect
 from tests.ingestion.landing.test_rewriting import SEGMENT, WHO, lines_in, sealed, tombstones
 from tests.ingestion.loading.site import Row, Site, event, refused
+from warehouse.connection import connect
 
 QUARANTINE = "quarantine/date=2026-03-01/q.ndjson.gz"
 

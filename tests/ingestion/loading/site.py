@@ -13,7 +13,7 @@ from typing import Any
 
 from ingestion.loading.pipeline import LoadReport, load
 from ingestion.settings import Settings
-from ingestion.warehouse import connect, writer_lock
+from warehouse.connection import connect, writer_lock
 
 CHECKOUT = Path(__file__).parents[3]
 RECEIVED = "2026-03-01T10:00:00.000000Z"

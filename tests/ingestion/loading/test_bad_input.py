@@ -13,9 +13,9 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 
 from ingestion.landing.store import Landing, LandingUnusable
 from ingestion.loading import staging
-from ingestion.warehouse import HomeUnusable
 from tests.ingestion.loading.site import RECEIVED, Site, event, ndjson
 from tests.ingestion.loading.ways import Ways, rows_of
+from warehouse.connection import HomeUnusable
 
 GOOD = ndjson([event("good")])
 

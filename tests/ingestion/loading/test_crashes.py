@@ -20,7 +20,7 @@ from dlt.destinations.impl.duckdb import duck
 from pyarrow.parquet import read_metadata
 from ingestion.loading import pipeline, staging
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
+from warehouse.connection import writer_lock
 
 def die(owner, name, when=lambda *given: True, after=False):
     done = getattr(owner, name)

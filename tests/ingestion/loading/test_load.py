@@ -15,9 +15,9 @@ from dlt.normalize.items_normalizers import ArrowItemsNormalizer
 from ingestion.loading import staging
 from ingestion.loading.parquet import Lines, write_parquet
 from ingestion.loading.source import RAW_TABLES
-from ingestion.warehouse import connect
 from orchestration.arrivals import no_segment_waits_too_long
 from tests.ingestion.loading.site import Site, event, ndjson, refused
+from warehouse.connection import connect
 
 
 def test_plain_and_compressed_files_are_loaded_whatever_their_name_says(site: Site) -> None:

@@ -10,10 +10,10 @@ import pytest
 from ingestion.loading.source import RAW_TABLES
 from ingestion.quarantine.__main__ import main
 from ingestion.settings import get_settings
-from ingestion.warehouse import connect
 from tests.ingestion.collector.live import LiveCollector
 from tests.ingestion.loading.site import Site
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
+from warehouse.connection import connect
 
 LEDGER = """
     select received, refused, replayed, loaded, counted, unexplained from marts.ledger

@@ -13,19 +13,19 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from ingestion.warehouse import (
+from tests.ingestion.loading.site import start_python
+from warehouse.connection import (
     HomeUnusable,
     WarehouseBusy,
     WarehouseUnusable,
     connect,
     writer_lock,
 )
-from tests.ingestion.loading.site import start_python
 
 HOLDS_THE_LOCK = """
 import sys, time
 from ingestion.settings import Settings
-from ingestion.warehouse import writer_lock
+from warehouse.connection import writer_lock
 with writer_lock(Settings(home=sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -33,7 +33,7 @@ with writer_lock(Settings(home=sys.argv[1])):
 HOLDS_THE_FILE = """
 import sys, time
 from ingestion.settings import Settings
-from ingestion.warehouse import connect
+from warehouse.connection import connect
 connection = connect(Settings(home=sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
@@ -87,7 +87,7 @@ def test_a_second_writer_waits_for_the_first_and_says_so_once(
     assert first.stdout
     assert first.stdout.readline() == "held\n"
     ends = EndsWhenWaitedFor(first)
-    logger = logging.getLogger("ingestion.warehouse")
+    logger = logging.getLogger("warehouse.connection")
     logger.addHandler(ends)
     try:
         with writer_lock(settings), connect(settings) as connection:

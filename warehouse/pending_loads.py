@@ -1,4 +1,4 @@
-"""What the next build must do: the tables of macros/builds.sql, as Python needs them."""
+"""What the next build must do: which loads it works in, and whether it is a full refresh."""
 
 from __future__ import annotations
 
@@ -7,17 +7,9 @@ from datetime import date
 
 import duckdb
 
-from ingestion.warehouse import has_table
-
-#: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
-POOL = "warehouse"
-#: The asset of the received days, whose partitions `rebuild_days` takes.
-RECEIVED_DAYS = ("raw", "received_days")
-#: The loads that a whole build of given definitions has seen; what is not here is pending.
-BUILDS = "meta.builds"
-#: A row here makes the next build a full refresh; the macro record_build takes it away once one
-#: has succeeded. It stands in the warehouse, so that no crash in between forgets it.
-FULL_REFRESH_DUE = "meta.full_refresh_due"
+from warehouse import meta
+from warehouse.meta import BUILDS, FULL_REFRESH_DUE
+from warehouse.sql import has_table
 
 
 class NothingReceived(ValueError):
@@ -26,8 +18,7 @@ class NothingReceived(ValueError):
 
 def require_full_refresh(connection: duckdb.DuckDBPyConnection) -> None:
     """Raw rows were taken away: increments know only of what came, so all is built anew."""
-    connection.execute("create schema if not exists meta")
-    connection.execute(f"create table if not exists {FULL_REFRESH_DUE} (since timestamp)")
+    meta.create(connection, FULL_REFRESH_DUE)
     connection.execute(f"insert into {FULL_REFRESH_DUE} values (now() at time zone 'UTC')")
 
 
@@ -42,7 +33,7 @@ def is_full_refresh_due(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def forget_builds(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     """Make the loads that brought these files pending."""
-    if has_table(connection, "builds", "meta"):
+    if has_table(connection, BUILDS):
         connection.execute(
             f"""
             delete from {BUILDS} where load_number in (
@@ -58,7 +49,7 @@ def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) ->
 
     The next build works them in again, and with them whatever they touch. Raises NothingReceived.
     """
-    if not has_table(connection, "events"):
+    if not has_table(connection, "raw.events"):
         raise NothingReceived("nothing has been loaded yet: run nightly first")
     events = connection.execute(
         """
@@ -71,7 +62,7 @@ def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) ->
     ).fetchall()
     if not events:
         raise NothingReceived(_nothing_received(connection, days))
-    if has_table(connection, "builds", "meta"):
+    if has_table(connection, BUILDS):
         connection.execute(
             f"""
             delete from {BUILDS} where load_number in (

@@ -9,11 +9,10 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Final, TypeVar
+from pathlib import Path
+from typing import IO, Final, Protocol, TypeVar
 
 import duckdb
-
-from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +30,30 @@ _DAMAGE: Final = re.compile(
     r"|Corrupt database file|database file with version number"
 )
 _T = TypeVar("_T")
+
+
+class Site(Protocol):
+    """What this folder needs of the settings (ingestion/settings.py), which are above it."""
+
+    @property
+    def home(self) -> Path:
+        """Folder of all state."""
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file that has one writer at a time."""
+
+    @property
+    def published(self) -> Path:
+        """The DuckDB file that people read."""
+
+    @property
+    def threads(self) -> int:
+        """Threads that DuckDB may use."""
+
+    @property
+    def memory_limit(self) -> str:
+        """Memory that DuckDB may use before it spills to disk."""
 
 
 class WarehouseBusy(RuntimeError):
@@ -53,90 +76,86 @@ class HomeUnusable(RuntimeError):
 
 
 @contextmanager
-def usable_home(settings: Settings) -> Iterator[None]:
+def usable_home(site: Site) -> Iterator[None]:
     """Raise an OSError about a path under home as HomeUnusable."""
     try:
         yield
     except OSError as error:
         raise HomeUnusable(
-            f"FOOTFALL_HOME: {settings.home} cannot be written to ({error.strerror}): "
+            f"FOOTFALL_HOME: {site.home} cannot be written to ({error.strerror}): "
             "make it writable for this user, or name another folder"
         ) from error
 
 
 @contextmanager
-def writer_lock(
-    settings: Settings, *, wait_seconds: float = WRITER_PATIENCE_SECONDS
-) -> Iterator[None]:
+def writer_lock(site: Site, *, wait_seconds: float = WRITER_PATIENCE_SECONDS) -> Iterator[None]:
     """Hold the writer lock of the warehouse; raises WarehouseBusy after ``wait_seconds``.
 
     It is a lock of the operating system, so it ends with the process, even if that is killed. It
     guards against writers outside Dagster's pool: a second daemon, dbt in a terminal, an erasure.
     """
-    path = settings.warehouse.with_suffix(".lock")
-    with usable_home(settings):
+    path = site.warehouse.with_suffix(".lock")
+    with usable_home(site):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("a+")
     with lock:
-        _patiently(lambda: _take(lock, settings), wait_seconds)
+        _patiently(lambda: _take(lock, site), wait_seconds)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         try:
             yield
         except Exception as error:
-            if damage := _damage_in(error, settings):
+            if damage := _damage_in(error, site):
                 raise damage from None
             raise
         finally:
             lock.truncate(0)
 
 
-def _take(lock: IO[str], settings: Settings) -> None:
+def _take(lock: IO[str], site: Site) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
         holder = lock.read().strip() or "unknown"
         raise WarehouseBusy(
-            f"{settings.warehouse} is being written by process {holder}",
+            f"{site.warehouse} is being written by process {holder}",
             "wait until it is done, or end that process, then run again",
         ) from None
 
 
 def connect(
-    settings: Settings, *, read_only: bool = False, wait_seconds: float = READER_PATIENCE_SECONDS
+    site: Site, *, read_only: bool = False, wait_seconds: float = READER_PATIENCE_SECONDS
 ) -> duckdb.DuckDBPyConnection:
     """Open the warehouse in UTC, with the site's limits of threads and memory.
 
     Writers must hold `writer_lock`. DuckDB allows one process at a time, readers included. Raises
     WarehouseBusy if another process still has the file open after ``wait_seconds``.
     """
-    with usable_home(settings):
-        settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    connection = _patiently(lambda: _open(settings, read_only), wait_seconds)
+    with usable_home(site):
+        site.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    connection = _patiently(lambda: _open(site, read_only), wait_seconds)
     connection.execute("set TimeZone = 'UTC'")
     return connection
 
 
-def _open(settings: Settings, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _open(site: Site, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
-        return duckdb.connect(
-            str(settings.warehouse), read_only=read_only, config=engine_config(settings)
-        )
+        return duckdb.connect(str(site.warehouse), read_only=read_only, config=engine_config(site))
     except duckdb.IOException as error:
         holder = re.search(r"Conflicting lock is held in .*?\(PID (\d+)\)", str(error))
         if holder is None:
-            if damage := _damage_in(error, settings):
+            if damage := _damage_in(error, site):
                 raise damage from None
             raise
         raise WarehouseBusy(
-            f"{settings.warehouse} is open in process {holder[1]}",
-            f"close it there, and let people read {settings.published} instead",
+            f"{site.warehouse} is open in process {holder[1]}",
+            f"close it there, and let people read {site.published} instead",
         ) from None
 
 
-def _damage_in(error: BaseException | None, settings: Settings) -> WarehouseUnusable | None:
+def _damage_in(error: BaseException | None, site: Site) -> WarehouseUnusable | None:
     """The error to raise if this one, or its cause, says that the warehouse file cannot be read.
 
     DuckDB may read the damaged block only in the middle of the work of dlt or dbt.
@@ -144,9 +163,9 @@ def _damage_in(error: BaseException | None, settings: Settings) -> WarehouseUnus
     while error is not None:
         said = f"{error} {getattr(error, 'description', None) or ''}"
         found = _DAMAGE.search(said)
-        if found and (found["file"] or found["cut"]) in (None, str(settings.warehouse)):
+        if found and (found["file"] or found["cut"]) in (None, str(site.warehouse)):
             return WarehouseUnusable(
-                f"{settings.warehouse} cannot be read: it is damaged, or of a later DuckDB. Move "
+                f"{site.warehouse} cannot be read: it is damaged, or of a later DuckDB. Move "
                 "it and what begins with its name away, and run nightly: it is made again from "
                 "the landing (docs/operations.md, Starting over). People read the last good file "
                 "meanwhile"
@@ -171,15 +190,6 @@ def _patiently(attempt: Callable[[], _T], seconds: float) -> _T:
         time.sleep(_LOOK_SECONDS)
 
 
-def engine_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
+def engine_config(site: Site) -> dict[str, str | bool | int | float | list[str]]:
     """The settings that all connections of one process must share, or DuckDB refuses them."""
-    return {"threads": settings.threads, "memory_limit": settings.memory_limit}
-
-
-def has_table(connection: duckdb.DuckDBPyConnection, table: str, schema: str = "raw") -> bool:
-    """Whether the warehouse has a table."""
-    found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?",
-        [schema, table],
-    ).fetchone()
-    return bool(found and found[0])
+    return {"threads": site.threads, "memory_limit": site.memory_limit}

@@ -1,0 +1,58 @@
+"""The tables of schema `meta`: what Footfall notes about its own work, each named once.
+
+The macros of macros/builds.sql make and read the same tables.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import duckdb
+
+#: The loads that a whole build of a definition has worked in. A load that is not here is pending.
+BUILDS: Final = "meta.builds"
+#: A row here makes the next build a full refresh. The macro record_build deletes it once one has
+#: succeeded. It is in the warehouse, so that no crash in between loses it.
+FULL_REFRESH_DUE: Final = "meta.full_refresh_due"
+#: The rows of marts that changed since the last publish: table_name, key_columns (joined by a
+#: comma), key_text (their values, joined by the character that Unicode calls a unit separator).
+CHANGED_ROWS: Final = "meta.changed_rows"
+#: What the published file was made of. A build that begins drops it.
+PUBLISHED_BUILD: Final = "meta.published_build"
+#: What the checks of the last build and of its scores found. A build that begins empties it.
+CHECK_OUTCOMES: Final = "meta.check_outcomes"
+#: When people were erased: readers of the published figures are told why these differ.
+ERASURES: Final = "meta.erasures"
+#: The conversion questions that the models were built for.
+CONVERSION_QUESTIONS: Final = "meta.conversion_questions"
+CONVERSION_AGES: Final = "meta.conversion_ages"
+CONVERSION_EVENTS: Final = "meta.conversion_events"
+#: Every probability that was predicted: no rebuild predicts it again.
+CONVERSION_SCORES: Final = "meta.conversion_scores"
+#: In the published file: its version, how new its data is, and the rows of each mart.
+PUBLISHED: Final = "meta.published"
+
+#: Table → its columns, where Python makes it too. A dbt that runs first makes the same.
+COLUMNS: Final = {
+    FULL_REFRESH_DUE: "since timestamp",
+    PUBLISHED_BUILD: "definition varchar, judges varchar, version varchar",
+    ERASURES: "erased_at timestamp",
+    CONVERSION_QUESTIONS: (
+        "question_name varchar, description varchar, trial_days integer, horizon_days integer"
+    ),
+    CONVERSION_AGES: "question_name varchar, trial_day integer",
+    CONVERSION_EVENTS: (
+        "question_name varchar, event_role varchar, feature_name varchar, event_name varchar, "
+        "property_name varchar, property_value varchar"
+    ),
+    PUBLISHED: (
+        "version varchar, published_at timestamp, data_through timestamp, table_name varchar, "
+        "row_count bigint, whole_row_bytes double, whole_rows bigint, definition varchar"
+    ),
+}
+
+
+def create(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Make a table of COLUMNS, with its schema, where it is missing."""
+    connection.execute("create schema if not exists meta")
+    connection.execute(f"create table if not exists {table} ({COLUMNS[table]})")

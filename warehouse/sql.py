@@ -1,0 +1,50 @@
+"""Small pieces of SQL that several folders need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import duckdb
+
+#: Wilson's score interval (Wilson 1927) of a rate of n draws, z deviations to either side: it holds
+#: for small n and for rates near 0.
+WILSON: Final = """
+    macro wilson_interval(rate, n, z) as {
+        'low': case when n > 0 then if(rate = 0, 0.0, greatest(0.0,
+            (rate + z * z / (2 * n)) / (1 + z * z / n)
+            - z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n))) end,
+        'high': case when n > 0 then if(rate = 1, 1.0, least(1.0,
+            (rate + z * z / (2 * n)) / (1 + z * z / n)
+            + z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n))) end
+    }
+"""
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether there is a table of this name, its schema included."""
+    found = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name || '.' || table_name = ?", [table]
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def create_described(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Mapping[str, tuple[str, str]],
+    comment: str,
+) -> None:
+    """Replace a table by an empty one with comments: column → its type, and what it means."""
+    fields = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
+    connection.execute(f"create or replace table {table} ({fields})")
+    comment_on(connection, f"table {table}", comment)
+    for name, (_, meaning) in columns.items():
+        comment_on(connection, f"column {table}.{name}", meaning)
+
+
+def comment_on(connection: duckdb.DuckDBPyConnection, subject: str, comment: str | None) -> None:
+    """Describe a table or a column; does nothing without a comment."""
+    if comment:
+        text = comment.replace("'", "''")
+        connection.execute(f"comment on {subject} is '{text}'")
