@@ -217,10 +217,6 @@ def test_the_events_that_the_models_noted_explain_as_much_as_all_events(
     records = []
     for is_noted in (True, False):
         site = Site(compiled, tmp_path / str(is_noted))
-        site.memory.connection.execute(
-            "create table meta.changed_rows"
-            " (table_name varchar, key_columns varchar, key_text varchar)"
-        )
         site.night(*HISTORY)
         if is_noted:
             site.memory.connection.execute(
