@@ -1,4 +1,4 @@
-"""Every path and knob of Footfall: read from FOOTFALL_… variables here and nowhere else.
+"""Every path and setting of Footfall, read from FOOTFALL_… variables, here and nowhere else.
 
 A bad value stops the program at start and names the variable.
 """
@@ -21,8 +21,8 @@ from ingestion.senders import parse_origins, parse_write_keys
 
 PREFIX = "FOOTFALL_"
 
-#: Of these, DuckDB takes some for patterns, quotes or partitions, and SQLite's and Alembic's URLs
-#: take others for codes and fragments. No name that a person gives to a folder needs the rest.
+#: DuckDB reads some of these as patterns, quotes or partitions, and the URLs of SQLite and Alembic
+#: read others as codes and fragments. The rest are not needed in the name of a folder.
 _UNUSUAL: Final = re.compile(r"""[%#*?\[\\'"=]|[\x00-\x1f\x7f-\x9f\ud800-\udfff]""")
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -253,7 +253,7 @@ class Settings(BaseSettings):
     @field_validator("alert_urls")
     @classmethod
     def _urls(cls, value: SecretStr) -> SecretStr:
-        # The message must not repeat what may hold a password.
+        # The message must not contain the value: it may contain a password.
         if not all("://" in url for url in value.get_secret_value().split()):
             raise ValueError("each must be an Apprise URL, such as slack://…, without spaces")
         return value
@@ -266,7 +266,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _ui_url_of_its_port(self) -> Settings:
         if not self.ui_url:
-            # Frozen for everybody else; whoever reads it finds where the UI is.
+            # The settings are frozen, but the URL of the UI follows from its host and port.
             object.__setattr__(self, "ui_url", f"http://{reachable(self.ui_host)}:{self.ui_port}")
         return self
 
@@ -287,22 +287,22 @@ class Settings(BaseSettings):
 
     @cached_property
     def landing(self) -> str:
-        """Where sealed segments lie: the configured URL, else the folder under home."""
+        """The place of sealed segments: the configured URL, else the folder under home."""
         return self.landing_url.get_secret_value().rstrip("/") or str(self.home / "landing")
 
     @cached_property
     def open_segments(self) -> Path:
-        """Where the collector writes before it seals: always on the local disk."""
+        """The folder of segments that are not sealed yet; always on the local disk."""
         return self.home / "landing" / "open"
 
     @cached_property
     def warehouse(self) -> Path:
-        """The DuckDB file that has one writer at a time."""
+        """The DuckDB file of the warehouse, with one writer at a time."""
         return self.home / "warehouse" / "footfall.duckdb"
 
     @cached_property
     def load_scratch(self) -> Path:
-        """The folder of files that live for one load only; each load finds it empty."""
+        """The folder of temporary files of a load; each load starts with it empty."""
         return self.home / "dlt"
 
     @cached_property
@@ -317,7 +317,7 @@ class Settings(BaseSettings):
 
 
 def reachable(host: str) -> str:
-    """What a link from this machine says for an address that a program listens on."""
+    """The host in a link on this machine, for an address that a program listens on."""
     if host in ("", "0.0.0.0", "::"):
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
@@ -325,7 +325,7 @@ def reachable(host: str) -> str:
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process; on a bad value, say which variable and exit with 2."""
+    """The settings of this process; for a bad value, it names the variable and exits with 2."""
     try:
         return Settings()
     except ValidationError as error:

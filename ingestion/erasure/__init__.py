@@ -1,1 +1,1 @@
-"""Erasing a person: whose facts go, where they lie, and what turns them away for ever after."""
+"""Erasing a person: finding and removing all their events, in every place."""

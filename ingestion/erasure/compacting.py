@@ -1,4 +1,4 @@
-"""The warehouse file written anew: a deleted row's bytes stay until DuckDB needs the room."""
+"""Writing the warehouse file again: DuckDB keeps the bytes of deleted rows until it reuses them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ingestion.ledger import SCHEMA as RAW
 from ingestion.settings import Settings
 from warehouse.connection import connect
 
-#: What cannot be made again from raw, or is nobody's: all else is dropped, and built anew.
+#: Schemas that cannot be rebuilt from raw, or have no persons. All others are dropped and rebuilt.
 KEPT_SCHEMAS: Final = (RAW, "meta", "seeds", "main", "information_schema", "pg_catalog")
 
 
 class NotWhole(RuntimeError):
-    """The new file does not hold what the old one did; the old one stays."""
+    """The new file has not the same rows as the old one, so the old one stays."""
 
 
 def drop_models(settings: Settings) -> None:
-    """Drop everything that was built from raw, stored failures and forgotten models included."""
+    """Drop everything built from raw, also stored failures and models that no longer exist."""
     with connect(settings) as connection:
         schemas = connection.execute(
             """
@@ -36,16 +36,16 @@ def drop_models(settings: Settings) -> None:
 
 
 def compact(settings: Settings) -> int:
-    """Copy the warehouse into a fresh file and swap it in; its size in bytes.
+    """Copy the warehouse into a fresh file and replace it by that; returns the size in bytes.
 
-    Whatever step a crash falls on, the old file or the new one is there, whole. The caller holds
-    the writer lock, and no connection is open.
+    After a crash at any step, the old file or the new one is there, whole. The caller holds the
+    writer lock, and no connection is open.
     """
     target = settings.warehouse
     fresh = target.with_name(f".{target.name}.fresh")
     for leftover in target.parent.glob(f"{fresh.name}*"):
         leftover.unlink()
-    # What an aborted query spilt.
+    # Temporary files of an aborted query.
     shutil.rmtree(target.with_name(f"{target.name}.tmp"), ignore_errors=True)
     with connect(settings) as connection:
         connection.execute("force checkpoint")

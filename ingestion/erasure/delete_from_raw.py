@@ -1,4 +1,4 @@
-"""The schema raw without the rows of erased people, and with accounts that still balance."""
+"""Deleting the rows of erased people from the schema raw, so that its counts still add up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ingestion.landing.tombstones import Tombstones
 from warehouse import meta
 from warehouse.sql import has_table
 
-#: Rows fetched at once.
+#: Rows fetched at a time.
 BATCH: Final = 200
 #: raw tables whose rows are lines of landed files.
 TABLES: Final = ("events", "refused", "bad_lines")
@@ -26,18 +26,18 @@ Places = dict[str, set[int]]
 
 @dataclass(frozen=True)
 class InRaw:
-    """What of raw the tombstones cover: rows by table, whom they name, and the files behind."""
+    """The rows of raw that the tombstones cover, the ids in them, and the files behind them."""
 
     counts: dict[str, int]
     person: Person
-    #: The ids of all events that go.
+    #: The ids of all erased events.
     events: set[str]
-    #: File → lines there that must go though nothing in them says so: what was replayed.
+    #: File → lines to erase although they name nobody: erased events were replayed from them.
     files: Places
 
     @property
     def names(self) -> set[str]:
-        """Every id of whom and what goes."""
+        """Every erased id, of users, devices and events."""
         return self.person.users | self.person.devices | self.events
 
 
@@ -96,7 +96,7 @@ def find_in_raw(connection: duckdb.DuckDBPyConnection, tombstones: Tombstones) -
         ),
     )
     _mark(connection, "bad_lines", "text", lambda text: tombstones.covers_text(text.encode()))
-    # Of a file's bad lines raw keeps the first thousand, and of a long one the beginning.
+    # raw has only the first thousand bad lines of a file, and the beginning of a long one.
     to_look_into = connection.execute(
         """
         select _file from erased_events
@@ -117,10 +117,10 @@ def find_in_raw(connection: duckdb.DuckDBPyConnection, tombstones: Tombstones) -
 def delete_from_raw(
     connection: duckdb.DuckDBPyConnection, found: InRaw, landed: LandedFiles
 ) -> None:
-    """Delete what was marked and what is blank in the landing by now, in one transaction.
+    """Delete the marked rows, and rows whose lines are blank in the landing, in one transaction.
 
-    raw.files and raw.manifests say the same as the landing afterwards. Every load is pending
-    again, because nothing that was built from these rows holds any more.
+    After that, raw.files and raw.manifests agree with the landing. Every load is pending again,
+    because the tables that were built from these rows are no longer valid.
     """
     if not has_table(connection, "raw.events"):
         return
@@ -150,14 +150,14 @@ def delete_from_raw(
     for table in (meta.BUILDS, meta.CHANGED_ROWS):
         if has_table(connection, table):
             connection.execute(f"delete from {table}")
-    # Whoever compares the next published figures with the last ones is told why they differ.
+    # So the restatements can say why the next published figures differ.
     meta.create(connection, meta.ERASURES)
     connection.execute(f"insert into {meta.ERASURES} values (now() at time zone 'UTC')")
     connection.execute("commit")
 
 
 def _named(connection: duckdb.DuckDBPyConnection, tombstones: Tombstones) -> Person:
-    """The ids in raw.events that are erased, in clear."""
+    """The erased ids in raw.events, in plain text."""
 
     def matching(column: str, digests: frozenset[bytes]) -> set[str]:
         if not digests:
@@ -177,7 +177,7 @@ def _mark(
     columns: str,
     is_erased: Callable[..., bool],
 ) -> None:
-    """Mark the rows of a table whose columns say so."""
+    """Mark the rows of a table for which ``is_erased`` is true."""
     rows = [
         (row_id, name, line)
         for row_id, name, line, *values in rows_of(
@@ -190,7 +190,7 @@ def _mark(
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query, a few at a time: a refused one may have 3 MB."""
+    """The rows of a query, a few at a time: a refused event may have 3 MB."""
     cursor = connection.execute(query)
     while rows := cursor.fetchmany(BATCH):
         yield from rows
@@ -202,7 +202,7 @@ def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 
 
 def _changed(connection: duckdb.DuckDBPyConnection, states: dict[str, State]) -> set[str]:
-    """The files that are not what raw.files says of them, or have other rows now."""
+    """The files that differ from raw.files, or whose rows change."""
     changed = connection.execute(
         " union ".join(f"select _file from erased_{table}" for table in TABLES)
     ).fetchall()
@@ -213,9 +213,9 @@ def _changed(connection: duckdb.DuckDBPyConnection, states: dict[str, State]) ->
 
 
 def _restate_manifests(connection: duckdb.DuckDBPyConnection) -> None:
-    """Move what goes from received to erased, per segment, source and day.
+    """Move erased lines from received to erased, by segment, source and day.
 
-    A file that nobody sealed has no manifest; from now on it has one, of what was found in it.
+    A file that the collector did not seal has no manifest. It gets one, with the lines found in it.
     """
     account = """
         select
@@ -267,7 +267,7 @@ def _restate_manifests(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _restate_file(connection: duckdb.DuckDBPyConnection, name: str, state: State | None) -> None:
-    """Let raw.files tell of a file as it is; of one that is gone, what is left of it in raw."""
+    """Update the row of a file in raw.files; a deleted file is counted by its rows in raw."""
     row = connection.execute(
         """
         select
@@ -302,7 +302,7 @@ def _restate_file(connection: duckdb.DuckDBPyConnection, name: str, state: State
 def _restate_manifest_file(
     connection: duckdb.DuckDBPyConnection, segment: str, landed: LandedFiles
 ) -> None:
-    """Let raw.files tell of a segment's manifest as it is; a new one came with its segment."""
+    """Update the row of a manifest in raw.files; a new manifest gets the load of its segment."""
     name, manifest = landed.manifest_of(segment)
     if manifest is None:
         return

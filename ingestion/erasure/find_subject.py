@@ -1,4 +1,4 @@
-"""Looking for one person everywhere, without changing anything: is there anybody to erase?"""
+"""Searching for one person everywhere, without changes: is there anything to erase?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ingestion.settings import Settings
 from warehouse.connection import connect
 from warehouse.sql import has_table
 
-#: Columns of the models that hold a user or a device, and those that hold an event.
+#: Columns of models that contain a user or a device, and those that contain an event.
 WHO: Final = (
     *("person_id", "user_id", "anonymous_id", "visitor_id", "device_id", "previous_id"),
     *("actor_id", "actor_name"),
@@ -31,7 +31,7 @@ WHAT: Final = ("event_id", "first_event_id", "start_event_id")
 
 
 def is_named(settings: Settings, tombstones: Tombstones, subject: Subject) -> bool:
-    """Whether anything names the subject: what is loaded, landed, refused or still open."""
+    """Whether any event names the subject: loaded, landed, refused or in an open segment."""
     names = chain(_in_files(settings), _in_raw(settings, subject))
     return any(tombstones.digest(name) == subject.digest for name in names)
 
@@ -54,7 +54,7 @@ def _in_raw(settings: Settings, subject: Subject) -> Iterator[str]:
 
 
 def _in_files(settings: Settings) -> Iterator[str]:
-    """What nothing has loaded yet."""
+    """The ids in files that are not loaded yet."""
     landed = LandedFiles(settings)
     loaded: Iterable[str] = ()
     if settings.warehouse.exists():
@@ -73,7 +73,7 @@ def _in_files(settings: Settings) -> Iterator[str]:
 def count_built(
     connection: duckdb.DuckDBPyConnection, person: Person, database: str, place: str
 ) -> dict[str, int]:
-    """Rows of a person in everything built from raw: table → rows, by the ids in them.
+    """The rows of a person in every table built from raw: table → count of rows.
 
     Needs the temporary tables of ``find_in_raw``.
     """

@@ -1,4 +1,4 @@
-"""Texts that stand for no id, as the models read them: nobody can be erased by one."""
+"""Placeholders for missing ids, the same as in the models. Nobody can be erased by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingestion.facts.envelope import MARGIN
 
 
 def stands_for_nobody(dbt_project: Path) -> Callable[[str], bool]:
-    """Whether a text is among the project's ``placeholder_ids``, or blank."""
+    """A test for texts that are blank or in the project's ``placeholder_ids``."""
     project = yaml.safe_load((dbt_project / "dbt_project.yml").read_text())
     texts = {str(text).lower() for text in project["vars"]["placeholder_ids"]} | {""}
 

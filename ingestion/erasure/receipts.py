@@ -1,7 +1,7 @@
-"""What an erasure did, place by place: counted before each step, kept without a personal word.
+"""What an erasure removed, by place: counted before each step, without personal data.
 
-``erasures/unfinished`` holds the accounts of erasures under way: what a killed one had counted
-counts still when it is run again. ``erasures/receipts`` holds the finished ones.
+``erasures/unfinished`` has the accounts of running erasures. If one is killed and run again, its
+counts are still used. ``erasures/receipts`` has the finished ones.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import msgspec
 from ingestion.facts.disk import replace_file
 from ingestion.landing.rewriting import Found
 
-#: Before the name of a landed file, in a note.
+#: The prefix of a landed file in a note.
 _LANDED: Final = "landing: "
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """The first line of an account: which erasure it is of."""
+    """The first line of an account: which erasure it belongs to."""
 
     erasure_id: str
     subject: str
@@ -32,10 +32,10 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The proof of an erasure; ``subject`` is the keyed hash of whom it was asked for.
+    """The proof of an erasure; ``subject`` is the keyed hash of the id it was asked for.
 
-    ``counts`` is place → lines, rows or records that were erased there. ``tombstones`` counts
-    the hashes that stay.
+    ``counts`` is place → lines, rows or records erased there. ``tombstones`` counts the hashes that
+    are kept.
     """
 
     erasure_id: str
@@ -56,10 +56,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account:
-    """The account of one erasure under way; every note is on disk before its step is taken."""
+    """The account of a running erasure; each note is on disk before its step is done."""
 
     def __init__(self, folder: Path, subject: str) -> None:
-        """Take up the unfinished account of this subject, or begin one with the first note."""
+        """Continue the unfinished account of this subject, or begin one with the first note."""
         self._unfinished = folder / "unfinished"
         self._receipts = folder / "receipts"
         left = next((each for each in unfinished(folder) if each.subject == subject), None)
@@ -67,14 +67,14 @@ class Account:
         self._path = self._unfinished / f"{self.begun.erasure_id}.ndjson"
         self._notes: dict[str, int] = {}
         for line in self._path.read_bytes().splitlines()[1:] if left else []:
-            # What a kill cut short was no note yet.
+            # A line that a kill cut short is not a note.
             with suppress(msgspec.MsgspecError):
                 self._add(msgspec.json.decode(line, type=dict[str, int]))
 
     def note(self, counts: dict[str, int]) -> None:
-        """Write down what is about to go: place → count.
+        """Write down what will be erased next: place → count.
 
-        A step that is done again finds less, or nothing: the most that was ever found counts.
+        A step that is repeated finds less, or nothing. So the largest count of a place is used.
         """
         if not self._path.exists():
             self._unfinished.mkdir(parents=True, exist_ok=True)
@@ -86,11 +86,11 @@ class Account:
         self._add(counts)
 
     def note_file(self, found: Found) -> None:
-        """Write down the lines that are about to go from one landed file."""
+        """Write down the lines that will be erased from one landed file."""
         self.note({f"{_LANDED}{found.file.name}": len(found.lines)})
 
     def counts(self) -> dict[str, int]:
-        """All that was noted; the landed files of a kind together."""
+        """The sum of all notes; the landed files of a kind are added up."""
         total: dict[str, int] = defaultdict(int)
         for place, count in self._notes.items():
             if count and place.startswith(_LANDED):
@@ -102,7 +102,7 @@ class Account:
         return dict(total)
 
     def finish(self, tombstones: dict[str, int]) -> Receipt:
-        """Write the receipt, then forget the account."""
+        """Write the receipt, then delete the account."""
         receipt = Receipt(
             erasure_id=self.begun.erasure_id,
             subject=self.begun.subject,
@@ -125,7 +125,7 @@ class Account:
 def unfinished(folder: Path) -> list[Begun]:
     """The erasures that were begun and not finished, oldest first.
 
-    One whose account cannot be read is among them: nobody knows any more whom it is of.
+    An account that cannot be read is one of them, with a subject that says what to do.
     """
     begun = [_begun(path) for path in (folder / "unfinished").glob("*.ndjson")]
     return sorted(begun, key=lambda each: each.begun_at)
@@ -140,5 +140,5 @@ def _begun(path: Path) -> Begun:
 
 
 def now() -> str:
-    """This moment, as receipts tell it."""
+    """The current time in the form of receipts."""
     return datetime.now(UTC).isoformat(timespec="seconds")

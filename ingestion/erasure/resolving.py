@@ -1,7 +1,7 @@
-"""Whom an id stands for: the person's user ids, their own devices, and the facts told apart.
+"""From an id to a person: their user ids, their own devices, and their other events.
 
-Names come from raw alone: who was seen where, and whom aliases join. Only whose the nameless
-events on a shared device are is asked of the models, as far as these have seen them.
+The ids come from raw alone: sightings of users on devices, and aliases. Only for events without a
+user on a shared device, the models say whose they are, if the models have been built with them.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ import duckdb
 from ingestion.landing.tombstones import Tombstones
 from warehouse.sql import has_table
 
-#: Ids fetched at once.
+#: Ids fetched at a time.
 BATCH: Final = 100_000
 _SUBJECT = re.compile("(user|device):[0-9a-f]{32}")
 Kind = Literal["user", "device"]
-#: Where an id of a kind may stand in raw.events.
+#: Kind of id → the columns of raw.events that may contain it.
 COLUMNS: Final = {"user": ("user_id", "previous_id"), "device": ("anonymous_id", "previous_id")}
 
 
 class BadSubject(ValueError):
-    """An erasure was asked for nobody, or for more than one; the message says what to give."""
+    """The subject of an erasure is nobody, or several people; the message says what to give."""
 
 
 class SharedDevice(ValueError):
-    """The device is several people's; the message says how to see whose, and names nobody."""
+    """Several people used the device; the message says how to find them, and names nobody."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom an erasure is asked for: a user or a device, by its keyed hash."""
+    """The subject of an erasure: a user or a device, as a keyed hash."""
 
     kind: Kind
     digest: bytes
@@ -45,7 +45,7 @@ class Subject:
 
     @classmethod
     def parse(cls, text: str) -> Subject:
-        """What ``str`` made of one; raises BadSubject."""
+        """The inverse of ``str``; raises BadSubject."""
         if not _SUBJECT.fullmatch(text):
             raise BadSubject("a subject is user: or device: and 32 hexadecimal digits")
         kind, _, digest = text.partition(":")
@@ -54,12 +54,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Person:
-    """Everything that names one person, in clear: kept in memory only, and never logged."""
+    """All ids of one person, in plain text: only in memory, and never logged."""
 
     users: set[str] = field(default_factory=set)
     devices: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
-    #: Nameless events on devices of several people that no build has given to anybody yet.
+    #: Events without a user on shared devices that no build has attributed to anybody yet.
     undecided: int = 0
 
 
@@ -69,11 +69,11 @@ def resolve(
     subject: Subject,
     is_nobody: Callable[[str], bool],
 ) -> Person:
-    """The person behind a subject; nobody where no loaded fact names it.
+    """The person of a subject; an empty one if no loaded event names it.
 
-    ``events`` are only those that neither a user nor a device tells: nameless ones on a device
-    that others use too. A text that stands for nobody is everybody's: no person is known by it,
-    and none is erased by it. Raises SharedDevice, and BadSubject for such a text.
+    ``events`` has only events that are not found by user or device: those without a user, on a
+    device that others use too. A placeholder id is no person's, so nobody can be erased by it.
+    Raises SharedDevice, and BadSubject for a placeholder.
     """
     if not has_table(connection, "raw.events"):
         return Person()
@@ -124,8 +124,8 @@ def resolve(
     return Person(users, devices, events, _count_undecided(connection, shared))
 
 
-# A delivery goes with the person its event is attributed to, whoever repeats it; and so does one
-# that names the person, even where another delivery of its event is the one that counts.
+# A delivery is erased with the person of its event, even if it names another one. It is also erased
+# if it names the person, even if another delivery of its event is the one that counts.
 _IS_ERASED: Final = """(
     coalesce(event_id in (from erased_event), false)
     or coalesce(user_id in (from erased_user), false)
@@ -147,7 +147,7 @@ def distinct(connection: duckdb.DuckDBPyConnection, column: str) -> Iterator[str
 def _name(
     connection: duckdb.DuckDBPyConnection, tombstones: Tombstones, subject: Subject
 ) -> str | None:
-    """The id that a subject is the hash of."""
+    """The id whose hash the subject is."""
     for column in COLUMNS[subject.kind]:
         for name in distinct(connection, column):
             if tombstones.digest(name) == subject.digest:
@@ -161,7 +161,7 @@ def _users(
     name: str,
     is_nobody: Callable[[str], bool],
 ) -> set[str]:
-    """The user ids of the person by this name; none where a device is all that is known."""
+    """The user ids of the person with this id; none if only a device is known."""
     neighbours: defaultdict[str, set[str]] = defaultdict(set)
     for previous, user in connection.execute(
         f"""
@@ -174,7 +174,7 @@ def _users(
             neighbours[user].add(previous)
     if kind == "user":
         return _connected(neighbours, name)
-    # An alias says that the device is the user's before any act there.
+    # An alias connects the device with the user before any event there.
     signed_in = _texts(
         connection,
         f"""
@@ -200,9 +200,9 @@ def _users(
 def _namesakes(
     connection: duckdb.DuckDBPyConnection, neighbours: Mapping[str, set[str]], name: str
 ) -> set[str]:
-    """The user ids of the person who has a device's name, and so is the device's person.
+    """The user ids of the person whose id is the same as the device's.
 
-    Who an alias joined to another name is that other person, and not the device.
+    If an alias joined that id to another one, it is the other person, and not the device's.
     """
     joined = _connected(neighbours, name)
     if len(joined) == 1:
@@ -212,7 +212,7 @@ def _namesakes(
 
 
 def _connected(neighbours: Mapping[str, set[str]], name: str) -> set[str]:
-    """Everybody whom aliases join to one name, the name included."""
+    """All ids that aliases join to one id, which is included."""
     found = {name}
     to_ask = [name]
     while to_ask:
@@ -229,10 +229,10 @@ def _mark_events(
     users: set[str],
     is_nobody: Callable[[str], bool],
 ) -> None:
-    """Keep in erased_event the events that are the person's.
+    """Write the person's events into erased_event.
 
-    Those that name a user of theirs, and nameless ones on a device where nobody else was seen, are
-    told by raw alone. Whose the nameless ones on a shared device are, only the models say.
+    raw alone decides on events that name one of their users, and on events without a user on a
+    device where nobody else was seen. On a shared device, the models decide.
     """
     _keep(connection, "seen_on", {name} if kind == "device" else set())
     connection.execute(
@@ -263,7 +263,7 @@ def _mark_events(
     for device, user in sightings:
         seen[device].add(None if is_nobody(user or "") else user)
     _keep(connection, "own_device", set(seen))
-    # A user who was seen without a device shares the visits of a device of that name.
+    # A user who was seen without a device has the same visits as a device with that id.
     namesakes = _texts(
         connection, "select user_id from raw.events where user_id in (from own_device)"
     )
@@ -297,7 +297,7 @@ def _mark_events(
 
 
 def _count_undecided(connection: duckdb.DuckDBPyConnection, shared: set[str]) -> int:
-    """Nameless events on devices of several people that no build has attributed to anybody."""
+    """Count events without a user on shared devices that no build has attributed to anybody."""
     _keep(connection, "shared_device", shared)
     nameless = _texts(
         connection,
@@ -313,7 +313,7 @@ def _count_undecided(connection: duckdb.DuckDBPyConnection, shared: set[str]) ->
 def _built(
     connection: duckdb.DuckDBPyConnection, model: str, column: str, key: str, keys: set[str]
 ) -> set[str]:
-    """A column of a model where ``key`` is one of ``keys``; nothing where it was never built."""
+    """A column of a model where ``key`` is in ``keys``; empty if the model was never built."""
     _keep(connection, "asked_for", keys)
     query = f"select {column} from intermediate.{model} where {key} in (from asked_for)"
     try:
@@ -323,9 +323,9 @@ def _built(
 
 
 def _counted(condition: str) -> str:
-    """The deliveries that count, of the events of which any delivery meets the condition.
+    """SQL for the delivery that counts of each event with any delivery that meets the condition.
 
-    The first of a completed load, as in staging: what a later one says otherwise is nobody's.
+    It is the first one of a completed load, as in staging. Later deliveries are ignored.
     """
     return f"""(
         select event_id, type, user_id, anonymous_id, previous_id

@@ -1,4 +1,4 @@
-"""Waiting until what collectors were writing is in the landing, where it can be looked at."""
+"""Waiting until all open segments are in the landing, where they can be searched."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ingestion.landing.store import Landing
 from ingestion.landing.tombstones import TombstoneFile, Tombstones
 from ingestion.settings import Settings
 
-#: A collector seals when it sees the tombstones written, within a second or two; one that does
-#: not look (an older one) seals by age. Beyond that, this long for packing and a slow landing.
+#: Seconds for compressing and for a slow landing. Before that, a collector seals within a second or
+#: two when it sees new tombstones; an older collector, which does not look, seals by age.
 GRACE_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.1
 
 
 class Unsettled(RuntimeError):
-    """A collector still writes what it wrote before; the message says which file."""
+    """A collector has not sealed an open segment; the message says which file."""
 
 
 def settle(settings: Settings, erasures: TombstoneFile, tombstones: Tombstones) -> None:
-    """Write the tombstones, and return when all that is open now is in the landing.
+    """Write the tombstones, and return when all segments that are open now are in the landing.
 
-    Every segment is sealed by the tombstones of that moment. So whatever is still open when this
-    returns, or was sealed since it was called, holds nothing that they cover. What dead
-    collectors left is sealed here. Raises Unsettled or OSError.
+    Every segment is sealed with the tombstones of that moment. So segments that are open when this
+    returns, or were sealed since it was called, will have no line that they cover. Segments of
+    dead collectors are sealed here. Raises Unsettled or OSError.
     """
     erasures.write(tombstones)
     landing = Landing(settings.landing)

@@ -1,1 +1,1 @@
-"""From sealed files in the landing to the append-only tables of the schema raw."""
+"""Loading sealed files from the landing into the append-only tables of the schema raw."""

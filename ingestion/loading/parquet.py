@@ -1,4 +1,4 @@
-"""NDJSON files become one Parquet file that fits a raw table, read by DuckDB alone."""
+"""Converting NDJSON files to one Parquet file for a raw table, in DuckDB alone."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from ingestion.facts.envelope import (
 
 
 def literal(text: str) -> str:
-    """A text as SQL."""
+    """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 #: kind of file → the columns of its lines.
 COLUMNS = {"events": EVENT_COLUMNS, "quarantine": REFUSED_COLUMNS}
 
-# DuckDB's own default, said aloud: the longest line there is has 3 MiB.
+# The default of DuckDB, written down. The longest possible line has 3 MiB.
 _MAX_LINE = 1 << 24
 
 _YEARS = (
@@ -39,7 +39,7 @@ _YEARS = (
 
 
 def _is_sound(field: Field) -> str:
-    """The condition under which a line may have this value."""
+    """The SQL condition for a valid value of a field."""
     name = field.name
     if field.column == "json":
         return f"coalesce(left({name}, 1), '{{') = '{{'"
@@ -50,8 +50,8 @@ def _is_sound(field: Field) -> str:
     return f"length({name}) > 0" if field.is_required else "true"
 
 
-#: kind of file → a column, and the condition under which it may be written: what the fast way
-#: must see to trust a file. LineJudge says the same of single lines.
+#: kind of file → a column, and the condition for writing it: the checks of the fast way. LineJudge
+#: makes the same checks on single lines.
 IS_SOUND = {
     "events": (
         "event_id",
@@ -60,9 +60,9 @@ IS_SOUND = {
     ),
     "quarantine": ("refused_id", " and ".join(map(_is_sound, REFUSED_FIELDS))),
 }
-#: kind of file → columns that are not as they were read. Under an id that names nothing all events
-#: but one would be duplicates: such a line is named by its place, the same whenever it is read, and
-#: its context keeps what was sent, as the collector's does.
+#: kind of file → columns that are changed. All events with a placeholder as id would be duplicates
+#: of one. So such a line gets an id from its place in the file, the same in every load, and its
+#: context keeps what was sent, as in the collector.
 _NAMES_NOTHING = (
     f"lower(trim(event_id, {literal(MARGIN)})) in ({', '.join(map(literal, sorted(NO_IDS)))})"
 )
@@ -89,7 +89,7 @@ NAMED = {
 
 @dataclass(frozen=True)
 class Lines:
-    """One file of lines: the name it has in raw, and where it lies on this disk."""
+    """One file of lines: its name in raw, and its path on this disk."""
 
     name: str
     path: Path
@@ -106,8 +106,8 @@ def write_parquet(
 ) -> dict[str, int]:
     """Write the lines of all files into one Parquet file and return file name → rows.
 
-    Judged lines carry their number; others are counted, and a line that no judge would let
-    through makes the whole statement fail. Raises duckdb.Error.
+    Validated lines (``judged``) have their number in them; other lines are counted, and one invalid
+    line makes the whole statement fail. Raises duckdb.Error.
     """
     sound, condition = IS_SOUND[kind]
     types = COLUMNS[kind] | ({"_line": "bigint"} if judged else {})

@@ -1,4 +1,4 @@
-"""Loading what is pending into the warehouse, each file exactly once."""
+"""Loading pending files into the warehouse, each exactly once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ingestion.settings import Settings
 from warehouse.connection import connect, engine_config, usable_home
 
 PIPELINE = "landing"
-#: What a load brought, by its number.
+#: The counts of a load, by its number.
 COUNTS = """
     select
         (select count(*) from raw.files where load_number = $1),
@@ -36,9 +36,9 @@ COUNTS = """
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What one load did, in files and rows. ``data_through`` is the last received_at of all.
+    """The files and rows of one load. ``data_through`` is the last received_at in raw.
 
-    ``erased`` lines were of people who are erased, and are no longer in their files.
+    ``erased`` lines were removed from their files, because their person is erased.
     """
 
     load_number: int
@@ -53,15 +53,14 @@ class LoadReport:
 
 
 def make_pipeline(settings: Settings, folder: Path | None = None) -> dlt.Pipeline:
-    """The dlt pipeline of this site, working in the folder, or in a temporary one.
+    """The dlt pipeline of this site, with this working folder, or a temporary one.
 
-    All that dlt has to know from load to load stands in the warehouse, so its working folder
-    may go at any time.
+    dlt keeps its state in the warehouse, so the folder may be deleted at any time.
     """
-    # dlt reports its use to its makers unless told not to; Footfall talks to nobody.
+    # dlt sends statistics to its makers by default. Footfall sends nothing to anybody.
     dlt.config["runtime.dlthub_telemetry"] = False
-    # Files that are inserted one after the other fill the same row groups: a third less time
-    # and space than side by side, and DuckDB uses all its threads on each anyway.
+    # One file after the other, because they then fill the same row groups: a third less time and
+    # space than in parallel. DuckDB uses all its threads for each file anyway.
     dlt.config["load.workers"] = 1
     credentials = DuckDbCredentials(str(settings.warehouse))
     credentials.global_config = engine_config(settings)
@@ -80,10 +79,10 @@ def make_pipeline(settings: Settings, folder: Path | None = None) -> dlt.Pipelin
 def load(
     settings: Settings, run: Callable[[dlt.Pipeline, Any], object] = dlt.Pipeline.run
 ) -> LoadReport:
-    """Load every landed file that no completed load holds; running it twice loads nothing twice.
+    """Load every landed file that no completed load has; running it twice loads nothing twice.
 
-    ``run`` takes the pipeline and the source and runs the one on the other. The caller holds
-    the writer lock. Raises HomeUnusable, LandingUnusable or WarehouseBusy.
+    ``run`` runs the pipeline on the source. The caller holds the writer lock. Raises HomeUnusable,
+    LandingUnusable or WarehouseBusy.
     """
     scratch = settings.load_scratch
     with connect(settings) as connection:
@@ -91,8 +90,8 @@ def load(
         ledger = read_ledger(connection)
     landed, unread, erased = _without_erased(settings, ledger)
     number = ledger.last_load_number + 1
-    # A package left by a crash would be loaded in place of the new one; its files are still
-    # pending, because its load never completed.
+    # dlt would load a package that a crash left in place of the new one. The files in it are still
+    # pending, because their load never completed.
     shutil.rmtree(scratch, ignore_errors=True)
     with usable_home(settings):
         scratch.mkdir(parents=True, exist_ok=True)
@@ -120,10 +119,10 @@ def load(
 
 
 def _without_erased(settings: Settings, ledger: Ledger) -> tuple[list[LandedFile], set[str], int]:
-    """What lies in the landing once erased people are out of everything pending.
+    """Remove erased people from the pending files; returns the files of the landing after that.
 
-    With it come the files that could not be looked into, and the count of erased lines. A site
-    that never erased anybody pays nothing; another reads each pending line once more.
+    Also returns the files that could not be searched, and the count of erased lines. This costs
+    nothing without erasures; with one, each pending line is read once more.
     """
     landing = Landing(settings.landing)
     landed = landing.files()

@@ -1,4 +1,4 @@
-"""The dlt source: what is pending in the landing, as columnar tables of the schema raw."""
+"""The dlt source: the pending files as columnar tables of the schema raw."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _ARROW_TYPES = {
 
 @dataclass
 class PendingLoad:
-    """The files of one load; staged once, however many tables are asked for."""
+    """The files of one load, staged once for all tables."""
 
     settings: Settings
     files: list[LandedFile] = field(default_factory=list)
@@ -79,14 +79,14 @@ class PendingLoad:
 
     @cached_property
     def folder(self) -> Path:
-        """Scratch space beside the warehouse, so that dlt can link files instead of copying."""
+        """A temporary folder beside the warehouse: dlt can link its files instead of copying."""
         scratch = self.settings.load_scratch
         scratch.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix="staged-", dir=scratch))
 
     @cached_property
     def groups(self) -> list[Group]:
-        """Everything staged: Parquet files for events and refused, rows for the small tables."""
+        """The staged files of events and refused. It also fills ``rows`` of the small tables."""
         load_id = str(load_package_state()["load_id"])
         load = {"load_number": self.load_number, "_dlt_load_id": load_id}
         vouched: dict[str, Manifest] = {}
@@ -114,7 +114,7 @@ class PendingLoad:
         return groups
 
     def _account(self, file: StagedFile, load: dict[str, Any]) -> None:
-        """Put a file into the ledger, and its bad lines beside."""
+        """Add a file to the ledger, and its bad lines to theirs."""
         row = {
             "file": file.landed.name,
             "kind": file.landed.kind,
@@ -135,7 +135,7 @@ class PendingLoad:
 def landing_source(load: PendingLoad) -> Any:
     """The dlt source `landing`: one resource per raw table, over the files of one load.
 
-    Nothing is read before dlt asks for it.
+    Nothing is read before dlt reads the resource.
     """
 
     def parquet(table: str, kind: str) -> Iterator[Any]:
@@ -163,11 +163,11 @@ def landing_source(load: PendingLoad) -> Any:
 
 
 def _arrow(table: str, rows: list[dict[str, Any]]) -> pa.Table:
-    """Rows of a raw table, none included, with all columns in their order.
+    """The rows of a raw table, maybe none, with all columns in their order.
 
-    So dlt makes the table of no rows too. Its dlt.mark.materialize_table_schema gives such a
-    table a column _dlt_id that may not be null, and no columnar row ever has one: the first bad
-    line would stop every load. In another order, dlt would write every Parquet file anew.
+    So dlt creates the table also without rows. dlt.mark.materialize_table_schema would add a column
+    _dlt_id that is not nullable. Columnar rows do not have it, so the first bad line would stop
+    every load. If the order of columns differed, dlt would write every Parquet file again.
     """
     columns = [(name, _ARROW_TYPES[type_]) for name, type_ in RAW_TABLES[table].items()]
     return pa.Table.from_pylist(rows, schema=pa.schema(columns))

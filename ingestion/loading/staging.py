@@ -1,4 +1,4 @@
-"""Landed files become Parquet files that fit the raw tables: DuckDB reads, Python only judges."""
+"""Staging landed files as Parquet: DuckDB reads them, Python only validates lines."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from ingestion.loading.parquet import COLUMNS, Lines, write_parquet
 
 logger = logging.getLogger(__name__)
 
-#: Files that one DuckDB statement reads: a night of small segments is a few statements, not
-#: thousands (a statement and its Parquet file cost about 20 ms).
+#: Files per DuckDB statement, so that a night of small segments takes a few statements and not
+#: thousands (a statement and its Parquet file take about 20 ms).
 FILES_PER_GROUP = 200
-#: Packed bytes of a group. dlt inserts one Parquet file after the other; few large ones take a
-#: third less time and space than many small ones, and two threads share a load evenly.
+#: Compressed bytes of a group. dlt inserts one Parquet file after the other. A few large files take
+#: a third less time and space than many small ones, and two threads get about the same work.
 SMALL_GROUP_BYTES = 16 * 1024 * 1024
 LARGE_GROUP_BYTES = 64 * 1024 * 1024
-#: Rows of raw.bad_lines that one file may make, and the text they keep together; the count in
-#: raw.files tells of all.
+#: Rows of raw.bad_lines per file, and characters of text in them together. raw.files counts all bad
+#: lines.
 BAD_LINES_KEPT = 1000
 BAD_TEXT_KEPT = 4 * 1024 * 1024
 
-# DuckDB reads these in a path as patterns, and a control character not at all.
+# DuckDB reads these as patterns in a path, and cannot read control characters.
 _SPECIAL = re.compile(r"[*?\[\]{}\\\x00-\x1f]")
 
 
 @dataclass
 class StagedFile:
-    """One file on its way into raw, and what became of its lines."""
+    """A file that is being loaded, with the counts of its lines."""
 
     landed: LandedFile
     path: Path
@@ -56,7 +56,7 @@ class StagedFile:
         return self.line_count - self.bad_count
 
     def refuse(self, line: BadLine) -> None:
-        """Count a bad line, and keep it while there is room."""
+        """Count a bad line, and keep it if there is room."""
         self.bad_count += 1
         if len(self.bad_lines) < BAD_LINES_KEPT:
             room = BAD_TEXT_KEPT - sum(len(bad.text) for bad in self.bad_lines)
@@ -65,7 +65,7 @@ class StagedFile:
 
 @dataclass(frozen=True)
 class Group:
-    """Files of one kind that became one Parquet file of ``rows`` rows."""
+    """Files of one kind, staged as one Parquet file of ``rows`` rows."""
 
     kind: str
     files: list[StagedFile]
@@ -76,10 +76,9 @@ class Group:
 class Stager:
     """Makes Parquet files of landed files, for one load.
 
-    A file that the collector's manifest vouches for (same sha256, same count of lines) is read
-    by DuckDB alone. Any other, and any that DuckDB finds fault with, has its lines judged one by
-    one: the good ones go in, the bad ones become rows of raw.bad_lines. A file that cannot be
-    read at all is in no group.
+    DuckDB alone reads a file that matches the collector's manifest (same sha256, same count of
+    lines). In any other file, and if DuckDB fails, the lines are validated one by one: good lines
+    are loaded, bad lines become rows of raw.bad_lines. A file that cannot be read is in no group.
     """
 
     def __init__(
@@ -142,7 +141,7 @@ class Stager:
                     return self._group(kind, files, parquet, counts)
                 cause = f"{unlike[0].landed.name} has not as many lines as its manifest says"
             except duckdb.Error as error:
-                # Not the message: it quotes the line that DuckDB stumbled over.
+                # Without the message, because it quotes the line.
                 cause = f"DuckDB says {type(error).__name__}"
             logger.warning("%d files are judged line by line: %s", len(files), cause)
         for file in files:
@@ -151,7 +150,7 @@ class Stager:
 
     def _is_vouched(self, file: StagedFile) -> bool:
         manifest = self._vouched.get(file.landed.name)
-        # DuckDB does not count blank lines, and a line must keep the number it has in its file.
+        # DuckDB does not count blank lines, but a line must keep its number in the file.
         return manifest is not None and manifest.sha256 == file.sha256 and not manifest.blank_lines
 
     def _lines_of(self, file: StagedFile) -> int:
@@ -177,7 +176,7 @@ class Stager:
         return Group(kind, files, parquet, sum(counts.values()))
 
     def _judge(self, kind: str, file: StagedFile) -> None:
-        """Write the good lines into a file of their own, numbered; keep the bad ones."""
+        """Write the good lines with their numbers into another file, and keep the bad ones."""
         judge = LineJudge(kind)
         encode = msgspec.json.Encoder().encode
         sound = self._folder / f"{kind}-{next(self._numbers):06}.ndjson"
@@ -195,8 +194,8 @@ class Stager:
 
 
 def grouped(files: list[LandedFile], threads: int) -> Iterator[list[LandedFile]]:
-    """Files that are staged together, in their order; a load of any size keeps threads busy."""
-    # A tenth more than fair, so that the rest of a division makes no group of its own.
+    """Split files into groups, in their order, so that all threads have work in any load."""
+    # A tenth above the fair share, so that a remainder does not become a group of its own.
     fair = sum(file.size_bytes for file in files) * 11 // (10 * threads)
     limit = min(max(fair, SMALL_GROUP_BYTES), LARGE_GROUP_BYTES)
     group: list[LandedFile] = []

@@ -1,1 +1,1 @@
-"""Refused events: listed, shown, mended and replayed through the collector's own judge."""
+"""Refused events: list, show, mend and replay them, with the same validation as the collector."""

@@ -19,8 +19,7 @@ from ingestion.quarantine.replaying import replay
 from ingestion.quarantine.rows import Quarantine, Row, Selection
 from ingestion.settings import Settings, get_settings
 
-#: Rows that show prints, and events still refused that replay names, unless told otherwise: a
-#: screen or two.
+#: Rows that show prints by default, and refused events that replay prints: a screen or two.
 SHOWN: Final = 20
 
 
@@ -169,7 +168,7 @@ def _say(line: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Text that can only be read: no control, direction or other unseen character reaches it."""
+    """Text that is safe to print: control, direction and other invisible characters are escaped."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text

@@ -1,7 +1,7 @@
-"""A refused row, judged again as the collector would judge it at the moment it came.
+"""Validating a refused row again, as the collector would have done when it arrived.
 
-Pure: no I/O and no clock. The route of the request opens and judges it; nothing here decides
-what an event must look like.
+Pure: no I/O and no clock. The route of the request reads and validates it. No rule about events is
+written here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ingestion.quarantine.mending import Mend, MendBody, MendFailed, mended, men
 from ingestion.quarantine.rows import Row
 
 ACCEPTED: Final = "accepted"
-#: Verdicts that no judge gives: the row is not tried, or its mending ends it.
+#: Verdicts from here, not from a protocol: the row is not validated, or its mend fails.
 LEFT: Final = "left"
 MEND_FAILED: Final = "mend_failed"
 TORN_TAIL: Final = "torn_tail"
@@ -32,7 +32,7 @@ NOTHING_KEPT: Final = "nothing_kept"
 BODY_CUT: Final = "body_cut"
 UNREADABLE: Final = "unreadable_request"
 
-#: Namespace of the ids of events that came without one; fixed for all time.
+#: Namespace of the ids of events that came without one. It must never change.
 _NAMESPACE: Final = uuid.UUID("6f0b8a52-3c0e-5a57-9d0d-0f7f1c6f2a11")
 _CUT = re.compile(r"\(the first \d+ of \d+ bytes are kept\)\Z")
 _event_line = msgspec.json.Decoder(EventLine[Json])
@@ -40,7 +40,7 @@ _event_line = msgspec.json.Decoder(EventLine[Json])
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one event of a row: its line to land, or why it stays."""
+    """The result for one event of a row: its line to land, or why it stays refused."""
 
     event: int
     verdict: str
@@ -51,10 +51,10 @@ class Outcome:
 def rejudge(
     row: Row, *, mend: Mend | None = None, mend_body: MendBody | None = None
 ) -> Iterator[Outcome]:
-    """Judge the events of a row once more; most rows are one event, a whole request may be many.
+    """Validate the events of a row again. Most rows are one event; a whole request may be many.
 
-    A line keeps the row's ``received_at``. An event without an id of its own gets one from its
-    place in quarantine, so that it has the same however often this is done.
+    A line keeps the row's ``received_at``. An event without an id gets one from its place in
+    quarantine, so that it always gets the same.
     """
     try:
         batch = _opened(row, mend_body)
@@ -72,7 +72,7 @@ def rejudge(
 
 
 def _opened(row: Row, mend_body: MendBody | None) -> Batch | Outcome:
-    """The events of a row and what stands beside them, or why there are none to judge."""
+    """The events of a row and the fields beside them, or why there are none."""
     if row.reason == TORN_TAIL:
         return Outcome(0, TORN_TAIL, "never acknowledged, so its sender has sent it again")
     route = route_of(row.request.get("path", ""))
@@ -111,7 +111,7 @@ def _judged(
         ip=row.request.get("ip"),
     )
     route = route_of(facts.path)
-    assert route is not None  # or the row would not have been opened
+    assert route is not None  # else the row would not have been opened
     verdict = route.judge(
         Batch([text], fields),
         row.source,

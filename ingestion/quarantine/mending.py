@@ -1,4 +1,4 @@
-"""Mending: what the person who replays changes in an event before it is judged again."""
+"""Mending: changes that the user makes to an event before it is validated again."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ MendBody = Callable[[bytes], bytes | None]
 
 
 class MendFailed(Exception):
-    """Mending went wrong; the event stays where it is."""
+    """The mend failed; the event stays in quarantine."""
 
 
 class MendUnusable(Exception):
-    """What was asked for cannot mend anything; the message says why."""
+    """The mend cannot be used; the message says why."""
 
 
 def renaming(pairs: Iterable[str]) -> Mend:
-    """A mend that gives keys new names: ``old=new``, dots for keys inside objects.
+    """A mend that renames keys: ``old=new``, with dots for keys inside objects.
 
-    An event without the old key is left as it is; a new key that is there already is never
-    overwritten. Raises MendUnusable.
+    An event without the old key is not changed. An existing new key is never overwritten. Raises
+    MendUnusable.
     """
     steps: list[tuple[list[str], list[str]]] = []
     for pair in pairs:
@@ -77,9 +77,9 @@ def imported(name: str) -> Callable[[Any], Any]:
 def mended(text: bytes, mend: Mend) -> bytes | None:
     """An event's text after mending, None to leave it; raises MendFailed.
 
-    NaN, lone surrogates and numbers of any size, which JSON does not know, reach ``mend`` as
-    Python has them, and whatever of them it leaves is refused again. What is no JSON object even
-    so is given back unchanged.
+    ``mend`` gets NaN, lone surrogates and numbers of any size, which are not JSON, as Python
+    values. If it leaves them in, the event is refused again. A text that is still no JSON object is
+    returned unchanged.
     """
     try:
         event = json.loads(text.decode("utf-8", "surrogatepass"), strict=False)
@@ -98,7 +98,9 @@ def mended(text: bytes, mend: Mend) -> bytes | None:
         return written.encode("utf-8", "surrogatepass")
     except MendFailed:
         raise
-    except Exception as error:  # the function is the caller's own: it costs one event at most
+    except (
+        Exception
+    ) as error:  # the function is the caller's own: a failure affects only this event
         raise MendFailed(type(error).__name__) from error
 
 
@@ -106,7 +108,7 @@ def mended_body(body: bytes, mend: MendBody) -> bytes | None:
     """A whole row's body after mending, None to leave it; raises MendFailed."""
     try:
         result = mend(body)
-    except Exception as error:  # the function is the caller's own: it costs one row at most
+    except Exception as error:  # the function is the caller's own: a failure affects only this row
         raise MendFailed(type(error).__name__) from error
     if not isinstance(result, bytes | None):
         raise MendFailed("the function returned neither bytes nor None")

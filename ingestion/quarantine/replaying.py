@@ -1,8 +1,8 @@
-"""Replaying: what is accepted now lands as a sealed segment, once, whatever a crash cuts short.
+"""Replaying: accepted events land in a sealed segment, once, even after a crash.
 
-One segment for each quarantine file. It is written beside, fsynced, named after the rows it
-holds, and sealed by the collector's own functions. A crash before it has its name leaves nothing;
-after that the next replay, or the next start of a collector, seals the very same bytes.
+Each quarantine file makes one segment. It is written, fsynced, named after its rows, and sealed
+like a segment of the collector. After a crash before it has its name, nothing remains. After a
+later crash, the next replay, or the next start of a collector, seals the same bytes.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _disk = Disk()
 
 
 class ReplayBusy(OSError):
-    """Another replay, or a collector that starts, is at work on the same files."""
+    """Another replay, or a starting collector, is working on the same files."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What a replay did: events by source, first reason and verdict, and the segments it landed."""
+    """The result of a replay: events by source, first reason and verdict, and landed segments."""
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     segments: int = 0
     unreadable_lines: int = 0
 
     def accepted(self) -> int:
-        """Events that landed, or that would."""
+        """Events that landed, or would land."""
         return sum(count for (_, _, verdict), count in self.counts.items() if verdict == ACCEPTED)
 
 
@@ -60,10 +60,10 @@ def replay(
     dry_run: bool = False,
     tell: Callable[[Row, Outcome], None] = lambda row, outcome: None,
 ) -> Report:
-    """Judge the selected rows again and land what is accepted; a second time changes nothing.
+    """Validate the selected rows again and land accepted events; repeating it changes nothing.
 
-    ``tell`` hears of every event that stays, with its new reason. A dry run writes nothing.
-    Raises OSError, ReplayBusy, LandingUnusable; what landed before that stays landed.
+    ``tell`` is called for every event that stays, with the new reason. A dry run writes nothing.
+    Raises OSError, ReplayBusy, LandingUnusable; events that landed before that stay landed.
     """
     if dry_run:
         return _replay(settings, selection, mend, mend_body, None, tell)
@@ -110,7 +110,7 @@ def _replay(
 
 @dataclass(frozen=True, slots=True)
 class _Workplace:
-    """Where segments of replayed events are made, as the collector makes its own."""
+    """Makes segments of replayed events, in the same way as the collector."""
 
     folder: Path
     workshop: Path
@@ -118,7 +118,7 @@ class _Workplace:
     erasures: TombstoneFile
 
     def land(self, file: str, lines: Iterable[tuple[Key, bytes]]) -> bool:
-        """Land the lines of a quarantine file as one segment; False where there are none."""
+        """Land the lines of a quarantine file as one segment; False if there are none."""
         base = base_name(file)
         newborn = self.folder / f"{base}{REPLAY_MARK}{_SUFFIX}{NEWBORN}"
         digest = hashlib.sha256(file.encode())
@@ -142,12 +142,12 @@ class _Workplace:
         return True
 
     def seal(self, segment: OpenSegment) -> None:
-        """Put a whole segment into the landing; what is there already stays as it is."""
+        """Put a whole segment into the landing; a file that is there already is not changed."""
         seal(segment.path, self.landing, self.workshop, self.erasures.read())
         segment.remove()
 
     def finish(self) -> None:
-        """Seal what a crash left of earlier replays, and take away what never got its name."""
+        """Seal the segments that a crash left, and delete those without a final name."""
         for path in self.folder.glob(f"*{REPLAY_MARK}*{_SUFFIX}{NEWBORN}"):
             path.unlink(missing_ok=True)
         for path in sorted(self.folder.glob(f"*{REPLAY_MARK}*{_SUFFIX}")):
@@ -162,7 +162,7 @@ class _Workplace:
 
 @contextmanager
 def _workplace(settings: Settings) -> Iterator[_Workplace]:
-    """The one replay at a time on this home, after it finished what an earlier one left."""
+    """Lock this home for one replay, and finish what an earlier one left."""
     landing = Landing(settings.landing)
     folder = settings.open_segments
     workshop = landing.workshop(folder)

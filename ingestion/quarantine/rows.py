@@ -1,4 +1,4 @@
-"""What lies in quarantine: each refused row with its place, and which of it was replayed."""
+"""Reading quarantine: each refused row with its place, and which events were replayed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ingestion.landing.store import LandedFile, Landing
 from ingestion.protocols.batch_json import inflate
 from ingestion.protocols.http_errors import Unreadable
 
-#: What stands between a quarantine file's own name and the rest in the name of a segment of its
-#: replayed events. No collector's name has a dot before its suffix; the ledger tells by it too.
+#: The mark of a segment of replayed events. It follows the name of the quarantine file. A name from
+#: a collector has no dot before its suffix. The models know replayed events by this mark too.
 REPLAY_MARK: Final = ".replay-"
 
-#: Line of the quarantine file, and place of the event in that line's body.
+#: The number of a line in the quarantine file, and of an event in its body.
 Key = tuple[int, int]
 
 
@@ -64,7 +64,7 @@ class Row:
 
     @property
     def text(self) -> bytes:
-        """The body as its sender wrote it, before gzip; as it is where it does not unpack."""
+        """The body without gzip; unchanged if it cannot be decompressed."""
         try:
             return inflate(self.body)
         except Unreadable:
@@ -73,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows are meant; what is None asks for nothing. ``id`` is an event's or the row's."""
+    """Which rows to select; None selects all. ``id`` is that of an event or a row."""
 
     source: str | None = None
     reason: str | None = None
@@ -81,7 +81,7 @@ class Selection:
     id: str | None = None
 
     def holds(self, row: Row) -> bool:
-        """Whether the row is meant."""
+        """Whether the row is selected."""
         return (
             self.source in (None, row.source)
             and self.reason in (None, row.reason)
@@ -91,7 +91,7 @@ class Selection:
 
 
 class Quarantine:
-    """The quarantine of a landing as it stands at this moment; read, never changed."""
+    """The quarantine of a landing at this moment; it is only read."""
 
     def __init__(self, landing: Landing) -> None:
         """List the landing; raises LandingUnusable."""
@@ -105,7 +105,7 @@ class Quarantine:
                 self._replays[base_name(file.name).partition(REPLAY_MARK)[0]].append(file)
 
     def rows(self, file: LandedFile) -> Iterator[Row | BadLine]:
-        """The rows of a quarantine file in their order; raises OSError."""
+        """The rows of a quarantine file, in order; raises OSError."""
         judge = LineJudge("quarantine")
         with self._fetched(file) as path:
             for number, line in read_lines(path, MAX_LINE_BYTES["quarantine"]):
@@ -119,7 +119,7 @@ class Quarantine:
                     yield BadLine(number, str(parsed), "")
 
     def replayed(self, file: LandedFile) -> set[Key]:
-        """What of a quarantine file was replayed before; raises OSError."""
+        """The events of a quarantine file that were replayed before; raises OSError."""
         keys: set[Key] = set()
         for segment in self._replays.get(base_name(file.name), ()):
             with self._fetched(segment) as path:
