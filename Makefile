@@ -57,7 +57,7 @@ reference: install ## send real data through client, collector and nightly job; 
 	$(RUN) -m pytest -m reference tests/reference
 
 exactness: install ## ten thousand random histories: increments = full refresh = oracle
-	$(RUN) -m pytest -s -m exactness tests/orchestration/test_definition.py tests/test_models_agree_with_oracle.py \
+	$(RUN) -m pytest -s -m exactness tests/transformation/test_definition.py tests/test_models_agree_with_oracle.py \
 		--histories $(HISTORIES) --first-seed $(SEED)
 
 faults: install ## a thousand kills, power cuts, disk faults and clock steps: nothing acknowledged is lost

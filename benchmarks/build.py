@@ -22,7 +22,7 @@ from random import Random
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.dbt_command import DBT, dbt_environment
+from transformation.dbt_command import DBT, dbt_environment
 from warehouse.connection import writer_lock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -23,8 +23,8 @@ from benchmarks.build import DAYS, PERSONS, timed_build, write_events
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.dbt_command import DBT, dbt_environment
 from orchestration.publish import publish
+from transformation.dbt_command import DBT, dbt_environment
 from warehouse.connection import writer_lock
 
 SIZES: Final = (1_000_000, 3_000_000, 10_000_000)

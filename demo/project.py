@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.settings import Settings
-from orchestration.definition import WRITTEN_BY_DBT
+from transformation.definition import WRITTEN_BY_DBT
 
 #: A product's own definitions. A site begins without any.
 DEFINITIONS: Final = Path(__file__).with_name("definitions")

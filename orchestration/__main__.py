@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from ingestion.settings import Settings, get_settings
-from orchestration.prepare import NotPrepared, prepare
+from orchestration.prepare import prepare
 from orchestration.seeds_checked import MistakenSeeds, refuse_mistakes
 from orchestration.serving import CODE, DAEMON, WEBSERVER, become
+from transformation.manifest import NotPrepared
 
 NIGHTLY = "nightly"
 REBUILD_DAYS = "rebuild_days"

@@ -22,15 +22,16 @@ from ingestion.settings import Settings, get_settings
 from orchestration.audit import advice, as_before, audited, tells_all
 from orchestration.conversion.keeping import keep
 from orchestration.conversion_assets import conversion_assets
-from orchestration.current import UNCHANGED, is_current, outcomes_kept
 from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.findings import markdown_table
 from orchestration.highlights import highlights
 from orchestration.plain_failures import plainly
-from orchestration.prepare import POOL, read_manifest
+from orchestration.prepare import POOL
 from orchestration.publish import publish
 from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT, raw_tables
 from orchestration.seeds_checked import names_seen, questions_asked, refuse_mistakes
+from transformation.current import UNCHANGED, is_current, outcomes_kept
+from transformation.manifest import read_manifest
 from warehouse.connection import connect, writer_lock
 from warehouse.pending_loads import is_full_refresh_due
 

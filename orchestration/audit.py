@@ -22,10 +22,10 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
-from orchestration.audit_queries import ask, keep_queries, queries
-from orchestration.current import UNCHANGED, Outcome, keep_outcomes
-from orchestration.dbt_command import dbt_target
-from orchestration.increments import (
+from transformation.audit_queries import ask, keep_queries, queries
+from transformation.current import UNCHANGED, Outcome, keep_outcomes
+from transformation.dbt_command import dbt_target
+from transformation.increments import (
     FailedStep,
     Step,
     increment,

@@ -16,11 +16,11 @@ from orchestration.arrivals import (
     no_segment_waits_too_long,
     raw_events_are_fresh,
 )
-from orchestration.dbt_command import dbt_target
 from orchestration.findings import Finding
 from orchestration.prepare import POOL
 from orchestration.source_freshness import sources_are_fresh
 from orchestration.usual import as_many_events_as_usual, quarantine_does_not_grow
+from transformation.dbt_command import dbt_target
 from warehouse.connection import WarehouseBusy, connect, writer_lock
 
 Claim = Callable[[duckdb.DuckDBPyConnection, Settings, datetime], Finding]

@@ -12,11 +12,11 @@ from orchestration.charts import calibration_chart
 from orchestration.conversion.evaluation import Evaluation
 from orchestration.conversion.foreseeing import Foreseen, foresee
 from orchestration.conversion.telling import CALIBRATION, COLUMNS, COMMENTS, SCORES, tell
-from orchestration.current import Outcome, keep_outcomes, outcomes_kept
 from orchestration.findings import markdown_table
 from orchestration.prepare import POOL
 from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT
 from orchestration.seeds_checked import questions_asked
+from transformation.current import Outcome, keep_outcomes, outcomes_kept
 from warehouse.connection import connect, writer_lock
 
 TRAINING_SET: Final = dg.AssetKey(["conversion", "training_set"])

@@ -17,7 +17,6 @@ from orchestration.assets import landing_segments, model_assets, published_footf
 from orchestration.checks import CHECKS
 from orchestration.conversion_assets import conversion_assets
 from orchestration.days import received_days
-from orchestration.dbt_command import DBT, dbt_environment
 from orchestration.dbt_resource import InstalledDbt
 from orchestration.erase_job import erase_person
 from orchestration.jobs import (
@@ -33,6 +32,7 @@ from orchestration.jobs import (
 from orchestration.sensors import fail_dead_runs, landing_sensor
 from orchestration.serving import CHECKOUT
 from orchestration.watch import watch, watch_schedule
+from transformation.dbt_command import DBT, dbt_environment
 
 settings = get_settings()
 # dbt reads its own variables; the child processes that Dagster starts for it inherit them.

@@ -29,12 +29,13 @@ from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from orchestration.conversion.scoring import count_scores, forget_scores
 from orchestration.conversion.telling import tell
-from orchestration.dbt_command import DBT, dbt_environment
-from orchestration.prepare import NotPrepared, prepare
+from orchestration.prepare import prepare
 from orchestration.publish import PublishError, publish
 from orchestration.seeds_checked import questions_asked
 from orchestration.traces import forget_in_dagster, forget_in_dbt
 from orchestration.withdraw import withdraw
+from transformation.dbt_command import DBT, dbt_environment
+from transformation.manifest import NotPrepared
 from warehouse.connection import connect, writer_lock
 from warehouse.meta import CONVERSION_SCORES
 

@@ -9,9 +9,9 @@ from typing import Final
 import dagster as dg
 
 from ingestion.landing.store import LandingUnusable
-from orchestration.prepare import NotPrepared
 from orchestration.publish import PublishError
 from orchestration.seeds_checked import MistakenSeeds
+from transformation.manifest import NotPrepared
 from warehouse.connection import HomeUnusable, WarehouseBusy, WarehouseUnusable
 
 #: What a run may meet that somebody has to mend. Each says what to do, and nothing of the data.

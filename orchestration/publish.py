@@ -19,10 +19,10 @@ import duckdb
 
 from ingestion.settings import Settings
 from orchestration.changes import Brought, Table, body_of, bring, forget_changes
-from orchestration.current import note_published
 from orchestration.questions import install
 from orchestration.restatements import TABLE as RESTATEMENTS
 from orchestration.restatements import Publishing, definition_of, record
+from transformation.current import note_published
 from warehouse.connection import connect
 from warehouse.meta import COLUMNS, PUBLISHED
 from warehouse.sql import comment_on

@@ -10,12 +10,13 @@ from ingestion.quarantine.mending import MendUnusable, renaming
 from ingestion.quarantine.replaying import replay
 from ingestion.quarantine.rows import Selection
 from ingestion.settings import get_settings
-from orchestration.exactness import KEPT_IN, CannotVerify, verify
+from orchestration.conversion.telling import MARTS
 from orchestration.findings import markdown_table
 from orchestration.plain_failures import plainly
 from orchestration.prepare import POOL
 from orchestration.reloading import NothingToReload, forget_files
 from orchestration.sweeping import Retention, sweep
+from transformation.exactness import KEPT_IN, CannotVerify, verify
 from warehouse.connection import writer_lock
 
 
@@ -85,7 +86,7 @@ def verify_exactness(context: dg.OpExecutionContext) -> None:
     """Rebuild beside the warehouse from the same raw rows and compare every mart, row by row."""
     settings = get_settings()
     with plainly(CannotVerify), writer_lock(settings):
-        comparisons = verify(settings)
+        comparisons = verify(settings, MARTS)
     differing = [each for each in comparisons if not each.is_equal]
     metadata: dict[str, dg.MetadataValue[Any]] = {
         "marts": dg.MetadataValue.int(len(comparisons)),

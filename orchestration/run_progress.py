@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ingestion.settings import Settings
-from orchestration.current import UNCHANGED
+from transformation.current import UNCHANGED
 
 #: Step of a job → what it is at. A repairing job has one step, of the job's own name.
 AT = {

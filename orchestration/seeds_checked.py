@@ -13,9 +13,7 @@ from pathlib import Path
 from ingestion.settings import Settings
 from orchestration.conversion.questions import Question
 from orchestration.conversion.reading import Asked, read_questions
-from orchestration.event_grammar import read_name
-from orchestration.seed_files import Mistake, Row, read_rows
-from orchestration.seeds_judged import (
+from transformation.definition_rules import (
     BUILT_IN,
     COLUMNS,
     event_names,
@@ -23,6 +21,8 @@ from orchestration.seeds_judged import (
     judge_events,
     outdated,
 )
+from transformation.event_grammar import read_name
+from transformation.seed_files import Mistake, Row, read_rows
 from warehouse.connection import connect
 
 logger = logging.getLogger(__name__)

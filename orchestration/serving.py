@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from ingestion.settings import PREFIX, Settings
-from orchestration.dbt_command import dbt_environment
-from orchestration.prepare import NotPrepared, prepare
+from orchestration.prepare import prepare
+from transformation.dbt_command import dbt_environment
+from transformation.manifest import NotPrepared
 
 CHECKOUT = Path(__file__).parents[1]
 CODE, DAEMON, WEBSERVER = "code", "daemon", "webserver"

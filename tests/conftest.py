@@ -32,7 +32,7 @@ LONGEST = (
     "deploy/test_restore.py",
     "deploy/test_roles.py",
     "demo/test_end_to_end.py",
-    "orchestration/test_definition.py",
+    "transformation/test_definition.py",
     "orchestration/test_audit.py",
 )
 TESTS = Path(__file__).parent

@@ -1,7 +1,7 @@
 """The project's compiled models, run in memory: a build in milliseconds, for thousands of cases.
 
 dbt compiles every model as a full refresh, and builds an increment whose statements are kept, as
-a nightly run keeps them (orchestration/increments.py); here both are run in the order of the
+a nightly run keeps them (transformation/increments.py); here both are run in the order of the
 graph. A handful of cases go through `dbt build` itself (test_end_to_end.py), which keeps this
 honest.
 """
@@ -29,12 +29,12 @@ from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
 from orchestration.conversion.keeping import keep
-from orchestration.dbt_command import dbt_environment, dbt_target
-from orchestration.definition import WRITTEN_BY_DBT
-from orchestration.increments import increment, keep_increment
 from orchestration.seeds_checked import questions_asked
 from tests.oracle.events import Load
 from tests.warm import run_code
+from transformation.dbt_command import dbt_environment, dbt_target
+from transformation.definition import WRITTEN_BY_DBT
+from transformation.increments import increment, keep_increment
 from warehouse.connection import connect, writer_lock
 from warehouse.meta import CHANGED_ROWS, PUBLISHED_BUILD
 

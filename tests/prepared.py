@@ -16,16 +16,10 @@ import pytest
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
 from ingestion.settings import Settings
-from orchestration.dbt_command import dbt_target
-from orchestration.definition import project_files
-from orchestration.prepare import (
-    INSTANCE,
-    PARTIAL_PARSE,
-    _head,
-    instance_file,
-    manifest_path,
-    prepare,
-)
+from orchestration.prepare import INSTANCE, instance_file, prepare
+from transformation.dbt_command import dbt_target
+from transformation.definition import project_files
+from transformation.manifest import PARTIAL_PARSE, _head, manifest_path
 
 _shared: list[Path] = []
 

@@ -17,12 +17,12 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.dbt_command import dbt_environment
 from tests import golden
 from tests.conftest import GOLDEN_FUNNELS
 from tests.models_in_memory import forget_what_was_published, project_copy
 from tests.prepared import furnish, made_once, settle
 from tests.warm import run_module
+from transformation.dbt_command import dbt_environment
 from warehouse.connection import writer_lock
 
 CHECKOUT = Path(__file__).parents[1]

@@ -27,6 +27,7 @@ ERASURES: Final = "meta.erasures"
 CONVERSION_QUESTIONS: Final = "meta.conversion_questions"
 CONVERSION_AGES: Final = "meta.conversion_ages"
 CONVERSION_EVENTS: Final = "meta.conversion_events"
+CONVERSION_TABLES: Final = (CONVERSION_QUESTIONS, CONVERSION_AGES, CONVERSION_EVENTS)
 #: Every probability that was predicted: no rebuild predicts it again.
 CONVERSION_SCORES: Final = "meta.conversion_scores"
 #: In the published file: its version, how new its data is, and the rows of each mart.

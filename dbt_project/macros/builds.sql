@@ -16,7 +16,7 @@
 {# The conversion questions of the site, as orchestration/conversion/keeping.py stores them. #}
 {% macro conversion_relation(name) -%} meta.conversion_{{ name }} {%- endmacro %}
 
-{# The checksum of everything that decides a number (orchestration/definition.py). Footfall's
+{# The checksum of everything that decides a number (transformation/definition.py). Footfall's
     commands set it. #}
 {% macro definition() -%} {{ env_var('FOOTFALL_DEFINITION') if execute }} {%- endmacro %}
 
@@ -53,7 +53,7 @@
         table_name varchar, key_columns varchar, key_text varchar
     );
     create table if not exists {{ full_refresh_due_relation() }} (since timestamp);
-    -- What the published file was made of, and what the checks found (orchestration/current.py).
+    -- What the published file was made of, and what the checks found (transformation/current.py).
     -- Neither is true of what is about to be built.
     create table if not exists meta.check_outcomes (
         asset_key varchar, check_name varchar, passed boolean, severity varchar,

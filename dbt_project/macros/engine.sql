@@ -170,7 +170,7 @@
 {#
     The alternatives of the steps of a relation, one per row, with some of its columns: event_name,
     and property_name and property_value if it has a condition. The patterns are those of
-    orchestration/event_grammar.py, which validated the steps.
+    transformation/event_grammar.py, which validated the steps.
 #}
 {% macro event_alternatives(relation, step, columns) %}{{ return(adapter.dispatch('event_alternatives')(relation, step, columns)) }}{% endmacro %}
 {% macro duckdb__event_alternatives(relation, step, columns) -%}

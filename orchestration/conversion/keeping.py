@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 
 from orchestration.conversion.questions import Event, Question
 from warehouse import meta
 from warehouse.pending_loads import require_full_refresh
-
-TABLES: Final = (meta.CONVERSION_QUESTIONS, meta.CONVERSION_AGES, meta.CONVERSION_EVENTS)
 
 
 def keep(connection: duckdb.DuckDBPyConnection, questions: Sequence[Question]) -> None:

@@ -17,7 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from orchestration.event_grammar import EventMeant, comparable, quoted, read_name, read_step
+from transformation.event_grammar import EventMeant, comparable, quoted, read_name, read_step
 
 #: A year: every age of every trial is a row for each feature.
 MAX_DAYS: Final = 366

@@ -21,8 +21,8 @@ from orchestration.conversion.questions import (
     Question,
     QuestionFile,
 )
-from orchestration.event_grammar import EventMeant, read_step, written
-from orchestration.seed_files import Mistake
+from transformation.event_grammar import EventMeant, read_step, written
+from transformation.seed_files import Mistake
 
 _MODELS: Final[tuple[type[BaseModel], ...]] = (QuestionFile, Question, Ages, Feature, Event)
 _KEYS: Final = sorted(

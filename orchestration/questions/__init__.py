@@ -14,7 +14,7 @@ from typing import Final
 
 import duckdb
 
-from orchestration import event_grammar
+from transformation import event_grammar
 from warehouse.meta import PUBLISHED
 from warehouse.sql import WILSON
 

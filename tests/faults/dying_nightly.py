@@ -15,8 +15,8 @@ from importlib import import_module
 from typing import Any
 
 from ingestion.settings import get_settings
-from orchestration.dbt_command import dbt_target
 from orchestration.prepare import prepare
+from transformation.dbt_command import dbt_target
 
 #: Moment → module and attribute whose call is the last thing the process does.
 CALLS = {

@@ -17,11 +17,11 @@ from urllib.parse import quote_plus
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.dbt_command import dbt_environment
 from tests.ingestion.collector.live import LiveCollector, landed
 from tests.prepared import settle
 from tests.test_end_to_end import Marts, Site
 from tests.warm import run_module
+from transformation.dbt_command import dbt_environment
 
 #: The person: ids that need every kind of escape, and values that nobody else has.
 ZOE = 'zoë "z" o\'hara/ÿ'

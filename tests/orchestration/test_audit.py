@@ -18,11 +18,11 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 
 from ingestion.settings import Settings
 from orchestration.audit import SHOWN, FailedNode, advice, audited, failed_nodes, failure, tells_all
-from orchestration.audit_queries import PLAIN, keep_queries
-from orchestration.current import Outcome
-from orchestration.dbt_command import dbt_target
 from tests.models_in_memory import CompiledModels, run_dbt, warehouse_copy
 from tests.test_end_to_end import Site, golden_lines
+from transformation.audit_queries import PLAIN, keep_queries
+from transformation.current import Outcome
+from transformation.dbt_command import dbt_target
 from warehouse.connection import connect
 
 TESTS = sorted((Settings().dbt_project / "tests").glob("*.sql"))

@@ -26,7 +26,6 @@ from orchestration.arrivals import (
     raw_events_are_fresh,
 )
 from orchestration.checks import CHECKS
-from orchestration.dbt_command import dbt_environment
 from orchestration.findings import Finding
 from orchestration.usual import (
     as_many_events_as_usual,
@@ -39,6 +38,7 @@ from tests import golden
 from tests.orchestration.raw_rows import RawRows, delivery, refusal
 from tests.prepared import furnish
 from tests.warm import run_module
+from transformation.dbt_command import dbt_environment
 from warehouse.connection import writer_lock
 
 CHECKOUT = Path(__file__).parents[2]

@@ -10,11 +10,11 @@ import pytest
 
 from demo.project import with_definitions
 from ingestion.settings import Settings
-from orchestration.conversion.keeping import TABLES, keep
+from orchestration.conversion.keeping import keep
 from orchestration.conversion.questions import Question, schema
 from orchestration.conversion.reading import read_questions
 from orchestration.seeds_checked import MistakenSeeds, questions_asked, refuse_mistakes
-from warehouse.meta import COLUMNS
+from warehouse.meta import COLUMNS, CONVERSION_TABLES
 from warehouse.pending_loads import is_full_refresh_due
 
 CHECKOUT = Path(__file__).parents[2]
@@ -212,7 +212,9 @@ def test_questions_that_changed_order_a_full_refresh_and_the_same_ones_do_not() 
         assert not is_full_refresh_due(connection)
         keep(connection, questions())
         assert is_full_refresh_due(connection)
-        kept = {table: connection.execute(f"from {table}").fetchall() for table in TABLES}
+        kept = {
+            table: connection.execute(f"from {table}").fetchall() for table in CONVERSION_TABLES
+        }
         assert [len(rows) for rows in kept.values()] == [1, 13, 4]
         connection.execute("delete from meta.full_refresh_due")
         keep(connection, questions())
@@ -227,5 +229,5 @@ def test_a_bare_dbt_build_makes_the_same_tables() -> None:
         r"create table if not exists \{\{ conversion_relation\('(\w+)'\) \}\} \(([^)]*)\)", macro
     )
     assert {f"meta.conversion_{name}": " ".join(body.split()) for name, body in made} == {
-        table: COLUMNS[table] for table in TABLES
+        table: COLUMNS[table] for table in CONVERSION_TABLES
     }

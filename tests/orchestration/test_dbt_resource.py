@@ -9,8 +9,8 @@ import pytest
 from dagster_dbt.core.dbt_cli_invocation import DbtCliInvocation
 
 from ingestion.settings import Settings
-from orchestration.dbt_command import DBT
 from orchestration.dbt_resource import InstalledDbt
+from transformation.dbt_command import DBT
 
 
 def test_the_version_is_told_without_running_dbt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,13 @@ from sqlalchemy.pool import NullPool
 
 from ingestion.loading.source import RAW_TABLES
 from orchestration.conversion.telling import tell
-from orchestration.event_grammar import EventMeant, read_step
 from orchestration.publish import publish
 from orchestration.questions import TABLES, install
 from tests import golden
 from tests.histories import FUNNELS, random_histories
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded, warehouse_copy
 from tests.oracle.events import File
+from transformation.event_grammar import EventMeant, read_step
 from warehouse.connection import connect, writer_lock
 
 HISTORIES = 15

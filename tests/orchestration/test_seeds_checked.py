@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.seed_files import read_rows
 from orchestration.seeds_checked import MistakenSeeds, names_seen, refuse_mistakes
-from orchestration.seeds_judged import COLUMNS, judge
+from transformation.definition_rules import COLUMNS, judge
+from transformation.seed_files import read_rows
 
 HEADER = ",".join(COLUMNS["funnel_steps"])
 STEP_1 = "trial,1,Trial,trial_started,,,24"

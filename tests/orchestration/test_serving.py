@@ -14,16 +14,7 @@ import dagster as dg
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.prepare import (
-    INDEX,
-    POOL,
-    RECORDS,
-    NotPrepared,
-    instance_file,
-    manifest_path,
-    prepare,
-    read_manifest,
-)
+from orchestration.prepare import INDEX, POOL, RECORDS, instance_file, prepare
 from orchestration.serving import (
     CHECKOUT,
     CODE,
@@ -33,6 +24,7 @@ from orchestration.serving import (
     command,
     dagster_environment,
 )
+from transformation.manifest import NotPrepared, manifest_path, read_manifest
 
 
 def test_a_home_too_long_for_a_socket_is_named(tmp_path: Path) -> None:
@@ -89,7 +81,7 @@ def parses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parses:
     (project / "marts").mkdir(parents=True)
     (project / "marts" / "fct_things.sql").write_text("select 1")
     parses = Parses(Settings(home=tmp_path / "home", dbt_project=project))
-    monkeypatch.setattr("orchestration.prepare.subprocess.run", parses)
+    monkeypatch.setattr("transformation.manifest.subprocess.run", parses)
     return parses
 
 

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.event_grammar import (
+from orchestration.questions import PATTERNS, macros
+from tests.models_in_memory import CompiledModels, MemoryWarehouse
+from transformation.event_grammar import (
     EventMeant,
     as_written,
     comparable,
@@ -19,8 +21,6 @@ from orchestration.event_grammar import (
     read_step,
     written,
 )
-from orchestration.questions import PATTERNS, macros
-from tests.models_in_memory import CompiledModels, MemoryWarehouse
 
 #: A step → what it means; nothing where it is not written as one.
 STEPS: dict[str, list[EventMeant]] = {

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from ingestion.facts.disk import replace_file
 from ingestion.settings import Settings
-from orchestration.current import judges
-from orchestration.definition import definition
+from transformation.current import judges
+from transformation.definition import definition
 
 #: Jinja that asks the warehouse, the clock or the environment while it compiles: the next answer
 #: may be another one. These two variables are part of the definition.

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from ingestion.settings import Settings
-from orchestration import audit_queries
-from orchestration import compiled as compiled_sql
-from orchestration.audit_queries import Query, ask, keep_queries, queries
-from orchestration.dbt_command import dbt_target
 from tests.models_in_memory import CompiledModels, run_dbt, warehouse_copy
+from transformation import audit_queries
+from transformation import compiled as compiled_sql
+from transformation.audit_queries import Query, ask, keep_queries, queries
+from transformation.dbt_command import dbt_target
 from warehouse.connection import connect, writer_lock
 
 #: Each breaks tests of another kind.

@@ -19,9 +19,9 @@ from typing import Any, Final
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.compiled import keep_compiled, may_change, read_compiled
-from orchestration.dbt_command import dbt_target
-from orchestration.definition import definition
+from transformation.compiled import keep_compiled, may_change, read_compiled
+from transformation.dbt_command import dbt_target
+from transformation.definition import definition
 from warehouse.meta import BUILDS
 from warehouse.pending_loads import is_full_refresh_due
 

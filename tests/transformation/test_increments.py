@@ -13,12 +13,12 @@ import pytest
 
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration import compiled as compiled_sql
-from orchestration import increments
-from orchestration.dbt_command import dbt_target
-from orchestration.increments import FailedStep, Step, increment, keep_increment, run
 from tests.models_in_memory import CompiledModels, run_dbt, warehouse_copy
 from tests.test_end_to_end import golden_lines
+from transformation import compiled as compiled_sql
+from transformation import increments
+from transformation.dbt_command import dbt_target
+from transformation.increments import FailedStep, Step, increment, keep_increment, run
 from warehouse.connection import connect, writer_lock
 from warehouse.meta import BUILDS
 from warehouse.pending_loads import require_full_refresh

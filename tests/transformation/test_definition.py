@@ -12,12 +12,14 @@ import pytest
 
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration import definition as defining
-from orchestration.definition import WRITTEN_BY_DBT, definition, zone_rules
-from orchestration.exactness import verify
-from orchestration.prepare import NotPrepared, prepare
+from orchestration.conversion.telling import MARTS
+from orchestration.prepare import prepare
 from tests.models_in_memory import run_dbt
 from tests.prepared import furnish
+from transformation import definition as defining
+from transformation.definition import WRITTEN_BY_DBT, definition, zone_rules
+from transformation.exactness import verify
+from transformation.manifest import NotPrepared
 from warehouse.connection import writer_lock
 
 Change = Callable[[Path], object]
@@ -166,7 +168,7 @@ def build(settings: Settings) -> None:
 def differing(settings: Settings) -> list[str]:
     """The marts that are other than those of a full rebuild."""
     with writer_lock(settings):
-        return [each.mart for each in verify(settings) if not each.is_equal]
+        return [each.mart for each in verify(settings, MARTS) if not each.is_equal]
 
 
 def test_a_build_of_another_definition_is_a_full_one(settings: Settings) -> None:

@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from itertools import groupby
 from typing import Final
 
-from orchestration.event_grammar import as_written, read_step, written
-from orchestration.seed_files import Mistake, Row
+from transformation.event_grammar import as_written, read_step, written
+from transformation.seed_files import Mistake, Row
 
 #: Seed → its columns, in the order in which a header is suggested.
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {

@@ -18,14 +18,14 @@ from typing import Final
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.definition import definition, project_files
+from transformation.definition import definition, project_files
 from warehouse.meta import BUILDS, CHECK_OUTCOMES, COLUMNS, PUBLISHED, PUBLISHED_BUILD
 from warehouse.pending_loads import is_full_refresh_due
 
 #: Metadata of an asset, or a check, that is as the last run left it.
 UNCHANGED: Final = "unchanged"
 #: The folders of our code that decide what a run makes of the same raw rows.
-CODE: Final = ("warehouse", "orchestration")
+CODE: Final = ("warehouse", "transformation", "orchestration")
 CHECKOUT: Final = Path(__file__).parents[1]
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ingestion.settings import PREFIX, Settings
-from orchestration.definition import definition
+from transformation.definition import definition
 
 #: The dbt of this virtual environment, whatever the PATH says.
 DBT = str(Path(sys.executable).with_name("dbt"))

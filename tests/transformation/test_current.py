@@ -12,11 +12,11 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration import current
-from orchestration.current import is_current, note_published
 from tests.alphabet import LOADS_BEGAN
 from tests.histories import random_histories
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
+from transformation import current
+from transformation.current import is_current, note_published
 from warehouse.meta import FULL_REFRESH_DUE, PUBLISHED_BUILD
 from warehouse.pending_loads import (
     forget_builds,

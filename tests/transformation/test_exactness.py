@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.exactness import CannotVerify, verify
+from orchestration.conversion.telling import MARTS
 from tests.models_in_memory import CompiledModels, warehouse_copy
+from transformation.exactness import CannotVerify, verify
 from warehouse.connection import connect
 
 
@@ -25,7 +26,7 @@ def test_a_row_that_differs_is_found_and_kept_and_equal_marts_are_called_equal(
             " delete from marts.ledger where rowid = 0"
         )
 
-    found = {each.mart: each for each in verify(settings)}
+    found = {each.mart: each for each in verify(settings, MARTS)}
 
     differing = {name: (each.unexpected, each.missing) for name, each in found.items()}
     expected = dict.fromkeys(found, (0, 0))
@@ -46,7 +47,7 @@ def test_a_row_that_differs_is_found_and_kept_and_equal_marts_are_called_equal(
 
 def test_without_a_warehouse_there_is_nothing_to_verify(tmp_path: Path) -> None:
     with pytest.raises(CannotVerify, match="run the nightly job first"):
-        verify(Settings(home=tmp_path))
+        verify(Settings(home=tmp_path), MARTS)
 
 
 def test_a_disk_without_room_for_a_rebuild_is_told_before_anything_is_written(
@@ -58,5 +59,5 @@ def test_a_disk_without_room_for_a_rebuild_is_told_before_anything_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1, 1, 0))
 
     with pytest.raises(CannotVerify, match=r"needs about .* and the disk has 0"):
-        verify(settings)
+        verify(settings, MARTS)
     assert [path.name for path in settings.warehouse.parent.iterdir()] == ["footfall.duckdb"]

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,9 @@ import duckdb
 
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
-from orchestration.conversion.keeping import TABLES as QUESTIONS
-from orchestration.conversion.telling import MARTS as FORETOLD
-from orchestration.dbt_command import DBT, dbt_environment
+from transformation.dbt_command import DBT, dbt_environment
 from warehouse.connection import connect
+from warehouse.meta import CONVERSION_TABLES
 
 #: Where differing rows are kept, beside those of failed tests.
 KEPT_IN = "test_failures"
@@ -44,11 +44,12 @@ class Comparison:
         return not self.unexpected and not self.missing
 
 
-def verify(settings: Settings) -> list[Comparison]:
+def verify(settings: Settings, predicted: Collection[str]) -> list[Comparison]:
     """Rebuild beside the warehouse, compare every mart row for row, and keep what differs.
 
-    The rows that differ stand in test_failures.<mart>_differs, with a column ``side`` that says
-    which of both has them. The caller holds the writer lock. Raises CannotVerify.
+    The rows that differ are in test_failures.<mart>_differs, whose column ``side`` says which of
+    the two has them. ``predicted`` are marts that are not compared: a prediction is made once, and
+    no rebuild makes it again. The caller holds the writer lock. Raises CannotVerify.
     """
     size = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
     if not size:
@@ -71,7 +72,7 @@ def verify(settings: Settings) -> list[Comparison]:
         _build(rebuilt)
         with connect(settings) as connection:
             _attach(connection, rebuilt.warehouse, "rebuilt")
-            return [_compare(connection, mart) for mart in _marts(connection)]
+            return [_compare(connection, mart) for mart in _marts(connection, predicted)]
 
 
 def _copy_facts(settings: Settings, rebuilt: Settings) -> None:
@@ -83,7 +84,7 @@ def _copy_facts(settings: Settings, rebuilt: Settings) -> None:
             connection.execute(f"create table rebuilt.raw.{table} as from raw.{table}")
         # The questions that the warehouse was built for, whatever the site's file says by now.
         connection.execute("create schema rebuilt.meta")
-        for table in QUESTIONS:
+        for table in CONVERSION_TABLES:
             connection.execute(f"create table rebuilt.{table} as from {table}")
 
 
@@ -108,11 +109,8 @@ def _attach(
     connection.execute(f"attach '{quoted}' as {name}{' (read_only)' if read_only else ''}")
 
 
-def _marts(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The marts of either side: one that only one of them has differs as a whole.
-
-    What was foretold is not among them: it is said once, and no rebuild says it again.
-    """
+def _marts(connection: duckdb.DuckDBPyConnection, predicted: Collection[str]) -> list[str]:
+    """The marts of both sides: one that only one of them has differs as a whole."""
     rows = connection.execute(
         """
         select distinct table_name from duckdb_tables()
@@ -121,7 +119,7 @@ def _marts(connection: duckdb.DuckDBPyConnection) -> list[str]:
             and not list_contains(?, table_name)
         order by table_name
         """,
-        [list(FORETOLD)],
+        [list(predicted)],
     ).fetchall()
     return [str(name) for (name,) in rows]
 

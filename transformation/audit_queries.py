@@ -15,7 +15,7 @@ from typing import Any, Final
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.compiled import keep_compiled, may_change, read_compiled
+from transformation.compiled import keep_compiled, may_change, read_compiled
 
 #: What a test must be configured as to be asked here: any row is a failure, and all are counted.
 PLAIN: Final = {
