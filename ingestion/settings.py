@@ -227,7 +227,7 @@ class Settings(BaseSettings):
         if unusual := sorted(set(_UNUSUAL.findall(str(value)))):
             raise ValueError(
                 f"{str(value)!r} holds {' '.join(map(ascii, unusual))}, which the databases in it "
-                "would read as patterns, codes or quotes: name a folder without"
+                "would read as patterns, codes or quotes: name a folder without them"
             )
         return value
 

@@ -104,7 +104,9 @@ class Sealer:
             if segment is None:
                 if path.exists():
                     return False  # another collector is sealing it, and may fail
-                logger.warning("%s is gone: sealed by another collector, or taken away", path.name)
+                logger.warning(
+                    "%s is gone: another collector sealed it, or it was deleted", path.name
+                )
                 return True
             try:
                 # Read now, so that a segment sealed after an erasure began has none of its lines.

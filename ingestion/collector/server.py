@@ -183,7 +183,7 @@ async def _watch_erasures(erasures: TombstoneFile, journal: Journal) -> None:
             found = await asyncio.to_thread(erasures.read)
         except TombstonesUnusable as error:
             if str(error) != problem:
-                logger.error("the old tombstones stay, and nothing is sealed: %s", error)
+                logger.error("the old tombstones stay valid, and nothing is sealed: %s", error)
             problem = str(error)
             continue
         problem = ""
@@ -241,5 +241,5 @@ def _check_port(host: str, port: int) -> None:
     except OSError as error:
         raise CannotStart(
             f"FOOTFALL_HOST, FOOTFALL_PORT: cannot listen on {host}:{port}: {error.strerror}; "
-            "stop what holds it or choose another"
+            "stop the program that uses it, or choose another port"
         ) from error

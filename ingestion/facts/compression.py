@@ -35,6 +35,10 @@ class TooLarge(GzipUnreadable):
     """The gzip inflates past the bound."""
 
 
+class TooManyMembers(GzipUnreadable):
+    """The gzip has more members than the bound."""
+
+
 def is_gzip(path: Path) -> bool:
     """Whether a file is gzip, by its first two bytes and not by its name."""
     with path.open("rb") as stream:
@@ -67,7 +71,7 @@ def inflated_pieces(
                 raise FollowedByOther("what follows is not gzip")
             members += 1
             if most_members and members > most_members:
-                raise GzipUnreadable(f"it has more than {most_members} pieces")
+                raise TooManyMembers(f"it has more than {most_members} pieces")
             inflater = _inflater()
         try:
             room = CHUNK_BYTES if most_bytes is None else most_bytes + 1 - length

@@ -79,9 +79,9 @@ def read_chunks(path: Path) -> Iterator[bytes | str]:
         try:
             yield from inflated_pieces(lambda: stream.read(CHUNK_BYTES))
         except EndsEarly:
-            yield "the gzip stream ends too early: put the whole file under another name"
+            yield "the gzip file ends too early: put the whole file under another name"
         except GzipUnreadable as damage:
-            yield f"the gzip stream is damaged from here on ({damage}): put it in whole again"
+            yield f"the gzip file is damaged from here on ({damage}): put in the whole file again"
 
 
 def _too_long(number: int, longest: int, length: int, line: bytes) -> BadLine:

@@ -94,7 +94,7 @@ class LandedFiles:
             try:
                 found = self.find(file, tombstones, (also or {}).get(file.name, ()))
             except OSError as error:
-                logger.error("%s cannot be looked into: %s", file.name, error.strerror)
+                logger.error("%s cannot be searched: %s", file.name, error.strerror)
                 unread.add(file.name)
                 continue
             if found:

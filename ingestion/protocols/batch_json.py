@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from ingestion.facts import compression
-from ingestion.facts.compression import MAX_INFLATED_BYTES
+from ingestion.facts.compression import MAX_GZIP_MEMBERS, MAX_INFLATED_BYTES
 from ingestion.facts.envelope import MAX_EVENT_BYTES
 from ingestion.facts.lines import BYTE_ORDER_MARK
 from ingestion.protocols.http_errors import Unreadable
@@ -62,14 +62,19 @@ def inflate(data: bytes) -> bytes:
     """
     try:
         return compression.inflate(data)
-    except compression.TooLarge as problem:
+    except compression.TooLarge:
         raise Unreadable(
-            413, "inflated_too_large", f"the body: {problem}; send smaller batches"
+            413,
+            "inflated_too_large",
+            f"the body inflates past {MAX_INFLATED_BYTES} bytes; send smaller batches",
         ) from None
-    except compression.GzipUnreadable as problem:
-        raise Unreadable(
-            400, "invalid_gzip", f"the body begins as gzip, but {problem}; send it whole"
-        ) from None
+    except compression.EndsEarly:
+        problem = "the gzip body ends early; send it whole"
+    except compression.TooManyMembers:
+        problem = f"the gzip body has more than {MAX_GZIP_MEMBERS} pieces; send one"
+    except compression.GzipUnreadable:
+        problem = "the body begins as gzip but is damaged"
+    raise Unreadable(400, "invalid_gzip", problem)
 
 
 def open_body(
@@ -164,7 +169,9 @@ def _check_tokens(text: bytes) -> None:
     """Refuse a broken text whose second pass would make all other senders wait."""
     if text.count(b'"') // 2 + text.count(b"[") + text.count(b"{") > MAX_TOKENS:
         raise Unreadable(
-            400, "invalid_json", "the body is not JSON, and too long to save what is; mend it"
+            400,
+            "invalid_json",
+            "the body is not JSON, and too long to save what is; send valid JSON",
         )
 
 

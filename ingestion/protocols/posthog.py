@@ -144,7 +144,7 @@ def _ids(type_: str, distinct_id: str, properties: Json) -> Json:
     if type_ == "alias":
         alias = identifier(properties, "alias")
         if alias is None:
-            raise Refused("missing_id", "say the other id in the property alias")
+            raise Refused("missing_id", "give the other id in the property alias")
         return {"userId": alias, "previousId": distinct_id, "anonymousId": device}
     told = identifier(properties, "$user_id")
     before = identifier(properties, "$anon_distinct_id")

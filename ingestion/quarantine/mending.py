@@ -70,7 +70,7 @@ def imported(name: str) -> Callable[[Any], Any]:
     except (ImportError, AttributeError, ValueError) as error:
         raise MendUnusable(f"{name}: {error}; write module:function") from error
     if not callable(found):
-        raise MendUnusable(f"{name} is no function")
+        raise MendUnusable(f"{name} is not a function")
     return found  # type: ignore[no-any-return]
 
 
