@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from schemathesis.config import SchemathesisConfig
 
 from ingestion.collector.app import ENDPOINTS
 from ingestion.collector.openapi import document
+from ingestion.protocols.catalog import BATCH_FIELDS
 from ingestion.protocols.routes import ROUTES
 from tests.ingestion.collector.live import KEY, LiveCollector, basic
 
@@ -69,6 +71,7 @@ def test_a_sender_without_a_key_hears_what_the_document_names(
     shared: LiveCollector, path: str
 ) -> None:
     method = ROUTES[path].methods[0]
-    reply = shared.request(method, path, b'{"batch":[],"data":[]}')
+    body = json.dumps({name: [] for name in BATCH_FIELDS}).encode()
+    reply = shared.request(method, path, body)
     assert reply.status == 401
     assert "401" in DOCUMENT["paths"][path][method.lower()]["responses"]
