@@ -25,14 +25,14 @@ from typing import Any, Final
 import duckdb
 
 from benchmarks.build import timed_build
+from conversion.marts import tell
+from conversion.question_tables import keep
+from conversion.scoring_job import foresee
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.conversion.foreseeing import foresee
-from orchestration.conversion.keeping import keep
-from orchestration.conversion.telling import tell
-from orchestration.publish import publish
 from orchestration.seeds_checked import questions_asked
+from publishing.publish import publish
 from warehouse.connection import connect, writer_lock
 
 START: Final = datetime(2026, 1, 5, tzinfo=UTC)

@@ -23,7 +23,7 @@ from benchmarks.build import DAYS, PERSONS, timed_build, write_events
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.publish import publish
+from publishing.publish import publish
 from transformation.dbt_command import DBT, dbt_environment
 from warehouse.connection import writer_lock
 

@@ -34,7 +34,7 @@ from benchmarks.ways import CLICKHOUSE, FUNNEL, STEPS, WAYS, WINDOW_HOURS
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.publish import publish
+from publishing.publish import publish
 from warehouse.connection import writer_lock
 
 ROUNDS: Final = 2

@@ -15,21 +15,21 @@ from dagster_dlt import DagsterDltResource, DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import Field
 
+from conversion.question_tables import keep
 from ingestion.collector.sealing_requests import seal_now
 from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
 from orchestration.audit import advice, as_before, audited, tells_all
-from orchestration.conversion.keeping import keep
 from orchestration.conversion_assets import conversion_assets
 from orchestration.days import RECEIVED_DAYS, days_of_load
 from orchestration.findings import markdown_table
 from orchestration.highlights import highlights
 from orchestration.plain_failures import plainly
 from orchestration.prepare import POOL
-from orchestration.publish import publish
 from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT, raw_tables
 from orchestration.seeds_checked import names_seen, questions_asked, refuse_mistakes
+from publishing.publish import publish
 from transformation.current import UNCHANGED, is_current, outcomes_kept
 from transformation.manifest import read_manifest
 from warehouse.connection import connect, writer_lock

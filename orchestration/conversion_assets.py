@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import dagster as dg
 
+from conversion.evaluation import Evaluation
+from conversion.marts import CALIBRATION, COLUMNS, COMMENTS, SCORES, tell
+from conversion.scoring_job import Foreseen, foresee
 from ingestion.settings import Settings, get_settings
 from orchestration.audit import as_before
 from orchestration.charts import calibration_chart
-from orchestration.conversion.evaluation import Evaluation
-from orchestration.conversion.foreseeing import Foreseen, foresee
-from orchestration.conversion.telling import CALIBRATION, COLUMNS, COMMENTS, SCORES, tell
 from orchestration.findings import markdown_table
 from orchestration.prepare import POOL
 from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT
@@ -31,7 +31,7 @@ TRIALS: Final = [
 _settings = get_settings()
 
 
-#: Claim of conversion/trust.py → what it flags, why it matters and what to do.
+#: Claim of conversion/guardrails.py → what it flags, why it matters and what to do.
 CLAIMS: Final = {
     "models_beat_the_base_rate": (
         "Flags: a model whose log loss on the last days is no better than that of the base rate.\n"

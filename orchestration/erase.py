@@ -14,6 +14,8 @@ from typing import Final
 
 import duckdb
 
+from conversion.marts import tell
+from conversion.scoring import count_scores, forget_scores
 from ingestion.erasure.compacting import compact, drop_models
 from ingestion.erasure.delete_from_raw import InRaw, delete_from_raw, find_in_raw
 from ingestion.erasure.find_subject import count_built, is_named
@@ -27,13 +29,11 @@ from ingestion.landing.tombstones import Entry, TombstoneFile, Tombstones, hexes
 from ingestion.ledger import read_ledger
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.conversion.scoring import count_scores, forget_scores
-from orchestration.conversion.telling import tell
 from orchestration.prepare import prepare
-from orchestration.publish import PublishError, publish
 from orchestration.seeds_checked import questions_asked
 from orchestration.traces import forget_in_dagster, forget_in_dbt
-from orchestration.withdraw import withdraw
+from publishing.publish import PublishError, publish
+from publishing.withdraw import withdraw
 from transformation.dbt_command import DBT, dbt_environment
 from transformation.manifest import NotPrepared
 from warehouse.connection import connect, writer_lock

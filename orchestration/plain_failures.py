@@ -9,8 +9,8 @@ from typing import Final
 import dagster as dg
 
 from ingestion.landing.store import LandingUnusable
-from orchestration.publish import PublishError
 from orchestration.seeds_checked import MistakenSeeds
+from publishing.publish import PublishError
 from transformation.manifest import NotPrepared
 from warehouse.connection import HomeUnusable, WarehouseBusy, WarehouseUnusable
 

@@ -6,11 +6,11 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from conversion.marts import MARTS
 from ingestion.quarantine.mending import MendUnusable, renaming
 from ingestion.quarantine.replaying import replay
 from ingestion.quarantine.rows import Selection
 from ingestion.settings import get_settings
-from orchestration.conversion.telling import MARTS
 from orchestration.findings import markdown_table
 from orchestration.plain_failures import plainly
 from orchestration.prepare import POOL

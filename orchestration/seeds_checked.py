@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from conversion.questions import Question
+from conversion.reading import Asked, read_questions
 from ingestion.settings import Settings
-from orchestration.conversion.questions import Question
-from orchestration.conversion.reading import Asked, read_questions
 from transformation.definition_rules import (
     BUILT_IN,
     COLUMNS,

@@ -25,10 +25,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from conversion.question_tables import keep
 from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
-from orchestration.conversion.keeping import keep
 from orchestration.seeds_checked import questions_asked
 from tests.oracle.events import Load
 from tests.warm import run_code

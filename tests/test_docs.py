@@ -15,8 +15,9 @@ DOCUMENTS = [
     *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((CHECKOUT / "docs").rglob("*.md")),
 ]
-CODE = ("footfall", "ingestion", "warehouse", "transformation", "orchestration", "dbt_project",
-        "demo", "tests", "benchmarks", "findings", "deploy")  # fmt: skip
+CODE = ("footfall", "ingestion", "warehouse", "transformation", "publishing", "conversion",
+        "orchestration", "dbt_project", "demo", "tests", "benchmarks", "findings",
+        "deploy")  # fmt: skip
 #: Files of FOOTFALL_HOME in folders that have the name of one of ours.
 OF_A_HOME = {"warehouse/footfall.duckdb"}
 #: Names in backticks that are not ours: of other tools, and events that serve as an example.

@@ -25,7 +25,7 @@ from warehouse.pending_loads import is_full_refresh_due
 #: Metadata of an asset, or a check, that is as the last run left it.
 UNCHANGED: Final = "unchanged"
 #: The folders of our code that decide what a run makes of the same raw rows.
-CODE: Final = ("warehouse", "transformation", "orchestration")
+CODE: Final = ("warehouse", "transformation", "publishing", "conversion", "orchestration")
 CHECKOUT: Final = Path(__file__).parents[1]
 
 

@@ -26,7 +26,7 @@ WRITTEN_BY_DBT: Final = {"target", "logs", ".user.yml"}
 #: What judges numbers, or describes the file of questions, and decides none.
 JUDGES: Final = ("tests/*", "*__unit_tests.yml", "*.schema.json", ".sqlfluffignore")
 #: The questions that were built are in the warehouse, and others order a full refresh
-#: (orchestration/conversion/keeping.py).
+#: (conversion/question_tables.py).
 QUESTIONS: Final = "conversion_questions.yml"
 
 

@@ -7,13 +7,13 @@
 {% macro builds_relation() -%} meta.builds {%- endmacro %}
 
 {# The keys whose rows a mart has written again since it was last published
-    (orchestration/changes.py). #}
+    (publishing/copy_changes.py). #}
 {% macro changed_rows_relation() -%} meta.changed_rows {%- endmacro %}
 
 {# Requests that the next build be a full refresh (warehouse/pending_loads.py). #}
 {% macro full_refresh_due_relation() -%} meta.full_refresh_due {%- endmacro %}
 
-{# The conversion questions of the site, as orchestration/conversion/keeping.py stores them. #}
+{# The conversion questions of the site, as conversion/question_tables.py stores them. #}
 {% macro conversion_relation(name) -%} meta.conversion_{{ name }} {%- endmacro %}
 
 {# The checksum of everything that decides a number (transformation/definition.py). Footfall's

@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.publish import publish
+from publishing.publish import publish
 from tests.deploy.files import CHECKOUT
 from tests.deploy.roles import free_port
 from tests.test_end_to_end import Site, golden_lines

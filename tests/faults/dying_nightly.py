@@ -23,8 +23,8 @@ CALLS = {
     "before the load": ("ingestion.loading.pipeline", "make_pipeline"),
     "after the load's commit": ("orchestration.assets", "days_of_load"),
     "before publishing": ("orchestration.assets", "publish"),
-    "before the rename": ("orchestration.publish", "_verify"),
-    "after the rename": ("orchestration.publish", "forget_changes"),
+    "before the rename": ("publishing.publish", "_verify"),
+    "after the rename": ("publishing.publish", "forget_changes"),
 }
 #: Moment → what dbt has written to its log by then.
 LINES = {

@@ -16,6 +16,8 @@ from typing import Final
 
 import duckdb
 
+from conversion.marts import tell
+from conversion.scoring_job import foresee
 from ingestion.facts.line_checks import LineJudge
 from ingestion.loading.pipeline import load
 from ingestion.protocols.routes import ROUTES
@@ -23,11 +25,9 @@ from ingestion.protocols.verdict import RequestFacts
 from ingestion.settings import Settings
 from orchestration.answers import published_is_current
 from orchestration.arrivals import every_line_is_readable, raw_events_are_fresh
-from orchestration.conversion.foreseeing import foresee
-from orchestration.conversion.telling import tell
 from orchestration.highlights import highlights
-from orchestration.publish import publish
 from orchestration.usual import as_many_events_as_usual, quarantine_does_not_grow
+from publishing.publish import publish
 from tests.fuzz import strangers
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 from warehouse.connection import connect, writer_lock

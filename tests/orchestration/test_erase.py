@@ -338,7 +338,8 @@ from ingestion.erasure import compacting, delete_from_raw
 from ingestion.erasure.receipts import Account
 from ingestion.landing.tombstones import TombstoneFile
 from ingestion.settings import get_settings
-from orchestration import erase, withdraw
+from orchestration import erase
+from publishing import withdraw
 
 def die(owner, name, when=lambda *given: True, after=False):
     done = getattr(owner, name)

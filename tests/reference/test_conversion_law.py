@@ -18,7 +18,7 @@ from demo.law import purchase_within
 from demo.population import live
 from demo.project import with_definitions
 from ingestion.settings import Settings
-from orchestration.questions import TABLES, install
+from publishing.questions import TABLES, install
 from tests.reference.importing import Line, land
 from tests.reference.run import nightly
 

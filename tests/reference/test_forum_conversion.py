@@ -10,9 +10,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from orchestration.conversion.learning import InsufficientData, learn
-from orchestration.conversion.trial_days import OF_FEATURE, OF_PERSON, TrialDays, read_trial_days
-from orchestration.conversion.trust import claims_on
+from conversion.guardrails import claims_on
+from conversion.learning import InsufficientData, learn
+from conversion.trial_days import OF_FEATURE, OF_PERSON, TrialDays, read_trial_days
 from tests.reference.data import BEER, ReferenceData
 from tests.reference.run import FORUM_FEATURES, FORUM_QUESTION
 from tests.reference.sending import FORUM, id_in

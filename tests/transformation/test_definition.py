@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from conversion.marts import MARTS
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.conversion.telling import MARTS
 from orchestration.prepare import prepare
 from tests.models_in_memory import run_dbt
 from tests.prepared import furnish

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.questions import PATTERNS, macros
+from publishing.questions import PATTERNS, macros
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 from transformation.event_grammar import (
     EventMeant,

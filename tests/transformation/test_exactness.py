@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from conversion.marts import MARTS
 from ingestion.settings import Settings
-from orchestration.conversion.telling import MARTS
 from tests.models_in_memory import CompiledModels, warehouse_copy
 from transformation.exactness import CannotVerify, verify
 from warehouse.connection import connect

@@ -8,16 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from orchestration.conversion.encoding import Encoder
-from orchestration.conversion.evaluation import (
+from conversion.encoding import Encoder
+from conversion.evaluation import (
     Evaluation,
     Tenths,
     evaluate,
     losses,
     standard_error,
 )
-from orchestration.conversion.splitting import Split, split
-from orchestration.conversion.trial_days import Floats, TrialDays
+from conversion.splitting import Split, split
+from conversion.trial_days import Floats, TrialDays
 
 #: Of either outcome, in persons: ten for each of five columns, the least of the rule of ten
 #: events per variable (Peduzzi 1996). The penalty sees to the other columns.

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from orchestration.conversion.questions import Question
+from conversion.questions import Question
 
 EDGE = datetime(2026, 3, 1)
 QUESTION = Question.model_validate(

@@ -10,13 +10,13 @@ from typing import Final
 import duckdb
 import numpy as np
 
+from conversion.guardrails import Claim, claims_on, drift_claim, told
+from conversion.learning import InsufficientData, Learnt, learn
+from conversion.model_store import Kept, carded, current, keep, last_refused, refuse
+from conversion.questions import Question
+from conversion.scoring import prepare_scores, score
+from conversion.trial_days import TrialDays, read_trial_days
 from ingestion.settings import Settings
-from orchestration.conversion.learning import InsufficientData, Learnt, learn
-from orchestration.conversion.questions import Question
-from orchestration.conversion.scoring import prepare_scores, score
-from orchestration.conversion.store import Kept, carded, current, keep, last_refused, refuse
-from orchestration.conversion.trial_days import TrialDays, read_trial_days
-from orchestration.conversion.trust import Claim, claims_on, drift_claim, told
 
 #: A model speaks for a week before the next is learnt: a night adds little to what it knows, and
 #: scores of one model can be held against each other.

@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.conversion.likeness import MIN_PERSONS, TOP_SHARE
-from orchestration.questions import FOLDER, install
+from conversion.similar_persons import MIN_PERSONS, TOP_SHARE
+from publishing.questions import FOLDER, install
 
 EDGE = datetime(2026, 3, 1)
 DAY = timedelta(days=1)

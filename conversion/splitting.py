@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from orchestration.conversion.trial_days import Flags, TrialDays
+from conversion.trial_days import Flags, TrialDays
 
 #: The last part judges: enough for an interval, and the most like what comes next.
 TEST_SHARE: Final = 0.3

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.conversion.questions import Event, Question
+from conversion.questions import Event, Question
 from warehouse import meta
 from warehouse.pending_loads import require_full_refresh
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.changes import Brought, Table, body_of, bring, forget_changes
-from orchestration.questions import install
-from orchestration.restatements import TABLE as RESTATEMENTS
-from orchestration.restatements import Publishing, definition_of, record
+from publishing.copy_changes import Brought, Table, body_of, bring, forget_changes
+from publishing.questions import install
+from publishing.restatements import TABLE as RESTATEMENTS
+from publishing.restatements import Publishing, definition_of, record
 from transformation.current import note_published
 from warehouse.connection import connect
 from warehouse.meta import COLUMNS, PUBLISHED

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from orchestration.conversion.evaluation import Evaluation, Tenths
-from orchestration.conversion.trial_days import Floats
+from conversion.evaluation import Evaluation, Tenths
+from conversion.trial_days import Floats
 
 #: Of either, the mean probability or the deciles' distance, in shares of the base rate: of a
 #: rate of 4 % nobody decides otherwise at 3.2 or 4.8 %.

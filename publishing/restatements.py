@@ -15,7 +15,7 @@ from datetime import datetime
 
 import duckdb
 
-from orchestration.changes import Brought
+from publishing.copy_changes import Brought
 from warehouse.meta import BUILDS, CHANGED_ROWS, ERASURES, PUBLISHED
 from warehouse.sql import create_described
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from orchestration.conversion.questions import Event, Question
+from conversion.questions import Event, Question
 from transformation.definition_rules import BUILT_IN, what_to_send
 
 Place = tuple[str | int, ...]

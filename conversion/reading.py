@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestration.conversion.judged import Place, judge, judge_events, judge_names
-from orchestration.conversion.questions import (
+from conversion.question_rules import Place, judge, judge_events, judge_names
+from conversion.questions import (
     MAX_DAYS,
     MAX_FEATURES,
     Ages,

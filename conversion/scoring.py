@@ -14,11 +14,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from orchestration.conversion.likeness import count_alike
-from orchestration.conversion.questions import Question
-from orchestration.conversion.store import Kept
-from orchestration.conversion.trial_days import TrialDays
-from orchestration.conversion.trust import drift_claim
+from conversion.guardrails import drift_claim
+from conversion.model_store import Kept
+from conversion.questions import Question
+from conversion.similar_persons import count_alike
+from conversion.trial_days import TrialDays
 from warehouse.meta import CONVERSION_SCORES
 from warehouse.sql import has_table
 

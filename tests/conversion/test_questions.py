@@ -8,11 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from conversion.question_tables import keep
+from conversion.questions import Question, schema
+from conversion.reading import read_questions
 from demo.project import with_definitions
 from ingestion.settings import Settings
-from orchestration.conversion.keeping import keep
-from orchestration.conversion.questions import Question, schema
-from orchestration.conversion.reading import read_questions
 from orchestration.seeds_checked import MistakenSeeds, questions_asked, refuse_mistakes
 from warehouse.meta import COLUMNS, CONVERSION_TABLES
 from warehouse.pending_loads import is_full_refresh_due

@@ -26,13 +26,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from conversion.evaluation import Tenths
+from conversion.guardrails import Claim
+from conversion.learning import SEED, Learnt, Model
+from conversion.questions import Question
+from conversion.trial_days import TrialDays
 from ingestion.facts.disk import fsync_folder, replace_file
 from ingestion.settings import Settings
-from orchestration.conversion.evaluation import Tenths
-from orchestration.conversion.learning import SEED, Learnt, Model
-from orchestration.conversion.questions import Question
-from orchestration.conversion.trial_days import TrialDays
-from orchestration.conversion.trust import Claim
 
 CARD: Final = "card.json"
 MODEL: Final = "model.joblib"

@@ -11,10 +11,10 @@ from typing import Final
 
 import duckdb
 
-from orchestration.conversion.evaluation import CONFIDENCE
-from orchestration.conversion.likeness import MIN_PERSONS
-from orchestration.conversion.questions import Question
-from orchestration.conversion.scoring import prepare_scores
+from conversion.evaluation import CONFIDENCE
+from conversion.questions import Question
+from conversion.scoring import prepare_scores
+from conversion.similar_persons import MIN_PERSONS
 from warehouse.meta import CONVERSION_SCORES
 from warehouse.sql import WILSON, create_described
 

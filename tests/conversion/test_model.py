@@ -13,25 +13,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingestion.settings import Settings
-from orchestration.conversion import store
-from orchestration.conversion.evaluation import (
+from conversion import model_store
+from conversion.evaluation import (
     Evaluation,
     Tenths,
     evaluate,
     standard_error,
     wilson,
 )
-from orchestration.conversion.foreseeing import Foreseen, foresee
-from orchestration.conversion.learning import InsufficientData, Learnt, learn
-from orchestration.conversion.likeness import MIN_PERSONS
-from orchestration.conversion.questions import Question
-from orchestration.conversion.scoring import count_scores, forget_scores
-from orchestration.conversion.splitting import split
-from orchestration.conversion.telling import tell
-from orchestration.conversion.trial_days import TrialDays, read_trial_days
-from orchestration.conversion.trust import claims_on, drift_claim
-from tests.orchestration.conversion_marts import DAY, EDGE, QUESTION, Law, Marts, by_use_of_a
+from conversion.guardrails import claims_on, drift_claim
+from conversion.learning import InsufficientData, Learnt, learn
+from conversion.marts import tell
+from conversion.questions import Question
+from conversion.scoring import count_scores, forget_scores
+from conversion.scoring_job import Foreseen, foresee
+from conversion.similar_persons import MIN_PERSONS
+from conversion.splitting import split
+from conversion.trial_days import TrialDays, read_trial_days
+from ingestion.settings import Settings
+from tests.conversion.conversion_marts import DAY, EDGE, QUESTION, Law, Marts, by_use_of_a
 
 FEATURES = ("a", "b", "c")
 NIGHT = datetime(2026, 3, 1, 2, 15)
@@ -57,9 +57,9 @@ def night(settings: Settings, marts: Marts, question: Question = QUESTION) -> Fo
     return foreseen
 
 
-def with_card(kept: store.Kept, **changed: Any) -> store.Kept:
+def with_card(kept: model_store.Kept, **changed: Any) -> model_store.Kept:
     card = {key: value for key, value in kept.card.items() if key != "version"}
-    return store.named({**card, **changed}, kept.model)
+    return model_store.named({**card, **changed}, kept.model)
 
 
 def scores(marts: Marts, columns: str = "*") -> list[tuple[Any, ...]]:
@@ -140,24 +140,24 @@ def test_the_same_days_give_the_same_model_bit_for_bit(
     marts: Marts, learnt: Learnt, tmp_path: Path
 ) -> None:
     days = mature_of(marts)
-    first = store.carded(QUESTION, learnt, days, {})
+    first = model_store.carded(QUESTION, learnt, days, {})
     again = Marts.empty().people(PEOPLE)
     for table in ("fct_trial_days", "fct_trial_day_features"):
         again.connection.execute(
             f"create or replace table marts.{table} as from marts.{table} order by hash({table})"
         )
-    second = store.carded(QUESTION, learn(mature_of(again), FEATURES), mature_of(again), {})
+    second = model_store.carded(QUESTION, learn(mature_of(again), FEATURES), mature_of(again), {})
     written = []
     for number, kept in enumerate((first, second)):
         home = Settings(home=tmp_path / str(number))
-        store.keep(home, kept)
+        model_store.keep(home, kept)
         folder = home.home / "models" / "plan" / kept.version
         written.append([(folder / name).read_bytes() for name in ("card.json", "model.joblib")])
     assert written[0] == written[1]
 
 
 def test_a_card_tells_of_the_model_and_of_nobody(learnt: Learnt, marts: Marts) -> None:
-    card = store.carded(QUESTION, learnt, mature_of(marts), {"a": 1}).card
+    card = model_store.carded(QUESTION, learnt, mature_of(marts), {"a": 1}).card
     assert card["window"]["to"] < str(EDGE - 2 * DAY).replace(" ", "T")
     assert set(card["libraries"]) == {"python", "numpy", "scikit-learn"}
     assert "a.is_used" in card["features"]
@@ -168,8 +168,8 @@ def test_a_card_tells_of_the_model_and_of_nobody(learnt: Learnt, marts: Marts) -
 def test_a_kept_model_says_the_same_when_it_is_read_again(
     learnt: Learnt, marts: Marts, settings: Settings
 ) -> None:
-    store.keep(settings, store.carded(QUESTION, learnt, mature_of(marts), {}))
-    kept = store.current(settings, QUESTION)
+    model_store.keep(settings, model_store.carded(QUESTION, learnt, mature_of(marts), {}))
+    kept = model_store.current(settings, QUESTION)
     assert kept is not None
     days = days_of(marts)
     assert (kept.model.probabilities(days) == learnt.model.probabilities(days)).all()
@@ -178,29 +178,29 @@ def test_a_kept_model_says_the_same_when_it_is_read_again(
 def test_a_model_of_another_question_does_not_speak(
     learnt: Learnt, marts: Marts, settings: Settings
 ) -> None:
-    store.keep(settings, store.carded(QUESTION, learnt, mature_of(marts), {}))
+    model_store.keep(settings, model_store.carded(QUESTION, learnt, mature_of(marts), {}))
     other = QUESTION.model_copy(update={"horizon_days": QUESTION.horizon_days + 1})
-    assert store.current(settings, other) is None
+    assert model_store.current(settings, other) is None
 
 
 def test_a_model_of_other_libraries_does_not_speak(
     learnt: Learnt, marts: Marts, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.keep(settings, store.carded(QUESTION, learnt, mature_of(marts), {}))
-    monkeypatch.setattr(store, "libraries", lambda: {"scikit-learn": "1.0"})
-    assert store.current(settings, QUESTION) is None
+    model_store.keep(settings, model_store.carded(QUESTION, learnt, mature_of(marts), {}))
+    monkeypatch.setattr(model_store, "libraries", lambda: {"scikit-learn": "1.0"})
+    assert model_store.current(settings, QUESTION) is None
 
 
 def test_a_model_of_another_footfall_does_not_speak(
     learnt: Learnt, marts: Marts, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its pickle names modules of ours, which have other names by now."""
-    store.keep(settings, store.carded(QUESTION, learnt, mature_of(marts), {}))
+    model_store.keep(settings, model_store.carded(QUESTION, learnt, mature_of(marts), {}))
     monkeypatch.setitem(sys.modules, type(learnt.model).__module__, None)
-    assert store.current(settings, QUESTION) is None
+    assert model_store.current(settings, QUESTION) is None
 
 
-@pytest.mark.parametrize("name", [store.CURRENT, store.CARD, store.MODEL])
+@pytest.mark.parametrize("name", [model_store.CURRENT, model_store.CARD, model_store.MODEL])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -220,15 +220,15 @@ def test_a_damaged_model_does_not_speak_and_is_learnt_anew(
     name: str,
     damage: Callable[[bytes], bytes],
 ) -> None:
-    kept = store.carded(QUESTION, learnt, mature_of(marts), {})
-    store.keep(settings, kept)
+    kept = model_store.carded(QUESTION, learnt, mature_of(marts), {})
+    model_store.keep(settings, kept)
     folder = settings.home / "models" / QUESTION.name
-    path = folder / name if name == store.CURRENT else folder / kept.version / name
+    path = folder / name if name == model_store.CURRENT else folder / kept.version / name
     path.write_bytes(damage(path.read_bytes()))
-    assert store.current(settings, QUESTION) is None
+    assert model_store.current(settings, QUESTION) is None
 
-    store.keep(settings, kept)
-    assert store.current(settings, QUESTION) is not None
+    model_store.keep(settings, kept)
+    assert model_store.current(settings, QUESTION) is not None
 
 
 def test_the_reasons_add_up_to_the_log_odds(marts: Marts, learnt: Learnt) -> None:
@@ -320,7 +320,7 @@ def test_a_model_that_knows_nothing_does_not_speak(settings: Settings) -> None:
     assert "models_beat_the_base_rate" in foreseen.silence
     assert not foreseen.is_taken
     kept = settings.home / "models" / QUESTION.name
-    assert [path.name for path in kept.iterdir()] == [store.REFUSED]
+    assert [path.name for path in kept.iterdir()] == [model_store.REFUSED]
     told = scores(noise, "probability, verdict, like_n >= 30, like_rate is not null")
     assert set(told) == {(None, foreseen.silence, True, True)}
 
@@ -337,7 +337,7 @@ def test_a_model_that_may_not_speak_is_tried_again_with_a_day_more(
     assert (again.silence, list(again.claims)) == (first.silence, list(first.claims))
     assert (again.is_taken, again.scored) == (False, 0)
 
-    path = settings.home / "models" / QUESTION.name / store.REFUSED
+    path = settings.home / "models" / QUESTION.name / model_store.REFUSED
     refused = json.loads(path.read_text())
     day = np.timedelta64(-1 if change == "a day more" else 1, "D")
     if change.startswith("a day"):
@@ -358,19 +358,19 @@ def test_a_model_speaks_for_a_week_and_the_next_takes_its_place(
     again = night(settings, site)
     assert (again.learnt, again.version, again.scored) == (None, first.version, 0)
     # As if it had been learnt eight days ago.
-    kept = store.current(settings, QUESTION)
+    kept = model_store.current(settings, QUESTION)
     assert kept is not None
     to = str(np.datetime64(kept.card["window"]["to"]) - np.timedelta64(8, "D"))
-    store.keep(settings, with_card(kept, window={"to": to}))
+    model_store.keep(settings, with_card(kept, window={"to": to}))
     assert night(settings, site).version == first.version
 
 
 def test_a_model_that_is_off_leaves_the_one_before_in_its_place(
     settings: Settings, learnt: Learnt, marts: Marts
 ) -> None:
-    kept = store.carded(QUESTION, learnt, mature_of(marts), {})
+    kept = model_store.carded(QUESTION, learnt, mature_of(marts), {})
     kept = with_card(kept, window={"to": "2025-12-01"})
-    store.keep(settings, kept)
+    model_store.keep(settings, kept)
     # Five weeks ago the product changed: whoever uses a converts seldom now, others often.
     turned = Marts.empty().people(
         PEOPLE, lambda used, at: 0.05 + 0.45 * (used["a"] == (at < EDGE - 35 * DAY)), seed=7
@@ -385,7 +385,7 @@ def test_a_model_that_is_off_leaves_the_one_before_in_its_place(
 def test_where_people_have_changed_no_model_speaks(
     settings: Settings, learnt: Learnt, marts: Marts
 ) -> None:
-    store.keep(settings, store.carded(QUESTION, learnt, mature_of(marts), {}))
+    model_store.keep(settings, model_store.carded(QUESTION, learnt, mature_of(marts), {}))
     others = Marts.empty().people(400, seed=9, days=4, uses={"a": 1.0})
     night(settings, others)
     told = scores(

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from conversion.marts import tell
 from ingestion.loading.source import RAW_TABLES
-from orchestration.conversion.telling import tell
-from orchestration.publish import publish
-from orchestration.questions import TABLES, install
+from publishing.publish import publish
+from publishing.questions import TABLES, install
 from tests import golden
 from tests.histories import FUNNELS, random_histories
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded, warehouse_copy

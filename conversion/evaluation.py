@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestration.conversion.trial_days import Flags, Floats, Texts
+from conversion.trial_days import Flags, Floats, Texts
 
 DECILES: Final = 10
 #: Of the intervals of all tables.

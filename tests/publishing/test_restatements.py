@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.publish import PublishReport, publish
+from publishing.publish import PublishReport, publish
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 from tests.oracle import File, Line
 from warehouse.connection import connect

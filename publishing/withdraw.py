@@ -12,7 +12,7 @@ import duckdb
 
 from ingestion.landing.tombstones import Tombstones
 from ingestion.settings import Settings
-from orchestration.publish import STORAGE_VERSION, swap_in
+from publishing.publish import STORAGE_VERSION, swap_in
 from warehouse.meta import PUBLISHED
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from orchestration.conversion.trial_days import OF_FEATURE, OF_PERSON, Flags, Floats, TrialDays
+from conversion.trial_days import OF_FEATURE, OF_PERSON, Flags, Floats, TrialDays
 
 #: Ages beyond this many share columns: a year of ages would be more columns than facts.
 MAX_AGE_BANDS: Final = 14

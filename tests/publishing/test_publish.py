@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration import publish as publishing
-from orchestration.publish import PublishError, publish
+from publishing import publish as publishing
+from publishing.publish import PublishError, publish
 from warehouse.connection import connect
 
 

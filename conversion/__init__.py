@@ -1,0 +1,1 @@
+"""Who is about to convert: a site's questions, models that learn from trials, and their scores."""
