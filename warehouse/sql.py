@@ -21,6 +21,11 @@ WILSON: Final = """
 """
 
 
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     """Whether there is a table of this name, its schema included."""
     found = connection.execute(

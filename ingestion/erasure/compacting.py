@@ -12,6 +12,7 @@ from ingestion.facts.disk import fsync_folder
 from ingestion.ledger import SCHEMA as RAW
 from ingestion.settings import Settings
 from warehouse.connection import connect
+from warehouse.sql import literal
 
 #: Schemas that cannot be rebuilt from raw, or have no persons. All others are dropped and rebuilt.
 KEPT_SCHEMAS: Final = (RAW, "meta", "seeds", "main", "information_schema", "pg_catalog")
@@ -49,7 +50,7 @@ def compact(settings: Settings) -> int:
     shutil.rmtree(target.with_name(f"{target.name}.tmp"), ignore_errors=True)
     with connect(settings) as connection:
         connection.execute("force checkpoint")
-        connection.execute(f"attach {_literal(str(fresh))} as fresh")
+        connection.execute(f"attach {literal(str(fresh))} as fresh")
         connection.execute(f'copy from database "{target.stem}" to fresh')
         before, after = (_rows(connection, name) for name in (target.stem, "fresh"))
         if before != after:
@@ -78,7 +79,3 @@ def _rows(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     found = connection.execute(f"select count(*) from {table}").fetchone()
     return int(found[0]) if found else 0
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -64,6 +65,12 @@ def replace_file(path: Path, content: bytes) -> None:
         os.fsync(out.fileno())
     beside.rename(path)
     fsync_folder(path.parent)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file in hex; raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def lock(fd: int) -> bool:

@@ -8,12 +8,10 @@ manifest is written first and describes both files, so a crash between the two d
 from __future__ import annotations
 
 import gzip
-import hashlib
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -23,7 +21,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from ingestion.facts.compression import is_gzip
-from ingestion.facts.disk import make_folders
+from ingestion.facts.disk import make_folders, sha256_of
 from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
 from ingestion.facts.lines import BadLine, read_chunks, read_lines
 from ingestion.landing.erased_lines import Place, ReadLine
@@ -136,7 +134,7 @@ class LandedFiles:
         name = found.file.name
         fresh = self._workshop / f"{name.rpartition('/')[2]}{_UNFINISHED}"
         with self._fetched(found.file) as path:
-            current = _sha256(path)
+            current = sha256_of(path)
             blank = _write(path, fresh, found.lines)
         there, manifest = self.manifest_of(name)
         if manifest is None:
@@ -180,7 +178,7 @@ class LandedFiles:
                     has_text = False
                 has_text = has_text or bool(rest.strip())
             lines = number - len(blank) + has_text
-            return State(path.stat().st_size, _sha256(path), lines, blank)
+            return State(path.stat().st_size, sha256_of(path), lines, blank)
 
     @cached_property
     def _manifests(self) -> dict[str, LandedFile]:
@@ -199,15 +197,9 @@ class LandedFiles:
             manifest = read_manifest(path)
         return manifest if isinstance(manifest, Manifest) else None
 
-    @contextmanager
-    def _fetched(self, file: LandedFile) -> Iterator[Path]:
-        if self.landing.folder:
-            yield self.landing.fetch(file, self._scratch)
-            return
+    def _fetched(self, file: LandedFile) -> AbstractContextManager[Path]:
         # If the process is killed, the next load deletes the copy: it empties this folder.
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="fetched-", dir=self._scratch) as folder:
-            yield self.landing.fetch(file, Path(folder))
+        return self.landing.on_disk(file, self._scratch)
 
 
 def _collectors_name(segment: str) -> str:
@@ -231,7 +223,7 @@ def _told(old: Manifest, found: Found, *, current: str, fresh: Path, blank: int)
         old,
         lines=found.kept_lines,
         bytes=fresh.stat().st_size,
-        sha256=_sha256(fresh),
+        sha256=sha256_of(fresh),
         received=_sum(old.received, old.erased, minus=erased),
         erased=erased,
         blank_lines=blank,
@@ -298,8 +290,3 @@ def _write(path: Path, fresh: Path, erased: set[int]) -> int:
 def _sync(out: IO[bytes]) -> None:
     out.flush()
     os.fsync(out.fileno())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -8,7 +8,6 @@ again writes the same bytes under the same name.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from typing import Final
 import msgspec
 
 from ingestion.facts.clocks import utc_text
+from ingestion.facts.disk import sha256_of
 from ingestion.facts.refusals import refused_line
 from ingestion.facts.segments import EVENTS, QUARANTINE, base_name, kind_of, minted_at
 from ingestion.landing.erased_lines import ReadLine
@@ -156,13 +156,11 @@ def _compress(
 
 def _land(sealed: _Sealed, landing: Landing) -> None:
     """Put the manifest first, then the file: if the file is lost later, its manifest remains."""
-    with sealed.temporary.open("rb") as packed:
-        digest = hashlib.file_digest(packed, "sha256").hexdigest()
     manifest = {
         "segment": sealed.relative,
         "lines": sealed.lines,
         "bytes": sealed.temporary.stat().st_size,
-        "sha256": digest,
+        "sha256": sha256_of(sealed.temporary),
         "received": sealed.received,
         **({"erased": sealed.erased} if sealed.erased else {}),
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,6 +139,20 @@ class Landing:
         if file.size_bytes and arrived != file.size_bytes:
             raise FileUnreadable(f"{arrived} of its {file.size_bytes} bytes arrived")
         return local
+
+    @contextmanager
+    def on_disk(self, file: LandedFile, scratch: Path | None = None) -> Iterator[Path]:
+        """The file's path on the local disk, for as long as it is needed; raises like `fetch`.
+
+        A remote file is copied into a temporary folder under ``scratch``, or the system's own.
+        """
+        if self.folder is not None:
+            yield self.fetch(file, self.folder)
+            return
+        if scratch is not None:
+            scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="footfall-", dir=scratch) as folder:
+            yield self.fetch(file, Path(folder))
 
     def _pieces(self, name: str) -> Iterator[bytes]:
         try:

@@ -19,12 +19,7 @@ from ingestion.facts.envelope import (
     REFUSED_FIELDS,
     Field,
 )
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
+from warehouse.sql import literal
 
 #: kind of file → the columns of its lines.
 COLUMNS = {"events": EVENT_COLUMNS, "quarantine": REFUSED_COLUMNS}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from ingestion.facts.disk import sha256_of
 from ingestion.facts.line_checks import MAX_LINE_BYTES, LineJudge
 from ingestion.facts.lines import BadLine, bad_line, read_lines
 from ingestion.landing.manifests import Manifest
@@ -114,8 +114,7 @@ class Stager:
         """The file on this disk and its digest; None, and a log line, if it cannot be read."""
         try:
             path = self._landing.fetch(landed, self._folder)
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = sha256_of(path)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE):
                 raise

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -107,7 +104,7 @@ class Quarantine:
     def rows(self, file: LandedFile) -> Iterator[Row | BadLine]:
         """The rows of a quarantine file, in order; raises OSError."""
         judge = LineJudge("quarantine")
-        with self._fetched(file) as path:
+        with self._landing.on_disk(file) as path:
             for number, line in read_lines(path, MAX_LINE_BYTES["quarantine"]):
                 if isinstance(line, BadLine):
                     yield line
@@ -122,7 +119,7 @@ class Quarantine:
         """The events of a quarantine file that were replayed before; raises OSError."""
         keys: set[Key] = set()
         for segment in self._replays.get(base_name(file.name), ()):
-            with self._fetched(segment) as path:
+            with self._landing.on_disk(segment) as path:
                 for _, line in read_lines(path, MAX_LINE_BYTES["events"]):
                     if isinstance(line, BadLine):
                         raise OSError(f"{segment.name} is damaged: {line.reason}")
@@ -130,11 +127,6 @@ class Quarantine:
                     if origin.file == file.name:
                         keys.add((origin.line, origin.event))
         return keys
-
-    @contextmanager
-    def _fetched(self, file: LandedFile) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="footfall-quarantine-") as folder:
-            yield self._landing.fetch(file, Path(folder))
 
 
 def base_name(name: str) -> str:
