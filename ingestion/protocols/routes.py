@@ -13,9 +13,9 @@ from ingestion.facts.compression import MAX_INFLATED_BYTES
 from ingestion.facts.identifiers import uuid7
 from ingestion.protocols.batch_json import Batch
 from ingestion.protocols.catalog import PROTOCOLS
-from ingestion.protocols.judging import judge
 from ingestion.protocols.protocol import Endpoint, Protocol
 from ingestion.protocols.responses import Answer, success
+from ingestion.protocols.validation import judge
 from ingestion.protocols.verdict import RequestFacts, Verdict
 
 

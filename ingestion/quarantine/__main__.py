@@ -13,10 +13,10 @@ import msgspec
 
 from ingestion.facts.lines import BadLine
 from ingestion.landing.store import Landing, LandingUnusable
-from ingestion.quarantine.judging import Outcome
 from ingestion.quarantine.mending import MendUnusable, imported, renaming
 from ingestion.quarantine.replaying import replay
 from ingestion.quarantine.rows import Quarantine, Row, Selection
+from ingestion.quarantine.validation import Outcome
 from ingestion.settings import Settings, get_settings
 
 #: Rows that show prints by default, and refused events that replay prints: a screen or two.

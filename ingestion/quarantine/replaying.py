@@ -22,9 +22,9 @@ from ingestion.facts.segments import EVENTS, NEWBORN, OpenSegment
 from ingestion.landing.sealing import seal
 from ingestion.landing.store import LandedFile, Landing
 from ingestion.landing.tombstones import TombstoneFile
-from ingestion.quarantine.judging import ACCEPTED, Outcome, rejudge
 from ingestion.quarantine.mending import Mend, MendBody
 from ingestion.quarantine.rows import REPLAY_MARK, Key, Quarantine, Row, Selection, base_name
+from ingestion.quarantine.validation import ACCEPTED, Outcome, rejudge
 from ingestion.settings import Settings
 
 ALREADY_REPLAYED: Final = "already_replayed"

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from ingestion.collector import __main__, logs
 from ingestion.collector.journal import Journal
 from ingestion.facts.envelope import encode_line
-from ingestion.protocols import judging
+from ingestion.protocols import validation
 
 #: Names of events → what they break.
 REQUEST, TASK, THREAD = "break_the_request", "break_a_task", "break_the_thread"
@@ -55,7 +55,7 @@ def _break_the_start(*arguments: Any) -> None:
 
 # What is printed counts as logged.
 os.dup2(2, 1)
-patch.object(judging, "encode_line", _encode_or_break).start()
+patch.object(validation, "encode_line", _encode_or_break).start()
 patch.object(Journal, "_commit", _commit_or_break).start()
 patch.object(__main__, "configure", _configure_loudly).start()
 if sys.argv[1:] == ["break_the_start"]:

@@ -17,7 +17,7 @@ from ingestion.facts.envelope import EVENT_COLUMNS, REFUSED_COLUMNS
 from ingestion.facts.refusals import REASONS
 from ingestion.protocols.batch_json import open_body
 from ingestion.protocols.http_errors import Unreadable
-from ingestion.protocols.judging import judge
+from ingestion.protocols.validation import judge
 from ingestion.protocols.verdict import RequestFacts, Verdict
 
 RECEIVED_AT = datetime(2026, 3, 1, 12, 0, 0, 5, UTC)

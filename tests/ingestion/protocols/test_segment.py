@@ -14,7 +14,7 @@ from ingestion.facts.envelope import EVENT_COLUMNS, NO_IDS, REFUSED_COLUMNS, Eve
 from ingestion.facts.refusals import MAX_QUARANTINED_BYTES, REASONS
 from ingestion.protocols.batch_json import MAX_DEPTH, open_body
 from ingestion.protocols.fields import MAX_ID_LENGTH
-from ingestion.protocols.judging import judge
+from ingestion.protocols.validation import judge
 from ingestion.protocols.verdict import RequestFacts, Verdict
 
 DBT_PROJECT = Path(__file__).parents[3] / "dbt_project"
