@@ -1,4 +1,4 @@
-"""Collectors for tests, ended when the test ends."""
+"""Collectors for tests; each is ended when its test ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A live collector on a free loopback port, and what a test asks of it."""
+"""A live collector on a free loopback port, and requests to it."""
 
 from __future__ import annotations
 

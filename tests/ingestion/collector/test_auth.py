@@ -1,4 +1,4 @@
-"""Write keys: kept as digests, several a source, changed without a restart."""
+"""Write keys: stored as digests, several per source, changed without a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose request it is: nobody but a trusted proxy can say so, and what is kept is cut short."""
+"""The sender's address: only a trusted proxy can state it, and only a part of it is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doors beside the plain POST of JSON: pixels, forms, queries, doubled slashes; who may read."""
+"""Other ways to send than a POST of JSON: pixels, forms, queries; and who may read answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing acknowledged is lost: real processes, killed, starved of disk and run in pairs."""
+"""Nothing acknowledged is lost: real processes are killed, run out of disk, and run in pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of erased people: answered like any other, counted, and kept nowhere."""
+"""Events of erased people are answered like any other, counted, and not stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever happens, no key, payload or address is in anything the collector prints or logs."""
+"""No key, payload or address is in anything that the collector prints or logs."""
 
 from __future__ import annotations
 

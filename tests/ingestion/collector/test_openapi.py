@@ -1,4 +1,4 @@
-"""The document the collector serves of itself is true: schemathesis holds it to every word."""
+"""The OpenAPI document is true: schemathesis checks the collector against it."""
 
 from __future__ import annotations
 

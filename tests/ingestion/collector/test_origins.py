@@ -1,4 +1,4 @@
-"""Pages that may send as one source and not as another."""
+"""Pages may send as one source and not as another."""
 
 from __future__ import annotations
 

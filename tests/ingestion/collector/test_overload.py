@@ -1,4 +1,4 @@
-"""Whoever sends slowly, much or for ever costs the others nothing but what is bounded."""
+"""A sender that is slow, large or endless costs the others only what is bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No sender decides where a file lies: names come from the collector's own clock and dice."""
+"""No sender can decide where a file is written: the collector's clock and chance name it."""
 
 from __future__ import annotations
 

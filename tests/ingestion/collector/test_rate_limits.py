@@ -1,4 +1,4 @@
-"""A key's events per second: never more than promised, and no batch shut out for ever."""
+"""The rate limit of a key: never more events than promised, and no batch is refused for ever."""
 
 from __future__ import annotations
 

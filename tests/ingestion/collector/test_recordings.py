@@ -1,4 +1,4 @@
-"""What real SDKs sent, sent again as it was: each byte of body, each header, and what landed."""
+"""Recorded requests of real SDKs, sent again byte by byte, and what landed."""
 
 from __future__ import annotations
 

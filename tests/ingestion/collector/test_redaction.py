@@ -1,4 +1,4 @@
-"""No key stands in what is kept, and what one request puts into quarantine is bounded."""
+"""No key is in anything that is stored, and each request adds a bounded size to quarantine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SDKs ask beside sending, and the odd ways some of them send."""
+"""The settings that SDKs request, and the unusual ways in which some of them send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was acknowledged before a run is sealed for it, where a collector lives; else it waits."""
+"""A run has the collector seal what it acknowledged before; without a collector it waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw after an erasure is what a fresh load of the rewritten landing is, down to its ledger."""
+"""After an erasure, raw is the same as a fresh load of the rewritten landing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of an erasure under way."""
+"""The account of a running erasure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After settling, all that was open is in the landing, and what is open holds nobody erased."""
+"""After settling, all segments that were open are in the landing, without erased people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of random histories exactly one person's facts go, and everybody else keeps facts and name."""
+"""In random histories, an erasure removes the events of exactly one person."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tests of the files between collector and warehouse."""
+"""Tests of lines and files between collector and warehouse."""

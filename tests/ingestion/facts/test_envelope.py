@@ -1,4 +1,4 @@
-"""Everything that names the fields of a line says what the line's struct says."""
+"""Everything that lists the fields of a line agrees with its struct."""
 
 from __future__ import annotations
 

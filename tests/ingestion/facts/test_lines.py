@@ -1,4 +1,4 @@
-"""The judge of single lines, and the reader of files in any state."""
+"""Validating single lines, and reading files in any state."""
 
 from __future__ import annotations
 

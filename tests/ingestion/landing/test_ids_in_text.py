@@ -1,4 +1,4 @@
-"""What a refused event or a bad line names, however its sender mangled it."""
+"""The ids in a refused event or a bad line, even if its text is broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Landed files lose the erased lines and nothing else, whatever a crash falls on."""
+"""Landed files lose the erased lines and nothing else, after a crash at any step too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments to landed files: whole, once, whatever is interrupted or unreachable."""
+"""Segments become landed files: whole, and once, even if sealing is interrupted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A landing that is away is told without the password of its URL, and hinders no collector."""
+"""If a landing cannot be reached, no error shows its password, and collectors still start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tombstones: what they cover, what they give away, and how they are kept."""
+"""Tombstones: what they cover, what they reveal, and how they are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A site of one test: files put into its landing, loads, and what is in raw afterwards."""
+"""The site of one test: files in its landing, loads, and the rows of raw."""
 
 from __future__ import annotations
 

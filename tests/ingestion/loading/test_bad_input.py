@@ -1,4 +1,4 @@
-"""One bad file, line or manifest costs nothing but itself, and raw.bad_lines says why."""
+"""A bad file, line or manifest affects nothing else, and raw.bad_lines says why it is bad."""
 
 from __future__ import annotations
 

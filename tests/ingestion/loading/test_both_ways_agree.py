@@ -1,4 +1,4 @@
-"""A file that its manifest vouches for and one that is judged give the same rows."""
+"""A file with a manifest and a file that is validated line by line give the same rows."""
 
 from __future__ import annotations
 

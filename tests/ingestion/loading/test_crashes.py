@@ -1,4 +1,4 @@
-"""A load that is killed at any moment is made good by simply running the next one."""
+"""If a load is killed at any moment, the next load makes it good."""
 
 from __future__ import annotations
 

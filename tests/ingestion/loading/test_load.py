@@ -1,4 +1,4 @@
-"""What lies in the landing is in raw afterwards: rows, types, line numbers, every file once."""
+"""Files in the landing are in raw after a load: rows, types, line numbers, every file once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Staging alone, without a load behind it: the two ways a file can go."""
+"""Staging alone, without a load: with a manifest and without one."""
 
 from __future__ import annotations
 

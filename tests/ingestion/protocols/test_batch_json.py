@@ -1,4 +1,4 @@
-"""Bytes to events, whatever the bytes are."""
+"""Splitting any bytes into events."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What holds for every protocol, wherever its events, its fields or its paths are looked at.
+"""What is true for every protocol, in each place that uses its fields or paths.
 
-The samples are the protocols' own examples, so that a new protocol is tested without a line here.
+The samples are the protocols' own examples, so a new protocol is tested without a change here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""PostHog's and Snowplow's shapes, beyond what was recorded, decided without any I/O."""
+"""PostHog's and Snowplow's shapes, beyond the recorded ones, without any I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The longest line that anybody can make the collector write is one that the load reads."""
+"""The load can read the longest line that anybody can make the collector write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any JSON at all: every event is accepted or refused, and every line is one DuckDB reads."""
+"""For any JSON, every event is accepted or refused, and DuckDB can read every line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Segment's shapes become, decided without any I/O."""
+"""How Segment's shapes are converted, without any I/O."""
 
 from __future__ import annotations
 

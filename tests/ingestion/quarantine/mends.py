@@ -1,4 +1,4 @@
-"""Functions as a site writes them for ``--mend`` and ``--mend-body``."""
+"""Functions for ``--mend`` and ``--mend-body``, as a site writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bad event on its whole way: refused, listed, mended, replayed, loaded and counted once."""
+"""The whole way of a bad event: refused, listed, mended, replayed, loaded and counted once."""
 
 from __future__ import annotations
 

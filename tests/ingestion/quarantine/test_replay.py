@@ -1,4 +1,4 @@
-"""Refused rows are judged again, land once, and are what they were when they came."""
+"""Refused rows are validated again, and land once with their original facts."""
 
 from __future__ import annotations
 
