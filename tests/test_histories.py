@@ -173,7 +173,9 @@ def test_sessions_divide_the_activity_among_them(history: History) -> None:
         own = [r for r in marts.events if r["first_event_id"] == session["first_event_id"]]
         assert len(own) == session["event_count"]
         assert {row["person_id"] for row in own} == {session["person_id"]}
-        assert {row["user_id"] for row in own} <= {session["user_id"], None}
+        # A server's event may name a user whom only an identify showed on the device.
+        of_device = [row for row in own if row["anonymous_id"] or row["event_type"] != "track"]
+        assert {row["user_id"] for row in of_device} <= {session["user_id"], None}
         assert session["duration_seconds"] < 24 * 3600
         assert all(
             later["occurred_at"] - earlier["occurred_at"] <= timedelta(minutes=30)
