@@ -38,7 +38,8 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
     ``seen`` tells the names of all events that ever came. It is asked only where a funnel or a
     conversion question names one that is not planned; without it no event is called unknown.
 
-    What is written in an older way is still read, and logged with what to write instead.
+    What is written in an older way is still read. A build, which gives ``seen``, logs what to
+    write instead.
     """
     rows: dict[str, list[Row]] = {}
     mistakes: dict[str, list[Mistake]] = {}
@@ -62,12 +63,13 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
     by_path[_questions_path(settings)] = questioned
     if found := _lines(by_path):
         raise MistakenSeeds("\n".join(found))
-    older = {
-        _path(settings, "funnel_steps"): outdated(steps),
-        _questions_path(settings): asked.outdated,
-    }
-    for line in _lines(older):
-        logger.warning(line)
+    if seen is not None:
+        older = {
+            _path(settings, "funnel_steps"): outdated(steps),
+            _questions_path(settings): asked.outdated,
+        }
+        for line in _lines(older):
+            logger.warning(line)
 
 
 def questions_asked(settings: Settings) -> list[Question]:

@@ -183,7 +183,8 @@ def test_a_condition_in_keys_of_its_own_is_read_with_a_warning_of_what_to_write(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     text = WELL.replace("value: 2.5", 'value: "it\'s, 2"')
-    refuse_mistakes(site(tmp_path / "older", text))
+    seen = {"bought", "used_a", "used_b"}
+    refuse_mistakes(site(tmp_path / "older", text), lambda: seen)
     told = [message.rpartition("/project/")[2] for message in caplog.messages]
     older = "the keys property and value are an older way to write a condition; write the event as"
     assert told == [
@@ -196,7 +197,7 @@ def test_a_condition_in_keys_of_its_own_is_read_with_a_warning_of_what_to_write(
         '{event: used_b, property: size, value: "it\'s, 2"}', "'used_b[size=it''s, 2]'"
     )
     assert questions(newer) == questions(text)
-    refuse_mistakes(site(tmp_path / "newer", newer))
+    refuse_mistakes(site(tmp_path / "newer", newer), lambda: seen)
     assert caplog.messages == []
 
 

@@ -57,7 +57,8 @@ def test_a_condition_in_columns_of_its_own_is_read_with_a_warning_of_what_to_wri
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     older = "trial,2,Bought,bought|sold[plan=b]|Cart [v2],plan,a year,24"
-    refuse_mistakes(site(tmp_path / "older", STEP_1, older))
+    seen = {"trial_started", "bought", "sold", "Cart [v2]"}
+    refuse_mistakes(site(tmp_path / "older", STEP_1, older), lambda: seen)
     (told,) = caplog.messages
     assert told.endswith(
         "funnel_steps.csv:3: funnel trial, step 2: the columns property_name and property_value "
@@ -66,7 +67,7 @@ def test_a_condition_in_columns_of_its_own_is_read_with_a_warning_of_what_to_wri
     )
     caplog.clear()
     newer = told.rpartition("event_name as ")[2]
-    refuse_mistakes(site(tmp_path / "newer", STEP_1, f"trial,2,Bought,{newer},,,24"))
+    refuse_mistakes(site(tmp_path / "newer", STEP_1, f"trial,2,Bought,{newer},,,24"), lambda: seen)
     assert caplog.messages == []
 
 
