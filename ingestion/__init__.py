@@ -1,1 +1,1 @@
-"""Footfall's way in: the settings, the envelope, the collector and the loader."""
+"""Receiving, storing and loading events; the README lists the folders."""

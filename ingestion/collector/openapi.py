@@ -13,14 +13,15 @@ from typing import Any, Final
 from msgspec.json import schema_components
 
 from ingestion.collector.browser import SCRIPT_PATH
-from ingestion.facts.envelope import MAX_BATCH_BYTES, Json
+from ingestion.facts.envelope import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Json
 from ingestion.protocols.batch_json import MAX_BATCH_EVENTS
 from ingestion.protocols.catalog import PROTOCOLS
 from ingestion.protocols.protocol import Protocol
 from ingestion.protocols.responses import Failure
-from ingestion.protocols.routes import ROUTES, Route
+from ingestion.protocols.routes import Route
 
 OPENAPI_PATH: Final = "/openapi.json"
+_COMPONENTS: Final = "#/components/schemas/"
 
 #: Status → what it means; every one has a body with ``code`` and ``message``.
 _FAILURES: Final = {
@@ -61,6 +62,7 @@ _OTHERS: Final = {
 
 def document(endpoints: Mapping[str, Iterable[str]], routes: Mapping[str, Route]) -> Json:
     """The OpenAPI 3.1 document of these endpoints, each given with its methods."""
+    schemas = _Schemas(routes)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -72,25 +74,62 @@ def document(endpoints: Mapping[str, Iterable[str]], routes: Mapping[str, Route]
             "Snowplow's trackers may post below any vendor's name. A write key that stands in none "
             "of the places named here is looked for in the body, in these fields: "
             + "; ".join(f"{each.title} {', '.join(each.secret_fields)}" for each in PROTOCOLS)
-            + ". Of Snowplow's and PostHog's events the first one's counts.",
+            + ". Of Snowplow's and PostHog's events the first one's counts. An event has at most "
+            f"{MAX_EVENT_BYTES} bytes.",
         },
         "paths": {
-            path: _path_item(path, methods, routes.get(path)) for path, methods in endpoints.items()
+            path: _path_item(path, methods, routes.get(path), schemas)
+            for path, methods in endpoints.items()
         },
         "components": {
-            "schemas": _SCHEMAS,
-            "responses": {status: _failure(status) for status in _FAILURES}
+            "schemas": schemas.components,
+            "responses": {status: _failure(status, schemas) for status in _FAILURES}
             | {"Preflight": _PREFLIGHT},
             "securitySchemes": _KEYS,
         },
     }
 
 
-def _path_item(path: str, methods: Iterable[str], route: Route | None) -> Json:
-    item: Json = {
-        method.lower(): _preflight() if method == "OPTIONS" else _operation(path, method, route)
-        for method in methods
-    }
+class _Schemas:
+    """The schemas of what these routes take and answer; ``components`` are those with a name."""
+
+    def __init__(self, routes: Mapping[str, Route]) -> None:
+        types: dict[Any, None] = {Failure: None}
+        for route in routes.values():
+            types |= dict.fromkeys((*route.bodies, *_events_of(route.spoken), route.answers))
+        types.pop(None, None)
+        schemas, components = schema_components(types, ref_template=f"{_COMPONENTS}{{name}}")
+        self._of: dict[Any, Json] = dict(zip(types, schemas, strict=True))
+        self.components = {name: _lenient(schema) for name, schema in components.items()} | {
+            route.spoken.title: {"anyOf": [self._form(route, body) for body in route.bodies]}
+            for route in routes.values()
+            if len(route.bodies) > 1
+        }
+
+    def of(self, type_: Any) -> Json:
+        """The schema of a type."""
+        return self._of[type_]
+
+    def of_body(self, route: Route) -> Json:
+        """The schema of a body; several forms are one component with the protocol's name."""
+        if len(route.bodies) == 1:
+            return self._form(route, route.bodies[0])
+        return {"$ref": f"{_COMPONENTS}{route.spoken.title}"}
+
+    def of_event(self, event: Any) -> Json:
+        """The schema of an event alone. It may be anything: it is refused if it is no event."""
+        return {"type": "object", "anyOf": [self.of(event), {}]}
+
+    def _form(self, route: Route, body: Any) -> Json:
+        if body not in _events_of(route.spoken):
+            return _lenient(self.of(body))
+        if len(route.bodies) == 1:
+            return self.of_event(body)
+        return {"allOf": [{"not": {"required": [route.spoken.batch_field]}}, self.of_event(body)]}
+
+
+def _path_item(path: str, methods: Iterable[str], route: Route | None, schemas: _Schemas) -> Json:
+    item: Json = {method.lower(): _operation(path, method, route, schemas) for method in methods}
     if "{key}" in path:
         schema = {"type": "string", "minLength": 1, "maxLength": 512, "pattern": "^[^/]+$"}
         for operation in item.values():
@@ -99,9 +138,11 @@ def _path_item(path: str, methods: Iterable[str], route: Route | None) -> Json:
     return item
 
 
-def _operation(path: str, method: str, route: Route | None) -> Json:
+def _operation(path: str, method: str, route: Route | None, schemas: _Schemas) -> Json:
+    if method == "OPTIONS":
+        return {"responses": {"200": {"$ref": "#/components/responses/Preflight"}}}
     if route:
-        return _collecting(method, route)
+        return _collecting(method, route, schemas)
     summary, media_type = _OTHERS.get(path, ("", "*/*"))
     is_question = path in _OTHERS and path not in _PROBES
     success = {"description": summary, "content": {media_type: {"schema": {}}}}
@@ -109,8 +150,8 @@ def _operation(path: str, method: str, route: Route | None) -> Json:
     return {"summary": summary, "responses": {"200": success} | _failures(failures)}
 
 
-def _collecting(method: str, route: Route) -> Json:
-    content: Json = {"application/json": {"schema": _reference(route.answers)}}
+def _collecting(method: str, route: Route, schemas: _Schemas) -> Json:
+    content: Json = {"application/json": {"schema": schemas.of(route.answers)}}
     operation: Json = {
         "summary": f"Events in {route.spoken.title}'s protocol.",
         "security": [{name: []} for name in _KEYS],
@@ -119,7 +160,7 @@ def _collecting(method: str, route: Route) -> Json:
         gif: Json = {"image/gif": {"schema": {"type": "string", "contentEncoding": "binary"}}}
         content = gif if route.is_pixel else content | gif
         operation["description"] = route.spoken.query_says
-        operation["parameters"] = _parameters(route.spoken)
+        operation["parameters"] = _parameters(route.spoken, schemas)
     else:
         operation["requestBody"] = {
             "required": True,
@@ -130,10 +171,7 @@ def _collecting(method: str, route: Route) -> Json:
                 else "."
             ),
             "content": {
-                "application/json": {
-                    "schema": _body(route),
-                    "example": _example(route),
-                }
+                "application/json": {"schema": schemas.of_body(route), "example": _example(route)}
             },
         }
     stored = {"description": "Every event is stored, or refused with a reason.", "content": content}
@@ -141,7 +179,7 @@ def _collecting(method: str, route: Route) -> Json:
     return operation | {"responses": {"200": stored} | _failures(_OF_EVENTS) | too_long}
 
 
-def _parameters(protocol: Protocol) -> list[Json]:
+def _parameters(protocol: Protocol, schemas: _Schemas) -> list[Json]:
     """The parameters of a GET: a whole event as JSON, or its fields."""
     named = [
         {"name": name, "in": "query", "schema": {"type": "string"}}
@@ -149,29 +187,9 @@ def _parameters(protocol: Protocol) -> list[Json]:
     ]
     if protocol.query_carries is None:
         return named
-    content = {"application/json": {"schema": _alone(protocol.query_carries)}}
+    content = {"application/json": {"schema": schemas.of_event(protocol.query_carries)}}
     data: Json = {"name": "data", "in": "query", "content": content}
     return [data if named else data | {"required": True}, *named]
-
-
-def _body(route: Route) -> Json:
-    """The schema of a route's body; several forms are one component with the protocol's name."""
-    if len(route.bodies) == 1:
-        return _form(route, route.bodies[0])
-    return {"$ref": f"{_COMPONENTS}{route.spoken.title}"}
-
-
-def _form(route: Route, body: Any) -> Json:
-    """The schema of one form of a body."""
-    if body not in _events_of(route.spoken):
-        return _lenient(_TYPES[body])
-    if len(route.bodies) > 1:
-        return {"allOf": [{"not": {"required": [route.spoken.batch_field]}}, _alone(body)]}
-    return _alone(body)
-
-
-def _alone(event: Any) -> Json:
-    return {"type": "object", "anyOf": [_TYPES[event], {}]}
 
 
 def _example(route: Route) -> Json:
@@ -195,22 +213,14 @@ def _lenient(schema: Json) -> Json:
     return schema
 
 
-def _preflight() -> Json:
-    return {"responses": {"200": {"$ref": "#/components/responses/Preflight"}}}
-
-
 def _failures(statuses: Iterable[str]) -> Json:
     return {status: {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
-def _failure(status: str) -> Json:
-    content = {"application/json": {"schema": _reference(Failure)}}
+def _failure(status: str, schemas: _Schemas) -> Json:
+    content = {"application/json": {"schema": schemas.of(Failure)}}
     failure = {"description": _FAILURES[status], "content": content}
     return failure | ({"headers": {"Retry-After": _RETRY_AFTER}} if status in _WAITING else {})
-
-
-def _reference(of: Any) -> Json:
-    return _TYPES[of]
 
 
 _PREFLIGHT: Final[Json] = {
@@ -227,26 +237,4 @@ _KEYS: Final[Json] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "header": {"type": "apiKey", "in": "header", "name": "X-Write-Key"},
     "query": {"type": "apiKey", "in": "query", "name": "writeKey"},
-}
-
-_COMPONENTS: Final = "#/components/schemas/"
-
-
-def _schemas() -> tuple[dict[Any, Json], Json]:
-    """Type of a body or an answer → its schema, and the components that these refer to."""
-    types: dict[Any, None] = {Failure: None}
-    for route in ROUTES.values():
-        types |= dict.fromkeys((*route.bodies, *_events_of(route.spoken), route.answers))
-    types.pop(None, None)
-    schemas, components = schema_components(types, ref_template=f"{_COMPONENTS}{{name}}")
-    return dict(zip(types, schemas, strict=True)), {
-        name: _lenient(schema) for name, schema in components.items()
-    }
-
-
-_TYPES, _SCHEMAS = _schemas()
-_SCHEMAS |= {
-    route.spoken.title: {"anyOf": [_form(route, body) for body in route.bodies]}
-    for route in ROUTES.values()
-    if len(route.bodies) > 1
 }

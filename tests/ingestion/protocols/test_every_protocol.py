@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,24 @@ def test_its_body_is_documented_by_its_own_types(protocol: Protocol) -> None:
     assert summaries == {f"Events in {protocol.title}'s protocol."}
     properties = DOCUMENT["components"]["schemas"][protocol.event.__name__]["properties"]
     assert protocol.event_id_field in properties
+
+
+def test_another_protocol_is_documented_by_its_own_types() -> None:
+    event = msgspec.defstruct("OtherEvent", [("what", str)])
+    # Its name is that of Segment's batch too.
+    batch = msgspec.defstruct("Batch", [("facts", list[event])], module="other")  # type: ignore[valid-type]
+    other = replace(PROTOCOLS[-1], name="other", title="Other", event=event)
+    route = Route(open=ROUTES["/v1/batch"].open, bodies=(batch,), spoken=other)
+    told = document(ENDPOINTS | {"/other": ("POST",)}, ROUTES | {"/other": route})
+
+    post = told["paths"]["/other"]["post"]
+    assert post["summary"] == "Events in Other's protocol."
+    schema = post["requestBody"]["content"]["application/json"]["schema"]
+    body = told["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    assert body["properties"].keys() == {"facts"}
+    segments = told["paths"]["/v1/batch"]["post"]["requestBody"]["content"]["application/json"]
+    of_segment = told["components"]["schemas"][segments["schema"]["$ref"].rpartition("/")[2]]
+    assert "writeKey" in of_segment["properties"]
 
 
 @each_protocol
