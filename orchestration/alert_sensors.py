@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from itertools import groupby
 
 import dagster as dg
-from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from ingestion.settings import Settings, get_settings
 from orchestration.alerts import Alert, one_message, send
+from orchestration.dagster_internals import will_be_retried
 from orchestration.health import Change, Cursor, changes_since, utc
 from orchestration.plain_failures import MENDED_BY_PEOPLE
 
@@ -33,7 +33,7 @@ def run_alert(
     """What is told of a failed run."""
     lines = [_told(event) for event in failed_steps] or ["It ended without a word of its own."]
     # Told all the same: Dagster marks runs so which it then cannot repeat, as those of a terminal.
-    if run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin:
+    if will_be_retried(run):
         lines.append("Dagster tries it once more by itself.")
     return Alert(
         f"Footfall: the job {run.job_name} failed",

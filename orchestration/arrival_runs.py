@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Final
+from typing import Final
 
 import dagster as dg
-from dagster._core.storage.tags import SENSOR_NAME_TAG
-from sqlalchemy import text
 
 from ingestion.settings import Settings
+from orchestration.dagster_internals import asked_for_by, delete_run
 from orchestration.prepare import RECEIVED_DAYS
 from orchestration.run_progress import INTERRUPTED
 from orchestration.sweeping import FINISHED, delete_logs
@@ -31,23 +30,6 @@ FIRST_PAUSE_SECONDS: Final = 60.0
 LONGEST_PAUSE_SECONDS: Final = 3600.0
 #: Failures that are told apart: the pause is at its longest by then.
 COUNTED_FAILURES: Final = 8
-
-_FORGET: Final = (
-    # The newest mark of a received day stays: the UI tells by it that the day is loaded.
-    """
-    create temporary table forgotten as select id from event_logs where run_id = :run and not (
-        partition is not null and asset_key = :days and not exists (
-            select 1 from event_logs as newer
-            where newer.asset_key = event_logs.asset_key
-            and newer.partition = event_logs.partition and newer.id > event_logs.id
-        )
-    )
-    """,
-    "delete from asset_event_tags where event_id in (select id from forgotten)",
-    "delete from event_logs where id in (select id from forgotten)",
-    "delete from asset_check_executions where run_id = :run",
-    "drop table forgotten",
-)
 
 
 def is_going(instance: dg.DagsterInstance, job: str) -> bool:
@@ -98,18 +80,10 @@ def _was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 def forget_old_runs(settings: Settings, instance: dg.DagsterInstance) -> int:
     """Delete all but the newest runs that the sensor asked for, with their records; how many."""
-    asked_for = dg.RunsFilter(tags={SENSOR_NAME_TAG: SENSOR}, statuses=FINISHED)
+    asked_for = dg.RunsFilter(tags=asked_for_by(SENSOR), statuses=FINISHED)
     old = instance.get_run_ids(asked_for, limit=KEPT_RUNS + FORGOTTEN_AT_ONCE)[KEPT_RUNS:]
-    days = dg.AssetKey(RECEIVED_DAYS).to_string()
-    storage: Any = instance.event_log_storage
     for run_id in old:
-        # Dagster's own deletion leaves the executions of checks, and takes marks of days.
-        with storage.index_connection() as connection:
-            for statement in _FORGET:
-                parameters = {"run": run_id, "days": days}
-                names = [name for name in parameters if f":{name}" in statement]
-                connection.execute(text(statement), {name: parameters[name] for name in names})
         delete_logs(settings, run_id)
-        # Last: one that was cut short is found again.
-        instance.run_storage.delete_run(run_id)
+        # The newest mark of a received day stays: the UI tells by it that the day is loaded.
+        delete_run(instance, run_id, keep_marks_of=dg.AssetKey(RECEIVED_DAYS))
     return len(old)

@@ -19,9 +19,9 @@ from typing import Any
 import dagster as dg
 import duckdb
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource
-from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
+from orchestration.dagster_internals import check_of_test
 from transformation.audit_queries import ask, keep_queries, queries
 from transformation.current import UNCHANGED, Outcome, keep_outcomes
 from transformation.dbt_command import dbt_target
@@ -169,10 +169,7 @@ def audited(
         results = written.get("results", [])
         if is_next:
             keep_increment(settings, written, manifest)
-    checks = {
-        test: get_asset_check_key_for_test(manifest, translator, test, project=None)
-        for test in manifest["nodes"]
-    }
+    checks = {test: check_of_test(manifest, translator, test) for test in manifest["nodes"]}
     keys = {
         test: key
         for test, key in checks.items()

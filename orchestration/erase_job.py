@@ -10,10 +10,11 @@ from ingestion.erasure.wait_until_sealed import Unsettled
 from ingestion.landing.tombstones import TombstoneFile
 from ingestion.settings import get_settings
 from orchestration.assets import PUBLISHED
+from orchestration.dagster_internals import hide_config
 from orchestration.erase import Asked, Incomplete, NobodyThere, erase
 from orchestration.findings import markdown_table
 from orchestration.prepare import POOL
-from orchestration.traces import ERASURES, hide_config
+from orchestration.traces import ERASURES
 
 OP = "erase"
 
@@ -74,7 +75,7 @@ def _forget_whom(context: dg.OpExecutionContext, config: Erasure) -> Asked:
         hidden["subject"] = str(asked.hashed(tombstones))
     finally:
         if not context.instance.is_ephemeral:
-            hide_config(_settings, context.run_id, OP, hidden)
+            hide_config(_settings.dagster_home, context.run_id, OP, hidden)
     return asked
 
 

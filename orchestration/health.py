@@ -13,7 +13,8 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
-from dagster._core.definitions.freshness import FreshnessState
+
+from orchestration.dagster_internals import logged_after, newest_log_id
 
 #: Events read at one look, of each kind: a nightly run evaluates about two hundred checks.
 BATCH = 500
@@ -60,22 +61,18 @@ class Cursor:
     @staticmethod
     def at_end(instance: dg.DagsterInstance) -> Cursor:
         """From now on: what is long past is not news."""
-        newest = instance.event_log_storage.get_maximum_record_id() or -1
+        newest = newest_log_id(instance)
         return Cursor(dict.fromkeys(_KINDS, newest))
 
 
 def changes_since(instance: dg.DagsterInstance, cursor: Cursor) -> list[Change]:
     """The changes after the cursor, in order, which moves behind them; a bounded number a call."""
     changes: list[Change] = []
-    newest = instance.event_log_storage.get_maximum_record_id() or -1
+    newest = newest_log_id(instance)
     for kind, event_type in _KINDS.items():
         # Behind a log that was wiped the numbers begin anew.
         cursor.read[kind] = min(cursor.read[kind], newest)
-        # By log id over all runs: get_event_records reads run by run on SQLite, and its ids are
-        # those of each run.
-        entries = instance.event_log_storage.get_logs_for_all_runs_by_log_id(
-            after_cursor=cursor.read[kind], dagster_event_type=event_type, limit=BATCH
-        )
+        entries = logged_after(instance, cursor.read[kind], event_type, BATCH)
         for record_id, entry in entries.items():
             state = _state(entry)
             if state and (change := _compare(cursor.open, state)):
@@ -102,16 +99,16 @@ def _state(entry: dg.EventLogEntry) -> Change | None:
             has_recovered=evaluation.passed,
         )
     moved = event.asset_freshness_state_change_data
-    if moved.new_state not in (FreshnessState.PASS, FreshnessState.WARN, FreshnessState.FAIL):
+    if (state := moved.new_state.value) not in ("PASS", "WARN", "FAIL"):
         return None
     return Change(
         asset=moved.key.to_user_string(),
         check=None,
-        level="ERROR" if moved.new_state == FreshnessState.FAIL else "WARN",
+        level="ERROR" if state == "FAIL" else "WARN",
         since=moved.state_change_timestamp,
         run_id=None,
         seen="",
-        has_recovered=moved.new_state == FreshnessState.PASS,
+        has_recovered=state == "PASS",
     )
 
 

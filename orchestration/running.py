@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
-from dagster._core.utils import make_new_run_id
 
 from ingestion.settings import Settings
 from orchestration.prepare import prepare
@@ -58,7 +58,7 @@ def run_job(
         nullcontext(sys.stdout) if is_verbose else kept_in(settings, name) as terminal,
         _signals_noted() as has_been_told_to_end,
     ):
-        run_id = make_new_run_id()
+        run_id = str(uuid4())
 
         def show(entry: dg.EventLogEntry) -> None:
             if event := entry.dagster_event:

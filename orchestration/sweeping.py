@@ -13,6 +13,7 @@ import dagster as dg
 from ingestion.landing.store import LandedFile, Landing
 from ingestion.ledger import read_ledger, sweep_orphans
 from ingestion.settings import Settings
+from orchestration.dagster_internals import files_of_run
 from warehouse.connection import connect
 
 #: What a killed publish, verification or load leaves in the folders of the home.
@@ -120,7 +121,7 @@ def _sweep_runs(
         dg.RunsFilter(statuses=FINISHED, created_before=before.astimezone(UTC))
     )
     for run in runs:
-        logs = [path for path in _logs(settings, run.run_id) if path.exists()]
+        logs = [path for path in files_of_run(settings.dagster_home, run.run_id) if path.exists()]
         is_kept = run.job_name not in FORGOTTEN_JOBS
         if is_kept and not logs:
             continue
@@ -137,17 +138,8 @@ def _sweep_runs(
 
 def delete_logs(settings: Settings, run_id: str) -> None:
     """Delete what a run said."""
-    for path in _logs(settings, run_id):
+    for path in files_of_run(settings.dagster_home, run_id):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _logs(settings: Settings, run_id: str) -> list[Path]:
-    """Where Dagster's default storage keeps what a run said."""
-    events = settings.dagster_home / "history" / "runs"
-    return [
-        *(events / f"{run_id}.db{suffix}" for suffix in ("", "-wal", "-shm")),
-        settings.dagster_home / "storage" / run_id,
-    ]
 
 
 def _size(path: Path) -> int:

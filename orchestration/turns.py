@@ -9,27 +9,16 @@ would be going on for ever by the record, and every other would wait for it.
 from __future__ import annotations
 
 import fcntl
-import json
-import logging
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 import dagster as dg
-from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
-from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._grpc.client import DagsterGrpcClient
-from dagster._grpc.types import GetCurrentRunsResult
-from dagster._serdes import deserialize_value
-from sqlalchemy.exc import DatabaseError
 
 from ingestion.settings import Settings
+from orchestration.dagster_internals import fail_run, is_a_daemon_alive, lives
 from orchestration.prepare import POOL
-
-logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the run that has the warehouse.
 LOOK_SECONDS = 1.0
@@ -100,19 +89,12 @@ def _before_us(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """
     _fail_dead(instance, is_terminal_idle=lambda: True)
     queued = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
-    waiting = queued if queued and _lives_a_daemon(instance) else []
+    waiting = queued if queued and is_a_daemon_alive(instance) else []
     return [
         run
         for run in (*_going(instance), *waiting)
         if run.run_op_concurrency and POOL in (run.run_op_concurrency.all_pools or ())
     ]
-
-
-def _lives_a_daemon(instance: dg.DagsterInstance) -> bool:
-    # A quarter of a second of imports, which few runs need.
-    from dagster._daemon.controller import all_daemons_live
-
-    return all_daemons_live(instance)
 
 
 def _going(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
@@ -128,36 +110,12 @@ def _fail_dead(instance: dg.DagsterInstance, is_terminal_idle: Callable[[], bool
         # It may have ended by itself after it was listed.
         now = instance.get_run_by_id(run.run_id)
         if now and now.status == dg.DagsterRunStatus.STARTED:
-            try:
-                instance.report_run_failed(now, DEAD)
-            except DatabaseError:
-                _forget_log(instance, run.run_id)
-                instance.report_run_failed(now, DEAD)
+            fail_run(instance, now, DEAD)
             count += 1
     return count
 
 
-def _forget_log(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Remove the log of a run, a database of its own, which cannot be read and so not end."""
-    for path in (Path(instance.root_directory) / "history" / "runs").glob(f"{run_id}.db*"):
-        logger.warning("%s cannot be read: it goes", path)
-        path.unlink()
-
-
 def _lives(run: dg.DagsterRun, is_terminal_idle: Callable[[], bool]) -> bool:
-    """Ask whoever launched the run; one that cannot be asked may well be at it."""
-    launched_by = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
-    if not launched_by:
-        return not is_terminal_idle()
-    if path := launched_by.get("socket"):
-        with socket.socket(socket.AF_UNIX) as client:
-            if client.connect_ex(path):
-                return False
-    parent = DagsterGrpcClient(host=launched_by["host"], port=launched_by.get("port"), socket=path)
-    try:
-        children = deserialize_value(parent.get_current_runs(), GetCurrentRunsResult)
-    except (DagsterUserCodeUnreachableError, DagsterUserCodeProcessError) as error:
-        # Busy, just ended, or the proxy of a `dagster dev`, which does not know the question.
-        logger.warning("cannot tell whether run %s lives: %s", run.run_id, type(error).__name__)
-        return True
-    return run.run_id in children.current_runs
+    """Ask whoever launched the run; a run of a terminal holds the lock while it lives."""
+    is_alive = lives(run)
+    return not is_terminal_idle() if is_alive is None else is_alive

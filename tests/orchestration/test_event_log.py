@@ -19,8 +19,8 @@ import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from ingestion.settings import Settings
-from orchestration import event_log
-from orchestration.event_log import OpenEventLog
+from orchestration import dagster_internals
+from orchestration.dagster_internals import OpenEventLog
 from orchestration.prepare import INSTANCE, instance_file
 from orchestration.serving import CHECKOUT
 
@@ -152,7 +152,7 @@ def test_who_watches_a_run_hears_of_each_event_at_once(home: Path, reader: Opene
 
 def test_threads_share_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Each closes what the others have just used.
-    monkeypatch.setattr(event_log, "KEPT", 1)
+    monkeypatch.setattr(dagster_internals, "KEPT", 1)
     with ours(home) as instance:
         runs = [run(instance) for _ in range(2)]
         counts = [len(instance.all_logs(run_id)) for run_id in runs]
@@ -266,7 +266,7 @@ def test_a_log_that_was_deleted_is_begun_anew(home: Path) -> None:
 
 
 def test_few_databases_stay_open(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_log, "KEPT", 2)
+    monkeypatch.setattr(dagster_internals, "KEPT", 2)
     with ours(home) as instance:
         runs = [run(instance) for _ in range(4)]
         counts = {len(instance.all_logs(run_id)) for run_id in runs}

@@ -14,7 +14,8 @@ import dagster as dg
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.prepare import INDEX, POOL, RECORDS, instance_file, prepare
+from orchestration.dagster_internals import INDEX, RECORDS
+from orchestration.prepare import POOL, instance_file, prepare
 from orchestration.serving import (
     CHECKOUT,
     CODE,

@@ -8,9 +8,10 @@ import dagster as dg
 import pytest
 
 from ingestion.settings import Settings
+from orchestration.dagster_internals import hide_config
 from orchestration.prepare import INSTANCE, instance_file
 from orchestration.run_log import log_path, new_log
-from orchestration.traces import ERASURES, forget_in_dagster, forget_in_dbt, hide_config
+from orchestration.traces import ERASURES, forget_in_dagster, forget_in_dbt
 
 WHO = "user-of-a-trace"
 
@@ -129,7 +130,7 @@ def test_a_hidden_config_is_gone_from_the_file_and_is_what_a_retry_reads(
     config: dict[str, Any] = {"ops": {"erase": {"config": {"user_id": WHO}}}, "loggers": {}}
     running = instance.create_run_for_job(erasing, run_config=config)
 
-    hide_config(settings, running.run_id, "erase", {"subject": "user:00"})
+    hide_config(settings.dagster_home, running.run_id, "erase", {"subject": "user:00"})
 
     assert places(settings) == []
     found = instance.get_run_by_id(running.run_id)
