@@ -18,6 +18,7 @@ from ingestion.facts.envelope import (
     EventLine,
     RefusedLine,
 )
+from ingestion.facts.json_text import NOT_JSON, has_null_character
 
 #: kind of file → bytes of its longest line. An event has at most 32 KiB; there is room for more
 #: context in a bulk import. A refused body is a whole request, at most six times as long once
@@ -29,7 +30,6 @@ Line = EventLine[msgspec.Raw] | RefusedLine[msgspec.Raw]
 _LINES: Final = {"events": EventLine[msgspec.Raw], "quarantine": RefusedLine[msgspec.Raw]}
 _FIELDS: Final = {"events": EVENT_FIELDS, "quarantine": REFUSED_FIELDS}
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII)
-_NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class LineJudge:
@@ -45,7 +45,7 @@ class LineJudge:
 
     def verdict(self, line: bytes) -> Line | str:
         """The parsed line with its clocks in UTC, or the reason why it cannot be loaded."""
-        if b"\\u0000" in line and _NULL_CHARACTER.search(line):
+        if has_null_character(line):
             return "null_character: remove \\u0000 from the text"
         try:
             parsed = self._decode(line)
@@ -57,7 +57,7 @@ class LineJudge:
                     return f"{field} must be a JSON object"
                 if raw is not None and _repeats_a_key(bytes(raw), value):
                     setattr(parsed, field, msgspec.Raw(msgspec.json.encode(value)))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except NOT_JSON as error:
             return f"not a line of this format, one JSON object in UTF-8: {error}"
         for field in self._clocks:
             if (text := getattr(parsed, field)) is not None:

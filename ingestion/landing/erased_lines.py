@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
 from ingestion.facts.compression import unpacked
 from ingestion.facts.envelope import EventLine, RefusedLine
+from ingestion.facts.json_text import NOT_JSON
 from ingestion.facts.line_checks import Line
 from ingestion.landing.ids_in_text import names_in
 from ingestion.landing.tombstones import Tombstones
@@ -19,7 +19,6 @@ Place = tuple[str, int]
 
 _event = msgspec.json.Decoder(EventLine[msgspec.Raw])
 _refused = msgspec.json.Decoder(RefusedLine[msgspec.Raw])
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class _Origin(msgspec.Struct):
@@ -43,7 +42,7 @@ class ReadLine:
         self._parsed: Line | None
         try:
             self._parsed = (_event if kind == "events" else _refused).decode(line)
-        except _UNREADABLE:
+        except NOT_JSON:
             self._parsed = None
 
     def is_erased(self, tombstones: Tombstones) -> bool:
@@ -81,7 +80,7 @@ class ReadLine:
             return None
         try:
             replay = _request.decode(self._parsed.request).replay
-        except _UNREADABLE:
+        except NOT_JSON:
             return None
         return replay.file, replay.line
 
@@ -109,7 +108,7 @@ def _beside(request: bytes) -> bytes:
     """The fields that a refused event inherited from its batch."""
     try:
         return bytes(_batch.decode(request).batch)
-    except _UNREADABLE:
+    except NOT_JSON:
         return b""
 
 

@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from ingestion.facts.json_text import NOT_JSON
 from ingestion.protocols import catalog
 from ingestion.protocols.catalog import BATCH_FIELDS
 
@@ -75,7 +76,7 @@ def names_in(text: bytes) -> Iterator[str]:
 def _json(text: bytes) -> Any:
     try:
         return _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         pass
     try:
         # Lone surrogates, NaN and control characters are not JSON, but senders write them.

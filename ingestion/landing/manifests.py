@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from ingestion.facts.json_text import NOT_JSON
+
 #: The prefix of manifests that an erasure wrote.
 ERASURES: Final = "manifest/erased/"
 Sha256 = str
@@ -60,5 +62,5 @@ def read_manifest(path: Path) -> Manifest | str:
     """The manifest in a file, or the reason why it is not one."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         return f"not a manifest of the collector: {error}"

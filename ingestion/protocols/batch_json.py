@@ -17,6 +17,7 @@ import msgspec
 from ingestion.facts import compression
 from ingestion.facts.compression import MAX_GZIP_MEMBERS, MAX_INFLATED_BYTES
 from ingestion.facts.envelope import MAX_EVENT_BYTES
+from ingestion.facts.json_text import NOT_JSON
 from ingestion.facts.lines import BYTE_ORDER_MARK
 from ingestion.protocols.http_errors import Unreadable
 
@@ -99,7 +100,7 @@ def open_body(
         return Batch(_split_batch(text.strip()), {})
     try:
         fields = {name: bytes(raw) for name, raw in _FIELDS.decode(text).items()}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         _check_tokens(text)
         fields = split_object(text)
     if not holds_batch or (or_single and batch_field not in fields):
@@ -133,7 +134,7 @@ def open_body(
 def _split_batch(batch: bytes) -> list[bytes]:
     try:
         events = [bytes(raw) for raw in _EVENTS.decode(batch)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         _check_tokens(batch)
         events = split_array(batch)
     if len(events) > MAX_BATCH_EVENTS:
@@ -149,7 +150,7 @@ def fields_of_first(events: list[bytes]) -> tuple[dict[str, bytes], dict[str, by
     """The fields of the first event and of its properties: all events of a request have one key."""
     event: dict[str, bytes] = {}
     properties: dict[str, bytes] = {}
-    with suppress(IndexError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    with suppress(IndexError, *NOT_JSON):
         event = {name: bytes(raw) for name, raw in _FIELDS.decode(events[0]).items()}
         inside = _FIELDS.decode(event.get("properties", b"{}"))
         properties = {name: bytes(raw) for name, raw in inside.items()}

@@ -10,6 +10,7 @@ import msgspec
 
 from ingestion.facts.clocks import parse_client_clock, utc_text
 from ingestion.facts.envelope import MAX_EVENT_BYTES, Json, names_nothing
+from ingestion.facts.json_text import NOT_JSON, has_null_character
 from ingestion.protocols.batch_json import MAX_DEPTH, nesting
 
 #: Characters of an id or an event's name. The longest recorded id of an SDK has 74. An e-mail
@@ -18,7 +19,6 @@ MAX_ID_LENGTH: Final = 512
 #: From here on, a float can stand for several whole numbers.
 FIRST_INEXACT: Final = 2**53
 
-_NULL_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _decoder = msgspec.json.Decoder()
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -45,7 +45,7 @@ def decode_event(text: bytes) -> Json:
         event = _decoder.decode(text)
     except msgspec.ValidationError as error:
         raise Refused("number_out_of_range", f"{error}; send it as text") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         raise Refused(
             "invalid_json",
             "the event is not JSON; NaN, Infinity, lone surrogates and raw control characters "
@@ -53,7 +53,7 @@ def decode_event(text: bytes) -> Json:
         ) from None
     if not isinstance(event, dict):
         raise Refused("not_an_object", "an event must be a JSON object")
-    if b"\\u0000" in text and _NULL_CHARACTER.search(text):
+    if has_null_character(text):
         raise Refused("null_character", "remove \\u0000 from the event's text")
     return event
 
@@ -79,7 +79,7 @@ def message_id(text: bytes, field: str) -> str | None:
     try:
         named = {field: _decoder.decode(_fields.decode(text).get(field, b"null"))}
         found = identifier(named, field)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         spelt = re.search(rb'"%s"\s*:\s*"([^"\\\x00-\x1f]{1,512})"' % field.encode(), text)
         found = spelt[1].decode("utf-8", "replace") if spelt else None
     except Refused:

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from ingestion.facts.envelope import Json
+from ingestion.facts.json_text import NOT_JSON
 from ingestion.protocols.batch_json import Batch, fields_of_first, inflate, open_body
 from ingestion.protocols.fields import Refused, identifier, json_object
 from ingestion.protocols.forms import form_data
@@ -118,7 +119,7 @@ def answer(events: list[bytes], verdict: Verdict) -> Results:
     for index, text in enumerate(events):
         try:
             uuid = _named.decode(text).uuid
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except NOT_JSON:
             continue
         if uuid and index in refused:
             results[uuid] = Result("drop", refused[index].detail)
