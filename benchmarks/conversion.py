@@ -31,7 +31,7 @@ from conversion.scoring_job import foresee
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.seeds_checked import questions_asked
+from orchestration.definition_files import questions_asked
 from publishing.publish import publish
 from warehouse.connection import connect, writer_lock
 

@@ -1,4 +1,4 @@
-"""Whether a model may speak: claims on it, each tried before it takes the place of the last."""
+"""Whether a model may be used: each claim about it is tested before it replaces the last model."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The marts of what was foretold: fct_conversion_scores, and fct_conversion_calibration.
+"""The marts of predictions: fct_conversion_scores and fct_conversion_calibration.
 
-Both are made whole of the scores that are kept and of the trials as they are known by now.
+Both are rebuilt as a whole from the stored scores and from the trials as they are known now.
 """
 
 from __future__ import annotations

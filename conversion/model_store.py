@@ -1,12 +1,13 @@
-"""Models on disk: one folder a version, with a card that says all there is to know of it.
+"""Models on disk: one folder for each version, with a card that describes it fully.
 
-    home/models/<question>/current            the version that speaks
+    home/models/<question>/current            the version that is in use
     home/models/<question>/<version>/card.json
     home/models/<question>/<version>/model.joblib
-    home/models/<question>/refused            why the last one that was learnt does not speak
+    home/models/<question>/refused            why the model learnt last is not in use
 
-A version is named by what it is: the same days and the same libraries give the same name and the
-same bytes. Nothing in it is of one person: weights, bounds, and sources that many came from.
+The name of a version follows from its content: the same days and the same libraries give the same
+name and the same bytes. Nothing in it is about one person. It holds weights, bounds, and sources
+that many people came from.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a conversion question may not ask, though every key of it is well written."""
+"""What a conversion question may not ask, even if each of its keys is well written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions where the models read them: three tables of the warehouse, in schema meta."""
+"""The conversion questions as the models read them: three tables in the schema meta."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is said of everybody at risk, once, and kept as it was said: meta.conversion_scores.
+"""The prediction for everybody at risk, made once and stored: meta.conversion_scores.
 
-A score is a fact of its own: later it is held against what happened. So it is never written anew,
-and no rebuild of the models makes it again.
+A score is a fact of its own, because it is later compared with what happened. So it is never
+written again, and no rebuild of the models makes it again.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from ingestion.settings import Settings, get_settings
+from orchestration.definition_files import MistakenSeeds, refuse_mistakes
 from orchestration.prepare import prepare
-from orchestration.seeds_checked import MistakenSeeds, refuse_mistakes
 from orchestration.serving import CODE, DAEMON, WEBSERVER, become
 from transformation.manifest import NotPrepared
 
@@ -107,7 +107,7 @@ def _run(
     from orchestration.running import notes, run_job
 
     if job == REBUILD_DAYS:
-        from orchestration.days import day_mistake
+        from orchestration.received_days import day_mistake
 
         if mistake := day_mistake(day, datetime.now(UTC).date(), settings):
             raise WrongArgument(f"{job}: {mistake}")

@@ -21,15 +21,15 @@ from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
 from orchestration.audit import advice, as_before, audited, tells_all
+from orchestration.check_result import markdown_table
 from orchestration.conversion_assets import conversion_assets
-from orchestration.days import RECEIVED_DAYS, days_of_load
-from orchestration.findings import markdown_table
-from orchestration.highlights import highlights
+from orchestration.definition_files import names_seen, questions_asked, refuse_mistakes
 from orchestration.plain_failures import plainly
 from orchestration.prepare import POOL
-from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT, raw_tables
-from orchestration.seeds_checked import names_seen, questions_asked, refuse_mistakes
+from orchestration.raw_metadata import COLUMN_SCHEMA, ROW_COUNT, raw_tables
+from orchestration.received_days import RECEIVED_DAYS, days_of_load
 from publishing.publish import publish
+from publishing.publish_charts import highlights
 from transformation.current import UNCHANGED, is_current, outcomes_kept
 from transformation.manifest import read_manifest
 from warehouse.connection import connect, writer_lock

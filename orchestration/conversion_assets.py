@@ -11,11 +11,11 @@ from conversion.marts import CALIBRATION, COLUMNS, COMMENTS, SCORES, tell
 from conversion.scoring_job import Foreseen, foresee
 from ingestion.settings import Settings, get_settings
 from orchestration.audit import as_before
-from orchestration.charts import calibration_chart
-from orchestration.findings import markdown_table
+from orchestration.check_result import markdown_table
+from orchestration.definition_files import questions_asked
 from orchestration.prepare import POOL
-from orchestration.raw_columns import COLUMN_SCHEMA, ROW_COUNT
-from orchestration.seeds_checked import questions_asked
+from orchestration.raw_metadata import COLUMN_SCHEMA, ROW_COUNT
+from publishing.charts import calibration_chart
 from transformation.current import Outcome, keep_outcomes, outcomes_kept
 from warehouse.connection import connect, writer_lock
 

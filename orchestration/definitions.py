@@ -16,7 +16,6 @@ from orchestration.alert_sensors import ALERT_SENSORS
 from orchestration.assets import landing_segments, model_assets, published_footfall, raw_assets
 from orchestration.checks import CHECKS
 from orchestration.conversion_assets import conversion_assets
-from orchestration.days import received_days
 from orchestration.dbt_resource import InstalledDbt
 from orchestration.erase_job import erase_person
 from orchestration.jobs import (
@@ -29,6 +28,7 @@ from orchestration.jobs import (
     sweep_job,
     verify_exactness_job,
 )
+from orchestration.received_days import received_days
 from orchestration.sensors import fail_dead_runs, landing_sensor
 from orchestration.serving import CHECKOUT
 from orchestration.watch import watch, watch_schedule

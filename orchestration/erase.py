@@ -29,9 +29,9 @@ from ingestion.landing.tombstones import Entry, TombstoneFile, Tombstones, hexes
 from ingestion.ledger import read_ledger
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
+from orchestration.definition_files import questions_asked
 from orchestration.prepare import prepare
-from orchestration.seeds_checked import questions_asked
-from orchestration.traces import forget_in_dagster, forget_in_dbt
+from orchestration.run_records import forget_in_dagster, forget_in_dbt
 from publishing.publish import PublishError, publish
 from publishing.withdraw import withdraw
 from transformation.dbt_command import DBT, dbt_environment

@@ -9,7 +9,7 @@ from typing import Final
 import dagster as dg
 
 from ingestion.landing.store import LandingUnusable
-from orchestration.seeds_checked import MistakenSeeds
+from orchestration.definition_files import MistakenSeeds
 from publishing.publish import PublishError
 from transformation.manifest import NotPrepared
 from warehouse.connection import HomeUnusable, WarehouseBusy, WarehouseUnusable

@@ -7,14 +7,14 @@ import dagster as dg
 from pydantic import Field
 
 from conversion.marts import MARTS
+from ingestion.loading.reloading import NothingToReload, forget_files
 from ingestion.quarantine.mending import MendUnusable, renaming
 from ingestion.quarantine.replaying import replay
 from ingestion.quarantine.rows import Selection
 from ingestion.settings import get_settings
-from orchestration.findings import markdown_table
+from orchestration.check_result import markdown_table
 from orchestration.plain_failures import plainly
 from orchestration.prepare import POOL
-from orchestration.reloading import NothingToReload, forget_files
 from orchestration.sweeping import Retention, sweep
 from transformation.exactness import KEPT_IN, CannotVerify, verify
 from warehouse.connection import writer_lock

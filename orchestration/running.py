@@ -14,9 +14,9 @@ from uuid import uuid4
 import dagster as dg
 
 from ingestion.settings import Settings
+from orchestration.definition_files import refuse_mistakes
 from orchestration.prepare import prepare
 from orchestration.run_log import kept_in
-from orchestration.seeds_checked import refuse_mistakes
 
 #: `failures` says what went wrong, in a line; the UI has every step, with its trace.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -44,7 +44,7 @@ def run_job(
     # Definitions read dbt's manifest, which `prepare` has just made.
     from orchestration.definitions import defs
     from orchestration.run_progress import progress
-    from orchestration.turns import turn_of_a_terminal
+    from orchestration.run_queue import turn_of_a_terminal
 
     job = defs.resolve_job_def(name)
     run_config: dict[str, Any] = dict(QUIET)

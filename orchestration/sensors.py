@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from ingestion.landing.digest import LandingDigest
 from ingestion.landing.storage import local_folder
 from ingestion.landing.store import LandingUnusable
 from ingestion.settings import Settings, get_settings
-from orchestration import turns
+from orchestration import run_queue
 from orchestration.arrival_runs import SENSOR, Failures, forget_old_runs, is_going
 from orchestration.debounce import MAX_QUIET_PERIODS, Look
 from orchestration.jobs import nightly
-from orchestration.landing_digest import LandingDigest
 
 #: Seconds between two looks at a landing on the local disk.
 LOOK_SECONDS = 10
@@ -89,5 +89,5 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
 )
 def fail_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Let no dead run keep the warehouse."""
-    dead = turns.fail_dead_runs(_settings, context.instance)
+    dead = run_queue.fail_dead_runs(_settings, context.instance)
     return dg.SkipReason(f"runs that had died: {dead}")

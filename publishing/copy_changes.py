@@ -1,8 +1,8 @@
-"""Bring one mart into the published file: the rows that changed, or all of them.
+"""Copy one mart into the published file: the rows that changed, or all of them.
 
-Each incremental model notes in ``meta.changed_rows`` the keys whose rows it wrote anew
-(macros/engine.sql). That makes a night cheap; it proves nothing. So both tables are read and
-compared, and where they differ the whole table is copied. Reading a table costs about a tenth of
+Each incremental model notes in ``meta.changed_rows`` the keys of the rows it wrote
+(macros/engine.sql). That makes a nightly run cheap, but it proves nothing. So both tables are read
+and compared, and if they differ, the whole table is copied. Reading a table costs about a tenth of
 copying it.
 """
 

@@ -1,7 +1,7 @@
-"""Publishing: marts and meta into a fresh file, checked, then swapped in with one rename.
+"""Publish: write marts and meta into a fresh file, check it, and swap it in with one rename.
 
-The fresh file begins as a copy of the one that people read and gets what changed since: most of
-the events of most nights are the same (docs/decisions/0008-publishing-what-changed.md).
+The fresh file begins as a copy of the one that people read, and then gets what changed. Most
+nightly runs change few of the events (docs/decisions/0008-publishing-what-changed.md).
 """
 
 from __future__ import annotations

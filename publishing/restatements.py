@@ -1,11 +1,11 @@
 """Restatements: which published daily figure has changed since, from what to what, and why.
 
-A figure is settled once its day, or its funnel's window, has closed in the data that was
-published. From then on it may only change for a reason, and the reason is looked for among the
-facts: each event that stands otherwise in the new file than in the one people have read until now.
+A figure is settled once its day, or the window of its funnel, has closed in the data that was
+published. From then on it may only change for a reason. The reason is looked for in the facts: each
+event that differs between the new file and the one that people have read until now.
 
-The record lives in the published file alone and is carried from one file to the next, so that it
-says what people could read and changes with it in the same rename.
+The record is only in the published file. It is copied from one file to the next, so it says what
+people could read, and it changes in the same rename.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Taking erased people out of the published file without a build: their rows go, no number moves.
+"""Take erased people out of the published file without a build: their rows go, no number changes.
 
-Counts of others (daily actives, funnels) stay those of the last build until the next good one.
+Counts that include them (daily actives, funnels) stay those of the last build until the next one.
 """
 
 from __future__ import annotations

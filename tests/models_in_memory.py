@@ -29,7 +29,7 @@ from conversion.question_tables import keep
 from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
-from orchestration.seeds_checked import questions_asked
+from orchestration.definition_files import questions_asked
 from tests.oracle.events import Load
 from tests.warm import run_code
 from transformation.dbt_command import dbt_environment, dbt_target

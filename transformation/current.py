@@ -1,9 +1,9 @@
-"""Whether what people read is already what a build and a publish would make of it.
+"""Whether a build and a publish would change anything in what people read.
 
-No model reads a clock: the marts follow from raw, the definition and the conversion questions. So
-where no load waits for a build, none is ordered, and none has begun since the file was published,
-another gives the same tables. What the checks found then still holds; it is kept here. See
-docs/decisions/0030-a-run-with-nothing-to-do.md.
+No model reads a clock, so the marts follow from raw, the definition and the conversion questions.
+If no load waits for a build, no build is ordered, and none has begun since the file was published,
+then another build gives the same tables. What the checks found then still holds, and it is stored
+here. See docs/decisions/0030-a-run-with-nothing-to-do.md.
 """
 
 from __future__ import annotations

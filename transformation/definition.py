@@ -1,7 +1,7 @@
-"""The definition of the numbers: one sum over all that decides them, beside the events themselves.
+"""The definition of the numbers: one checksum of everything that decides them besides the events.
 
-A load is worked in by one definition. Where it is another now, all tables are built anew
-(macros/builds.sql), and what that changes is restated as a `definition_change`.
+A load is built with one definition. If the definition has changed since, all tables are rebuilt
+(macros/builds.sql), and the changed figures are recorded as a restatement `definition_change`.
 """
 
 from __future__ import annotations

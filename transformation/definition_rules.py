@@ -1,4 +1,4 @@
-"""What the seeds may not say: funnels, the tracking plan and lists. Without any I/O."""
+"""What the seeds may not contain: funnels, the tracking plan and lists. Does no I/O."""
 
 from __future__ import annotations
 

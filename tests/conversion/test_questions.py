@@ -13,7 +13,7 @@ from conversion.questions import Question, schema
 from conversion.reading import read_questions
 from demo.project import with_definitions
 from ingestion.settings import Settings
-from orchestration.seeds_checked import MistakenSeeds, questions_asked, refuse_mistakes
+from orchestration.definition_files import MistakenSeeds, questions_asked, refuse_mistakes
 from warehouse.meta import COLUMNS, CONVERSION_TABLES
 from warehouse.pending_loads import is_full_refresh_due
 

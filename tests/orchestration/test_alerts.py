@@ -17,11 +17,11 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from pydantic import SecretStr, ValidationError
 
 from ingestion.settings import Settings
-from orchestration import alert_sensors, alerts, health
+from orchestration import alert_sensors, alert_state, alerts
 from orchestration.alert_sensors import tell_failed_checks, tell_failed_runs
+from orchestration.alert_state import Cursor
 from orchestration.alerts import Alert, send, send_test
-from orchestration.health import Cursor
-from orchestration.seeds_checked import MistakenSeeds
+from orchestration.definition_files import MistakenSeeds
 from warehouse.connection import WarehouseBusy, WarehouseUnusable
 
 ALERT = Alert("Footfall: something", "What to do.")
@@ -334,7 +334,7 @@ def test_changes_of_one_look_are_one_message(site: Site, receiver: Receiver) -> 
 def test_a_look_reads_a_bounded_number_and_the_next_goes_on_from_there(
     site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "BATCH", 2)
+    monkeypatch.setattr(alert_state, "BATCH", 2)
     for number in range(5):
         site.freshness(f"marts/table_{number}", FreshnessState.FAIL)
 

@@ -1,7 +1,7 @@
 """What Footfall uses of Dagster's own modules and databases is as it expects.
 
-OpenEventLog has its tests in test_event_log.py, `forget` in test_traces.py, and `lives` of a run
-that a process launched in test_turns.py.
+OpenEventLog has its tests in test_event_log.py. More of `forget` is in test_run_records.py, and
+more of `lives` in test_run_queue.py.
 """
 
 from __future__ import annotations

@@ -21,10 +21,11 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import SENSOR_NAME_TAG
 from dagster_shared.error import SerializableErrorInfo
 
+from ingestion.landing import digest as landing_digest
+from ingestion.landing.digest import LandingDigest
 from ingestion.settings import Settings
-from orchestration import arrival_runs, landing_digest, sensors
+from orchestration import arrival_runs, sensors
 from orchestration.arrival_runs import SENSOR, Failures, forget_old_runs
-from orchestration.landing_digest import LandingDigest
 from orchestration.prepare import RECEIVED_DAYS
 from orchestration.run_progress import INTERRUPTED
 from orchestration.sensors import landing_sensor, status_by_default

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ingestion.loading.pipeline import load
+from ingestion.loading.reloading import NothingToReload, forget_files
 from ingestion.settings import Settings
-from orchestration.reloading import NothingToReload, forget_files
 from tests import golden
 from warehouse.connection import connect
 from warehouse.pending_loads import is_full_refresh_due

@@ -1,4 +1,4 @@
-"""Small charts as images that Markdown can hold: what a run's metadata shows at a glance."""
+"""Small charts as images that Markdown can hold. Dagster's UI shows them with a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from orchestration.findings import as_markdown
+from publishing.markdown import as_markdown
 
 #: Pixels of a chart: wide enough for two months of days, low enough to stand among text.
 WIDTH, HEIGHT, MARGIN = 640, 160, 22

@@ -1,9 +1,9 @@
-"""Which runs are going, and whose turn it is to write.
+"""Which runs are at work, and when a run of a terminal may begin.
 
-Dagster counts every run that is going, those of a terminal too, so that no two write. That one has
-died it hears from the run's parent, the process that has the definitions: run monitoring asks the
-launcher, and Dagster's default one cannot tell. A run that died with its parent, or in a terminal,
-would be going on for ever by the record, and every other would wait for it.
+Dagster counts every run that is at work, also those of a terminal, so that no two of them write. If
+a run dies, Dagster hears it from the process that launched the run: run monitoring asks the
+launcher, and Dagster's default launcher cannot tell. A run that died together with that process, or
+in a terminal, would be at work for ever by the record, and every other run would wait for it.
 """
 
 from __future__ import annotations

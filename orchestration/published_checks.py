@@ -1,4 +1,4 @@
-"""Claims about what people read: it is recent, and tells of nobody who was to be forgotten."""
+"""Checks on what people read: it is recent, and it is free of people who asked to be erased."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import duckdb
 
 from ingestion.erasure.receipts import unfinished
 from ingestion.settings import Settings
-from orchestration.arrivals import naive
-from orchestration.findings import DELIVERIES, Finding
+from orchestration.arrival_checks import naive
+from orchestration.check_result import DELIVERIES, Finding
 from warehouse.meta import PUBLISHED
 
 

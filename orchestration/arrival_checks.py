@@ -1,7 +1,7 @@
-"""Claims about what arrives: recent, sealed, loaded and readable.
+"""Checks on what arrives: it is recent, sealed, loaded and readable.
 
-A job that ran is not yet data that arrived. Each claim reads the data's own clocks, so a load of
-nothing, an old backfill or a collector that is stuck turns none of them green.
+A run that succeeded does not mean that data arrived. Each check reads the times in the data itself,
+so none of them passes because of an empty load, an old import or a collector that is stuck.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ingestion.facts.segments import is_segment, minted_at
 from ingestion.landing.store import Landing
 from ingestion.ledger import read_ledger
 from ingestion.settings import Settings
-from orchestration.findings import DELIVERIES, Finding
+from orchestration.check_result import DELIVERIES, Finding
 
 #: A collector tries again every minute at the latest to seal what it could not seal
 #: (ingestion/collector/sealer.py): after this long it has failed ten times in a row.

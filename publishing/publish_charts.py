@@ -1,11 +1,11 @@
-"""What the person on call wants to see of a publish, without asking: charts of its main answers."""
+"""Charts of the main answers of a publish, which Dagster's UI shows beside it."""
 
 from __future__ import annotations
 
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.charts import MAX_BARS, bar_chart
+from publishing.charts import MAX_BARS, bar_chart
 
 
 def highlights(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Files that are to be loaded again: what raw holds of them goes, and the next load brings it."""
+"""Files that are to be loaded again: raw forgets their rows, and the next load reads them."""
 
 from __future__ import annotations
 

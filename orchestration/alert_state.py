@@ -1,6 +1,6 @@
-"""What changed for better or worse since the last look: checks and freshness, from the event log.
+"""Which checks and assets became worse or better since the last look, from the event log.
 
-Each problem is told once when it begins and once when it ends, however often a check repeats it.
+Each problem causes one alert when it begins and one when it ends, even if every check repeats it.
 """
 
 from __future__ import annotations

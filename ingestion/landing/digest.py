@@ -1,4 +1,4 @@
-"""Whether anything has arrived, at a cost that follows what is new and not what is there."""
+"""Whether anything has arrived. The cost depends on what is new, not on how much is there."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The site's own definitions, judged before anything is built of them.
+"""The site's own definitions are validated before anything is built from them.
 
-A definition that makes no sense stops the build: nothing is published, and people keep reading
-what they have.
+A definition that makes no sense stops the build. Nothing is published, and people keep reading
+the last good file.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.seeds_checked import MistakenSeeds, names_seen, refuse_mistakes
+from orchestration.definition_files import MistakenSeeds, names_seen, refuse_mistakes
 from transformation.definition_rules import COLUMNS, judge
 from transformation.seed_files import read_rows
 

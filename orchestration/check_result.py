@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
+
+from publishing.markdown import as_markdown
 
 #: Deliveries of completed loads, in UTC, with ``age``: how old an event was when it arrived. It
 #: is the models' rule for occurred_at read on raw rows, to within the 2 seconds that the rule
@@ -37,8 +38,6 @@ DELIVERIES = """
 #: An event that was older than this when it arrived says nothing of the day it arrived on: it
 #: comes from a backfill, or from a device that was away.
 LIVE_HOURS = 24
-# An underscore between letters is no markup, and most names have some.
-_MARKUP = re.compile(r"[\\`*\[\]<>&|~#!]|(?<!\w)_|_(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,3 @@ def markdown_table(
     lines = [[as_markdown(str(cell)) for cell in line] for line in (header, *rows)]
     lines.insert(1, ["---"] * len(header))
     return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
-
-
-def as_markdown(text: str) -> str:
-    """Markdown, in one line, that means only this text.
-
-    A name that a stranger sent may be Markdown: a link, or a picture that the reader's browser
-    would fetch.
-    """
-    plain = "".join(each if each.isprintable() else " " for each in text)
-    return _MARKUP.sub(r"\\\g<0>", plain)

@@ -6,7 +6,7 @@ import base64
 import re
 from xml.etree import ElementTree
 
-from orchestration.charts import (
+from publishing.charts import (
     BAR,
     HEIGHT,
     LATE,

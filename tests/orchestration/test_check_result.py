@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
-from orchestration.charts import bar_chart
-from orchestration.findings import markdown_table
+from orchestration.check_result import markdown_table
+from publishing.charts import bar_chart
 
 HOSTILE = [
     "![x](https://example.org/seen.png)",

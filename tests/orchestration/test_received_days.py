@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.days import day_mistake
+from orchestration.received_days import day_mistake
 from tests.deploy.files import CHECKOUT
 from warehouse.pending_loads import NothingReceived, rebuild_days
 
