@@ -13,7 +13,7 @@ from typing import BinaryIO, TextIO
 from ingestion.settings import Settings
 
 #: Their warnings are for whoever waits at the terminal: what a run waits for, what it passes over.
-OURS = ("ingestion", "orchestration")
+OURS = ("ingestion", "warehouse", "transformation", "publishing", "conversion", "orchestration")
 
 
 def log_path(settings: Settings, name: str) -> Path:

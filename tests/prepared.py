@@ -54,6 +54,18 @@ def furnish(settings: Settings) -> None:
     settle(settings)
 
 
+def share_compiled(settings: Settings) -> None:
+    """Give what dbt compiled in this home to later homes of the same project.
+
+    dbt then builds their models, and the run asks the tests itself, as in any later run.
+    """
+    with made_once(f"prepared {_content(settings.dbt_project)}") as folder:
+        for path in (settings.home / "dbt").glob("*.json"):
+            shared = folder / "home" / "dbt" / path.name
+            if folder.exists() and not shared.exists():
+                shutil.copyfile(path, shared)
+
+
 def settle(settings: Settings) -> None:
     """Let a copied home hold what was parsed for that of its own place, and its own event log."""
     (settings.dagster_home / INSTANCE.name).write_bytes(instance_file(settings.dagster_home))

@@ -20,7 +20,7 @@ from ingestion.settings import Settings
 from tests import golden
 from tests.conftest import GOLDEN_FUNNELS
 from tests.models_in_memory import forget_what_was_published, project_copy
-from tests.prepared import furnish, made_once, settle
+from tests.prepared import furnish, made_once, settle, share_compiled
 from tests.warm import run_module
 from transformation.dbt_command import dbt_environment
 from warehouse.connection import writer_lock
@@ -59,7 +59,10 @@ class Site:
         )
 
     def nightly(self) -> subprocess.CompletedProcess[str]:
-        return run_module("orchestration", "nightly", environment=self.environment)
+        done = run_module("orchestration", "nightly", environment=self.environment)
+        if not done.returncode:
+            share_compiled(self.settings)
+        return done
 
     def answers(self) -> Marts:
         """Every table of the published marts, all columns; restatements tell of their nights."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.run_log import kept_in, log_path, new_log
+from orchestration.run_log import OURS, kept_in, log_path, new_log
 
 
 @pytest.fixture
@@ -41,6 +43,12 @@ def test_what_a_run_waits_for_is_told_at_the_terminal(
         logging.getLogger("dlt").warning("something of dlt's")
 
     assert capfd.readouterr().err == "process 7 has it: waiting\n"
+
+
+def test_every_package_of_a_run_may_warn() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    packages = set(project["tool"]["importlinter"]["root_packages"])
+    assert set(OURS) == packages - {"footfall"}
 
 
 def test_an_error_still_reaches_the_terminal_after_the_log_is_closed(
