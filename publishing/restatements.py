@@ -23,7 +23,7 @@ TABLE = "restatements"
 COMMENT = "One row per publish, figure, slice and day whose settled value was changed by it."
 #: Column → its type and what it says.
 COLUMNS = {
-    "version": ("varchar not null", "The publish that changed the figure (meta.published)."),
+    "version": ("varchar not null", f"The publish that changed the figure ({PUBLISHED})."),
     "restated_at": ("timestamp not null", "When that was, UTC."),
     "run_id": ("varchar", "The Dagster run that published; null outside of Dagster."),
     "table_name": ("varchar not null", "The mart that holds the figure."),
