@@ -40,11 +40,11 @@ def main() -> int:
 
             return serve(settings)
         if options.command == "alert-test":
-            from orchestration.alerts import send_test
+            from orchestration.alerts.channels import send_test
 
             return 0 if send_test(settings) else 1
         if options.command == "erase-person":
-            from orchestration.erase_command import run
+            from orchestration.erasure.erase_command import run
 
             return run(settings, options)
         if options.command in (CODE, DAEMON, WEBSERVER):
@@ -102,9 +102,9 @@ def _run(
 ) -> int:
     from dagster import DagsterInvalidConfigError, DagsterInvariantViolationError
 
-    from orchestration.run_log import log_path
-    from orchestration.run_progress import failures
     from orchestration.running import notes, run_job
+    from orchestration.runs.run_log import log_path
+    from orchestration.runs.run_progress import failures
 
     if job == REBUILD_DAYS:
         from orchestration.received_days import day_mistake

@@ -21,7 +21,7 @@ from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
 from ingestion.settings import Settings, get_settings
 from orchestration.audit import advice, as_before, audited, tells_all
-from orchestration.check_result import markdown_table
+from orchestration.checks.check_result import markdown_table
 from orchestration.conversion_assets import conversion_assets
 from orchestration.definition_files import names_seen, questions_asked, refuse_mistakes
 from orchestration.plain_failures import plainly

@@ -11,7 +11,7 @@ from conversion.marts import CALIBRATION, COLUMNS, COMMENTS, SCORES, tell
 from conversion.scoring_job import Foreseen, foresee
 from ingestion.settings import Settings, get_settings
 from orchestration.audit import as_before
-from orchestration.check_result import markdown_table
+from orchestration.checks.check_result import markdown_table
 from orchestration.definition_files import questions_asked
 from orchestration.prepare import POOL
 from orchestration.raw_metadata import COLUMN_SCHEMA, ROW_COUNT

@@ -12,12 +12,12 @@ import dagster as dg
 from dagster_dlt import DagsterDltResource
 
 from ingestion.settings import get_settings
-from orchestration.alert_sensors import ALERT_SENSORS
+from orchestration.alerts.alert_sensors import ALERT_SENSORS
 from orchestration.assets import landing_segments, model_assets, published_footfall, raw_assets
-from orchestration.checks import CHECKS
+from orchestration.checks.asset_checks import CHECKS
 from orchestration.conversion_assets import conversion_assets
 from orchestration.dbt_resource import InstalledDbt
-from orchestration.erase_job import erase_person
+from orchestration.erasure.erase_job import erase_person
 from orchestration.jobs import (
     full_refresh,
     load_and_build,

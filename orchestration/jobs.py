@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration.assets import model_assets, published_footfall
-from orchestration.checks import check_source_freshness
+from orchestration.checks.asset_checks import check_source_freshness
 from orchestration.conversion_assets import conversion_assets
 from orchestration.received_days import received_days
 from orchestration.repair import (

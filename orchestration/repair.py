@@ -12,10 +12,10 @@ from ingestion.quarantine.mending import MendUnusable, renaming
 from ingestion.quarantine.replaying import replay
 from ingestion.quarantine.rows import Selection
 from ingestion.settings import get_settings
-from orchestration.check_result import markdown_table
+from orchestration.checks.check_result import markdown_table
 from orchestration.plain_failures import plainly
 from orchestration.prepare import POOL
-from orchestration.sweeping import Retention, sweep
+from orchestration.runs.sweeping import Retention, sweep
 from transformation.exactness import KEPT_IN, CannotVerify, verify
 from warehouse.connection import writer_lock
 

@@ -16,7 +16,7 @@ import dagster as dg
 from ingestion.settings import Settings
 from orchestration.definition_files import refuse_mistakes
 from orchestration.prepare import prepare
-from orchestration.run_log import kept_in
+from orchestration.runs.run_log import kept_in
 
 #: `failures` says what went wrong, in a line; the UI has every step, with its trace.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -43,8 +43,8 @@ def run_job(
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     # Definitions read dbt's manifest, which `prepare` has just made.
     from orchestration.definitions import defs
-    from orchestration.run_progress import progress
-    from orchestration.run_queue import turn_of_a_terminal
+    from orchestration.runs.run_progress import progress
+    from orchestration.runs.run_queue import turn_of_a_terminal
 
     job = defs.resolve_job_def(name)
     run_config: dict[str, Any] = dict(QUIET)

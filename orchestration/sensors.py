@@ -9,10 +9,10 @@ from ingestion.landing.digest import LandingDigest
 from ingestion.landing.storage import local_folder
 from ingestion.landing.store import LandingUnusable
 from ingestion.settings import Settings, get_settings
-from orchestration import run_queue
-from orchestration.arrival_runs import SENSOR, Failures, forget_old_runs, is_going
 from orchestration.debounce import MAX_QUIET_PERIODS, Look
 from orchestration.jobs import nightly
+from orchestration.runs import run_queue
+from orchestration.runs.arrival_runs import SENSOR, Failures, forget_old_runs, is_going
 
 #: Seconds between two looks at a landing on the local disk.
 LOOK_SECONDS = 10

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ingestion.settings import PREFIX, Settings, reachable
 from orchestration.prepare import prepare
-from orchestration.run_log import log_path, new_log
+from orchestration.runs.run_log import log_path, new_log
 from orchestration.serving import (
     CHECKOUT,
     CODE,
@@ -121,7 +121,7 @@ class _Site:
         # Seconds of imports, in which the others have come up.
         import dagster as dg
 
-        from orchestration.run_progress import RunsFollowed
+        from orchestration.runs.run_progress import RunsFollowed
 
         with dg.DagsterInstance.from_config(str(self._settings.dagster_home)) as instance:
             runs = RunsFollowed(self._settings, instance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from ingestion.settings import get_settings
-from orchestration.checks import CHECKS
+from orchestration.checks.asset_checks import CHECKS
 
 _settings = get_settings()
 

@@ -23,9 +23,9 @@ from ingestion.loading.pipeline import load
 from ingestion.protocols.routes import ROUTES
 from ingestion.protocols.verdict import RequestFacts
 from ingestion.settings import Settings
-from orchestration.arrival_checks import every_line_is_readable, raw_events_are_fresh
-from orchestration.published_checks import published_is_current
-from orchestration.volume_checks import as_many_events_as_usual, quarantine_does_not_grow
+from orchestration.checks.arrival_checks import every_line_is_readable, raw_events_are_fresh
+from orchestration.checks.published_checks import published_is_current
+from orchestration.checks.volume_checks import as_many_events_as_usual, quarantine_does_not_grow
 from publishing.publish import publish
 from publishing.publish_charts import highlights
 from tests.fuzz import strangers

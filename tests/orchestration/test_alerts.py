@@ -17,10 +17,10 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from pydantic import SecretStr, ValidationError
 
 from ingestion.settings import Settings
-from orchestration import alert_sensors, alert_state, alerts
-from orchestration.alert_sensors import tell_failed_checks, tell_failed_runs
-from orchestration.alert_state import Cursor
-from orchestration.alerts import Alert, send, send_test
+from orchestration.alerts import alert_sensors, alert_state, channels
+from orchestration.alerts.alert_sensors import tell_failed_checks, tell_failed_runs
+from orchestration.alerts.alert_state import Cursor
+from orchestration.alerts.channels import Alert, send, send_test
 from orchestration.definition_files import MistakenSeeds
 from warehouse.connection import WarehouseBusy, WarehouseUnusable
 
@@ -126,7 +126,7 @@ def test_a_channel_that_refuses_costs_the_others_nothing_and_its_address_is_not_
 
     assert not sent
     assert receiver.titles == ["Footfall: something"]
-    assert len(refusing.messages) == 1 + alerts.RETRIES
+    assert len(refusing.messages) == 1 + channels.RETRIES
     assert "channel 1 of FOOTFALL_ALERT_URLS (JSON) did not take the alert (failure)" in caplog.text
     assert SECRET not in caplog.text
 
@@ -137,7 +137,7 @@ def test_a_channel_that_hangs_is_left_after_a_bounded_time(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(alerts, "SEND_SECONDS", 0.5)
+    monkeypatch.setattr(channels, "SEND_SECONDS", 0.5)
     receiver.may_answer.clear()
 
     # It holds the request until the fixture ends: `send` returns before that, or never.

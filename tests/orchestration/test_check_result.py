@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
-from orchestration.check_result import markdown_table
+from orchestration.checks.check_result import markdown_table
 from publishing.charts import bar_chart
 
 HOSTILE = [

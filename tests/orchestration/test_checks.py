@@ -18,16 +18,16 @@ from ingestion.facts.identifiers import UlidSequence
 from ingestion.facts.segments import EVENTS, OpenSegment
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.arrival_checks import (
+from orchestration.checks.arrival_checks import (
     every_line_is_readable,
     every_segment_is_sealed,
     no_segment_waits_too_long,
     raw_events_are_fresh,
 )
-from orchestration.check_result import Finding
-from orchestration.checks import CHECKS
-from orchestration.published_checks import every_erasure_is_finished, published_is_current
-from orchestration.volume_checks import (
+from orchestration.checks.asset_checks import CHECKS
+from orchestration.checks.check_result import Finding
+from orchestration.checks.published_checks import every_erasure_is_finished, published_is_current
+from orchestration.checks.volume_checks import (
     as_many_events_as_usual,
     compare,
     has_grown,

@@ -253,7 +253,15 @@ def test_an_import_of_them_elsewhere_fails_the_check_and_is_told_where_they_belo
 ) -> None:
     ruff = Path(sys.executable).with_name("ruff")
     done = subprocess.run(
-        [ruff, "check", "--select", "TID251", "--stdin-filename", "orchestration/sweeping.py", "-"],
+        [
+            ruff,
+            "check",
+            "--select",
+            "TID251",
+            "--stdin-filename",
+            "orchestration/runs/sweeping.py",
+            "-",
+        ],
         cwd=CHECKOUT,
         input=f"{code}\n",
         text=True,

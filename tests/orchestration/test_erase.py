@@ -338,7 +338,7 @@ from ingestion.erasure import compacting, delete_from_raw
 from ingestion.erasure.receipts import Account
 from ingestion.landing.tombstones import TombstoneFile
 from ingestion.settings import get_settings
-from orchestration import erase
+from orchestration.erasure import erase
 from publishing import withdraw
 
 def die(owner, name, when=lambda *given: True, after=False):
@@ -458,7 +458,7 @@ def test_an_erasure_killed_at_every_step_while_nothing_can_be_built_ends_as_one_
 HOLDING = """
 import sys
 from ingestion.settings import get_settings
-from orchestration import erase
+from orchestration.erasure import erase
 
 def held(settings):
     print("holding", flush=True)

@@ -24,10 +24,11 @@ from dagster_shared.error import SerializableErrorInfo
 from ingestion.landing import digest as landing_digest
 from ingestion.landing.digest import LandingDigest
 from ingestion.settings import Settings
-from orchestration import arrival_runs, sensors
-from orchestration.arrival_runs import SENSOR, Failures, forget_old_runs
+from orchestration import sensors
 from orchestration.prepare import RECEIVED_DAYS
-from orchestration.run_progress import INTERRUPTED
+from orchestration.runs import arrival_runs
+from orchestration.runs.arrival_runs import SENSOR, Failures, forget_old_runs
+from orchestration.runs.run_progress import INTERRUPTED
 from orchestration.sensors import landing_sensor, status_by_default
 
 SEGMENT = "01KA0000000000000000000000-writer"

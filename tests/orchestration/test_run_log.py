@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.run_log import OURS, kept_in, log_path, new_log
+from orchestration.runs.run_log import OURS, kept_in, log_path, new_log
 
 
 @pytest.fixture

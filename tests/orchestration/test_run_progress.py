@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.run_progress import RunsFollowed, failures, progress
+from orchestration.runs.run_progress import RunsFollowed, failures, progress
 
 COUNTS = {"files": 2, "events": 1234, "refused": 0, "bad_lines": 3}
 

@@ -16,7 +16,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from ingestion.settings import Settings
 from orchestration.prepare import POOL
-from orchestration.run_queue import fail_dead_runs, turn_of_a_terminal
+from orchestration.runs.run_queue import fail_dead_runs, turn_of_a_terminal
 
 
 @dg.op(pool=POOL)

@@ -10,8 +10,8 @@ import pytest
 from ingestion.settings import Settings
 from orchestration.dagster_internals import hide_config
 from orchestration.prepare import INSTANCE, instance_file
-from orchestration.run_log import log_path, new_log
-from orchestration.run_records import ERASURES, forget_in_dagster, forget_in_dbt
+from orchestration.runs.run_log import log_path, new_log
+from orchestration.runs.run_records import ERASURES, forget_in_dagster, forget_in_dbt
 
 WHO = "user-of-a-trace"
 

@@ -22,7 +22,7 @@ MOMENTS = {
         Load.complete_package = told
     """,
     "after a step": """
-        from orchestration import run_progress
+        from orchestration.runs import run_progress
         whole = run_progress.progress
         def told(event):
             if event.is_step_success and event.step_key == "load":

@@ -13,7 +13,7 @@ import pytest
 from ingestion.landing.store import Landing
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.sweeping import Retention, sweep
+from orchestration.runs.sweeping import Retention, sweep
 from tests import golden
 from warehouse.connection import connect
 

@@ -15,7 +15,7 @@ from dlt.normalize.items_normalizers import ArrowItemsNormalizer
 from ingestion.loading import staging
 from ingestion.loading.parquet import Lines, write_parquet
 from ingestion.loading.source import RAW_TABLES
-from orchestration.arrival_checks import no_segment_waits_too_long
+from orchestration.checks.arrival_checks import no_segment_waits_too_long
 from tests.ingestion.loading.site import Site, event, ndjson, refused
 from warehouse.connection import connect
 

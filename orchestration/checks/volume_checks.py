@@ -11,8 +11,8 @@ from statistics import median
 import duckdb
 
 from ingestion.settings import Settings
-from orchestration.arrival_checks import SEALING_GRACE, SHOWN, naive
-from orchestration.check_result import DELIVERIES, LIVE_HOURS, Finding, markdown_table
+from orchestration.checks.arrival_checks import SEALING_GRACE, SHOWN, naive
+from orchestration.checks.check_result import DELIVERIES, LIVE_HOURS, Finding, markdown_table
 
 #: Weeks looked back: two months follow a product's growth, and one holiday does not move a median.
 WEEKS = 8

@@ -15,7 +15,7 @@ from ingestion.facts.segments import is_segment, minted_at
 from ingestion.landing.store import Landing
 from ingestion.ledger import read_ledger
 from ingestion.settings import Settings
-from orchestration.check_result import DELIVERIES, Finding
+from orchestration.checks.check_result import DELIVERIES, Finding
 
 #: A collector tries again every minute at the latest to seal what it could not seal
 #: (ingestion/collector/sealer.py): after this long it has failed ten times in a row.

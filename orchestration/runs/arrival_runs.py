@@ -15,9 +15,9 @@ import dagster as dg
 from ingestion.settings import Settings
 from orchestration.dagster_internals import asked_for_by, delete_run
 from orchestration.prepare import RECEIVED_DAYS
-from orchestration.run_progress import INTERRUPTED
-from orchestration.run_queue import GOING
-from orchestration.sweeping import FINISHED, delete_logs
+from orchestration.runs.run_progress import INTERRUPTED
+from orchestration.runs.run_queue import GOING
+from orchestration.runs.sweeping import FINISHED, delete_logs
 
 SENSOR: Final = "landing_sensor"
 #: The newest are kept: two hours of steady traffic, a week of a quiet site, 300 MB.

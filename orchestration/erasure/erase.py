@@ -31,7 +31,7 @@ from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from orchestration.definition_files import questions_asked
 from orchestration.prepare import prepare
-from orchestration.run_records import forget_in_dagster, forget_in_dbt
+from orchestration.runs.run_records import forget_in_dagster, forget_in_dbt
 from publishing.publish import PublishError, publish
 from publishing.withdraw import withdraw
 from transformation.dbt_command import DBT, dbt_environment

@@ -8,8 +8,8 @@ import duckdb
 
 from ingestion.erasure.receipts import unfinished
 from ingestion.settings import Settings
-from orchestration.arrival_checks import naive
-from orchestration.check_result import DELIVERIES, Finding
+from orchestration.checks.arrival_checks import naive
+from orchestration.checks.check_result import DELIVERIES, Finding
 from warehouse.meta import PUBLISHED
 
 

@@ -9,7 +9,7 @@ from ingestion.erasure.resolving import BadSubject, SharedDevice
 from ingestion.erasure.wait_until_sealed import Unsettled
 from ingestion.landing.store import LandingUnusable
 from ingestion.settings import Settings
-from orchestration.erase import Asked, Incomplete, NobodyThere, erase
+from orchestration.erasure.erase import Asked, Incomplete, NobodyThere, erase
 from warehouse.connection import HomeUnusable, WarehouseBusy, WarehouseUnusable
 
 

@@ -10,11 +10,11 @@ from ingestion.erasure.wait_until_sealed import Unsettled
 from ingestion.landing.tombstones import TombstoneFile
 from ingestion.settings import get_settings
 from orchestration.assets import PUBLISHED
-from orchestration.check_result import markdown_table
+from orchestration.checks.check_result import markdown_table
 from orchestration.dagster_internals import hide_config
-from orchestration.erase import Asked, Incomplete, NobodyThere, erase
+from orchestration.erasure.erase import Asked, Incomplete, NobodyThere, erase
 from orchestration.prepare import POOL
-from orchestration.run_records import ERASURES
+from orchestration.runs.run_records import ERASURES
 
 OP = "erase"
 

@@ -6,8 +6,8 @@ from itertools import groupby
 import dagster as dg
 
 from ingestion.settings import Settings, get_settings
-from orchestration.alert_state import Change, Cursor, changes_since, utc
-from orchestration.alerts import Alert, one_message, send
+from orchestration.alerts.alert_state import Change, Cursor, changes_since, utc
+from orchestration.alerts.channels import Alert, one_message, send
 from orchestration.dagster_internals import will_be_retried
 from orchestration.plain_failures import MENDED_BY_PEOPLE
 

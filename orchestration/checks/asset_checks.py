@@ -9,17 +9,17 @@ import duckdb
 from dagster_dbt import DbtCliResource
 
 from ingestion.settings import Settings, get_settings
-from orchestration.arrival_checks import (
+from orchestration.checks.arrival_checks import (
     every_line_is_readable,
     every_segment_is_sealed,
     no_segment_waits_too_long,
     raw_events_are_fresh,
 )
-from orchestration.check_result import Finding
+from orchestration.checks.check_result import Finding
+from orchestration.checks.published_checks import every_erasure_is_finished, published_is_current
+from orchestration.checks.source_freshness import sources_are_fresh
+from orchestration.checks.volume_checks import as_many_events_as_usual, quarantine_does_not_grow
 from orchestration.prepare import POOL
-from orchestration.published_checks import every_erasure_is_finished, published_is_current
-from orchestration.source_freshness import sources_are_fresh
-from orchestration.volume_checks import as_many_events_as_usual, quarantine_does_not_grow
 from transformation.dbt_command import dbt_target
 from warehouse.connection import WarehouseBusy, connect, writer_lock
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dagster_dbt import DbtCliResource
 
-from orchestration.check_result import Finding
+from orchestration.checks.check_result import Finding
 
 
 def sources_are_fresh(dbt: DbtCliResource, target: Path) -> Finding:

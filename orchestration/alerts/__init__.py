@@ -1,0 +1,1 @@
+"""What is sent to the people on call: when, in which words, and through which channels."""
