@@ -24,7 +24,7 @@ GOLDEN_FUNNELS = [
 ]
 #: Half a minute and more each, and some share a site that takes as long to make.
 LONGEST = (
-    "orchestration/test_erase.py",
+    "orchestration/erasure/test_erase.py",
     "browser/test_dagster_ui.py",
     "test_end_to_end.py",
     "faults/test_daemon.py",

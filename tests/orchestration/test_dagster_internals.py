@@ -66,7 +66,7 @@ def test_each_function_has_a_test() -> None:
         for name, each in vars(internals).items()
         if inspect.isfunction(each) and each.__module__ == internals.__name__
     }
-    tested = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    tested = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
     public = {name for name in functions if not name.startswith("_")}
     assert len(public) > 10
     assert [name for name in public if not re.search(rf"\b{name}\(", tested)] == []

@@ -46,7 +46,7 @@ def test_what_a_run_waits_for_is_told_at_the_terminal(
 
 
 def test_every_package_of_a_run_may_warn() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     packages = set(project["tool"]["importlinter"]["root_packages"])
     assert set(OURS) == packages - {"footfall"}
 

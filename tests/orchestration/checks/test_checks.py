@@ -35,13 +35,13 @@ from orchestration.checks.volume_checks import (
     quarantine_does_not_grow,
 )
 from tests import golden
-from tests.orchestration.raw_rows import RawRows, delivery, refusal
+from tests.orchestration.checks.raw_rows import RawRows, delivery, refusal
 from tests.prepared import furnish
 from tests.warm import run_module
 from transformation.dbt_command import dbt_environment
 from warehouse.connection import writer_lock
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 #: A Wednesday.
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

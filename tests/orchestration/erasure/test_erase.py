@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from tests.ingestion.collector.live import LiveCollector
-from tests.orchestration.site_to_erase import (
+from tests.orchestration.erasure.site_to_erase import (
     FUNNELS,
     HERS,
     NEIGHBOUR,
