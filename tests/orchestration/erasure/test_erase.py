@@ -339,7 +339,7 @@ from ingestion.erasure.receipts import Account
 from ingestion.landing.tombstones import TombstoneFile
 from ingestion.settings import get_settings
 from orchestration.erasure import erase
-from publishing import withdraw
+from publishing import publish
 
 def die(owner, name, when=lambda *given: True, after=False):
     done = getattr(owner, name)
@@ -378,7 +378,7 @@ user_id, at = sys.argv[1:]
     "after the build": lambda: die(erase, "_dbt", is_build, after=True),
     "after publish": lambda: die(erase, "publish", after=True),
     "before the withdrawal": lambda: die(erase, "withdraw"),
-    "in the withdrawal": lambda: die(withdraw.os, "replace", is_withdrawn),
+    "in the withdrawal": lambda: die(publish.os, "replace", is_withdrawn),
     "after the withdrawal": lambda: die(erase, "withdraw", after=True),
     "before the receipt": lambda: die(Account, "finish"),
     "after the receipt": lambda: die(erase.Account, "finish", after=True),
