@@ -134,6 +134,8 @@ class CompiledModels:
                 steps = {step.node: step for step in increment(settings, connection)}
                 connection.execute("drop schema if exists test_failures cascade")
             full = self._compiled(settings, "--full-refresh")
+            #: dbt's manifest with everything compiled; a later dbt writes another one.
+            self.manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text())
         self.models = [
             Model(
                 name=node["name"],

@@ -29,9 +29,7 @@ Node = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def manifest(compiled: CompiledModels) -> Node:
-    path = compiled.settings.home / "dbt" / "target" / "manifest.json"
-    read: Node = json.loads(path.read_text())
-    return read
+    return compiled.manifest
 
 
 def results_of(manifest: Node) -> list[Node]:
