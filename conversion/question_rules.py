@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from conversion.questions import Event, Question
-from transformation.definition_rules import BUILT_IN, what_to_send
+from transformation.definition_rules import BUILT_IN, judge_conditions, what_to_send
 
 Place = tuple[str | int, ...]
 
@@ -23,6 +23,8 @@ def judge(question: Question) -> Iterator[tuple[Place, str]]:
     for place, event in question.events():
         if (event.property_name is None) != (event.property_value is None):
             yield place, "half a condition is none; write both property and value, or neither"
+        for text in judge_conditions(event.meant):
+            yield place, text
     end = question.end or []
     yield from _shared(("conversion",), question.conversion, question.start, "the start")
     yield from _shared(("end",), end, question.start, "the start")
@@ -58,8 +60,9 @@ def judge_names(questions: Sequence[tuple[int, Question]]) -> Iterator[tuple[Pla
 def judge_events(question: Question, known: Collection[str]) -> Iterator[tuple[Place, str]]:
     """Events that nobody planned and nobody has sent."""
     for place, event in question.events():
-        if event.event not in known and event.event not in BUILT_IN:
-            yield place, what_to_send(event.event, known)
+        name = event.meant.event_name
+        if name is not None and name not in known and name not in BUILT_IN:
+            yield place, what_to_send(name, known)
 
 
 def _shared(
@@ -70,6 +73,6 @@ def _shared(
         if any(map(event.may_be, others)):
             yield (
                 (*place, number),
-                f"{event.event} may be {what}; "
+                f"{'any event' if event.meant.event_name is None else event.event} may be {what}; "
                 "write another event, or a property and value that part them",
             )

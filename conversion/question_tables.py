@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from conversion.questions import Event, Question
+from transformation.event_grammar import written
 from warehouse import meta
 from warehouse.pending_loads import require_full_refresh
 
@@ -24,7 +25,8 @@ def keep(connection: duckdb.DuckDBPyConnection, questions: Sequence[Question]) -
         kept = connection.execute(f"from {table}").fetchall()
         if sorted(map(repr, kept)) != sorted(map(repr, rows)):
             is_changed = True
-            connection.execute(f"delete from {table}")
+            # An older version may have made it with other columns.
+            connection.execute(f"create or replace table {table} ({meta.COLUMNS[table]})")
             if rows:
                 places = ", ".join("?" * len(rows[0]))
                 connection.executemany(f"insert into {table} values ({places})", rows)
@@ -44,7 +46,7 @@ def _rows(questions: Sequence[Question]) -> dict[str, list[tuple[Any, ...]]]:
             for age in range(each.ages.first, each.ages.last + 1)
         ],
         meta.CONVERSION_EVENTS: [
-            (each.name, role, feature, event.event, event.property_name, event.property_value)
+            (each.name, role, feature, written(event.meant))
             for each in questions
             for role, feature, event in _roles(each)
         ],

@@ -14,10 +14,20 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
     StringConstraints,
+    model_serializer,
 )
 
-from transformation.event_grammar import EventMeant, comparable, quoted, read_name, read_step
+from transformation.event_grammar import (
+    Condition,
+    EventMeant,
+    quoted,
+    read_name,
+    read_step,
+    written,
+)
 
 #: A year: every age of every trial is a row for each feature.
 MAX_DAYS: Final = 366
@@ -56,44 +66,64 @@ class Event(_Strict):
     property_value: Scalar | None = Field(
         None, alias="value", description="… of this value, as text: annual, true, 2.5."
     )
+    _read: EventMeant | None = PrivateAttr(None)
+
+    @classmethod
+    def of(cls, meant: EventMeant) -> Event:
+        """What the grammar read; the keys tell as much of it as they can."""
+        keys = {"event": quoted(meant.event_name or "*")}
+        if [each.operator for each in meant.conditions] == ["="]:
+            (condition,) = meant.conditions
+            keys |= {"property": quoted(condition.path), "value": quoted(condition.values[0])}
+        event = cls.model_validate(keys)
+        event._read = None if event.meant == meant else meant
+        return event
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> Any:
         """A name, or the keys."""
         return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(handler(core))]}
 
+    @property
+    def meant(self) -> EventMeant:
+        """As the grammar reads it."""
+        if self._read is not None:
+            return self._read
+        if self.property_name is None or self.property_value is None:
+            return EventMeant(self.event)
+        return EventMeant(self.event, (Condition(self.property_name, "=", (self.property_value,)),))
+
+    @model_serializer(mode="wrap")
+    def _told(self, keys: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The keys, and what they cannot tell."""
+        told: dict[str, Any] = keys(self)
+        return told if self._read is None else told | {"written": written(self._read)}
+
     def may_be(self, other: Event) -> bool:
         """Whether one event could be meant by both."""
-        return self.event == other.event and not (
-            self.property_name is not None
-            and self.property_name == other.property_name
-            and comparable(self.property_value or "") != comparable(other.property_value or "")
+        mine, theirs = self.meant, other.meant
+        names = {mine.event_name, theirs.event_name} - {None}
+        return len(names) < 2 and not any(
+            one.excludes(another) for one in mine.conditions for another in theirs.conditions
         )
 
 
-def alternatives(written: object) -> list[object]:
+def alternatives(text: object) -> list[object]:
     """What an event of the file means: a text is spelt out, each alternative by itself.
 
     Raises ValueError for a text that the grammar does not know.
     """
-    if not isinstance(written, str):
-        return [written]
-    if written != written.strip():
-        return [{"event": written}]
-    if not (meant := read_step(written)):
+    if not isinstance(text, str):
+        return [text]
+    if text != text.strip():
+        return [{"event": text}]
+    if not (meant := read_step(text)):
         raise ValueError("not written as an event")
-    return [_spelt_out(each) for each in meant]
+    return [Event.of(each) for each in meant]
 
 
-def _spelt_out(meant: EventMeant) -> dict[str, str]:
-    if meant.property_name is None:
-        return {"event": quoted(meant.event_name)}
-    texts = (meant.event_name, meant.property_name, meant.property_value or "")
-    return dict(zip(("event", "property", "value"), map(quoted, texts), strict=True))
-
-
-def _listed(written: object) -> object:
-    some = written if isinstance(written, list) else [written]
+def _listed(events: object) -> object:
+    some = events if isinstance(events, list) else [events]
     return [each for one in some for each in alternatives(one)]
 
 

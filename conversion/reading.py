@@ -21,7 +21,8 @@ from conversion.questions import (
     Question,
     QuestionFile,
 )
-from transformation.event_grammar import EventMeant, read_step, written
+from transformation.definition_rules import doubts
+from transformation.event_grammar import read_step, written
 from transformation.seed_files import Mistake
 
 _MODELS: Final[tuple[type[BaseModel], ...]] = (QuestionFile, Question, Ages, Feature, Event)
@@ -59,7 +60,8 @@ class Asked:
     @property
     def event_names(self) -> set[str]:
         """The names of all events that are asked about."""
-        return {event.event for _, each in self.questions for _, event in each.events()}
+        named = (event.meant for _, each in self.questions for _, event in each.events())
+        return {meant.event_name for meant in named if meant.event_name is not None}
 
     def unknown_events(self, known: set[str]) -> list[Mistake]:
         """A mistake for each event that is not among the known ones."""
@@ -100,18 +102,19 @@ def read_questions(content: bytes) -> Asked:
 
 
 def _outdated(root: yaml.Node, questions: Sequence[tuple[int, Question]]) -> Iterator[Mistake]:
-    """Events whose condition is written as keys of its own."""
+    """Events whose condition is in keys of its own, or may not be what was meant."""
     for number, question in questions:
         for place, event in question.events():
             node, line = _found(root, ("questions", number, *place))
             if isinstance(node, yaml.MappingNode) and event.property_name is not None:
-                meant = EventMeant(event.event, event.property_name, event.property_value)
-                text = written(meant).replace("'", "''")
+                text = written(event.meant).replace("'", "''")
                 yield Mistake(
                     line,
                     "the keys property and value are an older way to write a condition; write the "
                     f"event as '{text}'",
                 )
+            for text in doubts(event.meant):
+                yield Mistake(line, text)
 
 
 def _understood(content: Any) -> Iterator[tuple[int, Question]]:

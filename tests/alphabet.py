@@ -138,6 +138,15 @@ FUNNELS: Final = tuple(
         ("single", "1", [("purchase", "2.5")]),
         # A condition of one alternative, inside of another property; a number written otherwise.
         ("inside", "90m", [("sign_up[cart.plan=1.0]|purchase", ""), ("page_view", "")]),
+        # Two conditions of which the first is met by events that have no plan.
+        (
+            "several",
+            "168",
+            [("sign_up[plan!=annual,cart.plan!=2.5]|purchase[plan]", ""), ("*", "")],
+        ),
+        # Any event, as a number and as a text.
+        ("ordered", "24", [("*[plan>1]", ""), ("*[plan in (1,annual,true)]|identify", "")]),
+        ("bounded", "168", [("*[plan>=1,plan<2.5]", ""), ("purchase[plan<=a]", "")]),
     )
     for number, (event_name, plan) in enumerate(steps, start=1)
 )
@@ -179,7 +188,9 @@ QUESTIONS: Final = (
         "ages": {"from": 1, "to": 2},
         "horizon_days": 7,
         "features": [
-            {"name": "signs", "event": "sign_up"},
+            {"name": "signs", "event": "sign_up[plan!=annual,plan!=1]"},
+            {"name": "pays", "event": ["purchase[plan>=1]|page_view[plan in (2.5,annual),plan<a]"]},
+            {"name": "is_there", "event": "*[plan!=true]"},
             {"name": "is_told", "event": "identify"},
         ],
     },

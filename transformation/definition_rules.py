@@ -6,10 +6,18 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
-from transformation.event_grammar import as_written, read_step, written
+from transformation.event_grammar import (
+    TRAIT,
+    Condition,
+    EventMeant,
+    as_written,
+    quoted,
+    read_step,
+    written,
+)
 from transformation.seed_files import Mistake, Row
 
 #: Seed → its columns, in the order in which a header is suggested.
@@ -43,12 +51,16 @@ def judge(seed: str, rows: Sequence[Row]) -> list[Mistake]:
 
 
 def event_names(step: Row) -> list[str]:
-    """The alternatives of a step, as the models read them."""
-    return [meant.event_name for meant in read_step(step["event_name"])]
+    """The names of a step's alternatives, as the models read them; * has none."""
+    named = (meant.event_name for meant in read_step(step["event_name"]))
+    return [name for name in named if name is not None]
 
 
 def outdated(steps: Sequence[Row]) -> list[Mistake]:
-    """Steps whose condition is in columns of its own, each with what to write instead."""
+    """Steps whose condition is in columns of its own, each with what to write instead.
+
+    And those in which a value may have been meant to hold a comma.
+    """
     return [
         Mistake(
             step.line,
@@ -56,19 +68,34 @@ def outdated(steps: Sequence[Row]) -> list[Mistake]:
             f"a condition; leave both empty, and write event_name as {_with_condition(step)}",
         )
         for step in steps
-        if step["property_name"] and step["property_value"] and event_names(step)
+        if step["property_name"] and step["property_value"] and read_step(step["event_name"])
+    ] + [
+        Mistake(step.line, _place(step) + text)
+        for step in steps
+        for meant in read_step(step["event_name"])
+        for text in doubts(meant)
     ]
+
+
+def doubts(meant: EventMeant) -> Iterator[str]:
+    """A text behind the comma of a value, which was once a part of it."""
+    for place, (one, other) in enumerate(pairwise(meant.conditions)):
+        if one.operator in ("=", "!=") and other.operator == "exists":
+            whole = Condition(one.path, one.operator, (f"{one.values[0]}, {other.path}",))
+            before, behind = meant.conditions[:place], meant.conditions[place + 2 :]
+            value = replace(meant, conditions=(*before, whole, *behind))
+            first = replace(meant, conditions=(*before, other, one, *behind))
+            yield (
+                f"{other.path} behind the comma is a condition of its own: the event has it; if "
+                f"it is a part of the value, write {written(value)}, else write {written(first)}"
+            )
 
 
 def _with_condition(step: Row) -> str:
     """All its alternatives; one that has a condition of its own has no other."""
-    name, value = step["property_name"], step["property_value"]
+    own = (Condition(step["property_name"], "=", (step["property_value"],)),)
     return "|".join(
-        written(
-            replace(each, property_name=name, property_value=value)
-            if each.property_name is None
-            else each
-        )
+        written(replace(each, conditions=each.conditions or own))
         for each in read_step(step["event_name"])
     )
 
@@ -83,8 +110,26 @@ def judge_events(steps: Sequence[Row], known: Collection[str]) -> list[Mistake]:
     ]
 
 
+def judge_conditions(meant: EventMeant) -> Iterator[str]:
+    """Conditions that no event can be asked for."""
+    for condition in meant.conditions:
+        if condition.path.startswith(TRAIT):
+            yield (
+                f"{condition.path} is of a person, and a condition asks what the event has; send "
+                "the trait as a property of the event, or remove the condition"
+            )
+
+
 def what_to_send(name: str, known: Collection[str]) -> str:
     """What is wrong with the name of an event that is not known, and what to write instead."""
+    if re.search(r"\S\s*\[.*[=<>,].*\]$", name, re.DOTALL):
+        return (
+            f"nobody has ever sent an event called {name}, nor can it be read as an event with "
+            "conditions; write event[property=value] or event[property in (a, b)], with a comma "
+            'between conditions, and in double quotes what holds one of | [ ] , = < > "'
+        )
+    if begun := [each for each in sorted(known) if each.startswith(f"{name}[")]:
+        return f"nobody has ever sent {name}, nor is it planned; write {quoted(begun[0])}"
     by_lower_case = {name.lower(): name for name in sorted(known)}
     near = get_close_matches(name.lower(), by_lower_case, n=1)
     write = f"write {as_written(by_lower_case[near[0]])}" if near else "write the name that is sent"
@@ -102,23 +147,25 @@ def _judge_step(step: Row) -> Iterator[Mistake]:
     def mistake(text: str) -> Mistake:
         return Mistake(step.line, _place(step) + text)
 
-    names = event_names(step)
+    alternatives = read_step(step["event_name"])
     number, hours = step["step_number"], step["window_hours"]
     if not step["funnel_name"]:
         yield mistake("a funnel needs a name; write the same funnel_name on all its steps")
     if _number(number) is None:
         yield mistake(f"{number or 'nothing'} is no step_number; write 1, 2, 3 …")
-    if not names:
+    if not alternatives:
         yield mistake(
             f"{step['event_name'] or 'an empty cell'} names no event; write event_name as "
             "one_event or as first_event|second_event, and in double quotes a name that holds one "
             'of | [ ] "'
         )
-    if len(names) > MAX_ALTERNATIVES:
+    if len(alternatives) > MAX_ALTERNATIVES:
         yield mistake(
-            f"it lists {len(names)} events; write at most {MAX_ALTERNATIVES}, or track one event "
-            "that means the step"
+            f"it lists {len(alternatives)} events; write at most {MAX_ALTERNATIVES}, or track one "
+            "event that means the step"
         )
+    for meant in alternatives:
+        yield from map(mistake, judge_conditions(meant))
     if (step["property_name"] == "") != (step["property_value"] == ""):
         yield mistake(
             "half a condition is no condition; write both property_name and property_value, or "

@@ -1,46 +1,119 @@
 """Which event is meant: one grammar for seeds, conversion questions and the table macros.
 
     step        = alternative { "|" alternative }
-    alternative = name [ "[" property "=" value "]" ]
+    alternative = name [ "[" condition { "," condition } "]" ]
+    condition   = path operator value | path " in (" value { "," value } ")" | path
+    operator    = "=" | "!=" | ">" | ">=" | "<" | "<="
 
-Each of name, property and value is bare, or stands in double quotes with "" for a quote. The models
-read seeds with the same patterns (macros/engine.sql), the published macros are made with them.
-docs/asking.md explains them.
+Each of name, path and value is bare, or stands in double quotes with "" for a quote. The bare name
+* is any event. The models read seeds with the same patterns (macros/engine.sql), the published
+macros are made with them. docs/asking.md explains them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 _BLANKS: Final = r"[ \t\r\n]*"
 _QUOTED: Final = r'"((?:[^"]|"")+)"'
+_NAME: Final = rf'(?:{_QUOTED}|([^"| \t\r\n](?:[^|]*?[^| \t\r\n])??))'
+_PATH: Final = rf'(?:{_QUOTED}|([^=<>"|\[\], \t\r\n][^=<>"|\[\],]*?))'
+_PATH_ALONE: Final = rf'(?:{_QUOTED}|([^!=<>"|\[\],() \t\r\n][^!=<>"|\[\],()]*?))'
 #: A value may be empty: plan="".
-_VALUE: Final = r'(?:"((?:[^"]|"")*)"|([^"| \t\r\n][^|]*?))'
-_NAME: Final = rf'(?:{_QUOTED}|([^"| \t\r\n][^|]*?))'
-_CONDITION: Final = (
-    rf'\[{_BLANKS}(?:{_QUOTED}|([^="|\[\]]+?)){_BLANKS}={_BLANKS}{_VALUE}{_BLANKS}\]'
+_VALUE: Final = r'(?:"((?:[^"]|"")*)"|([^"=<>|, \t\r\n][^|,]*?))'
+#: One value of a list: quoted or bare.
+LISTED: Final = rf'{_BLANKS}(?:"((?:[^"]|"")*)"|([^"|,() \t\r\n][^|,()]*?)){_BLANKS}'
+
+
+def _without_groups(pattern: str) -> str:
+    return re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
+
+
+def _each(pattern: str, separator: str) -> str:
+    """What finds the parts of a text one after the other."""
+    return rf"({_without_groups(pattern)})(?:{separator}|$)"
+
+
+def _several(first: str, further: str) -> str:
+    return rf"{_without_groups(first)}(?:,{_without_groups(further)})*"
+
+
+_COMPARISON: Final = (
+    rf"{_PATH}(?:{_BLANKS}(!=|>=|<=|=|>|<){_BLANKS}{_VALUE}"
+    rf"|[ \t\r\n]+[iI][nN]{_BLANKS}\(({_several(LISTED, LISTED)})\))"
 )
+#: One condition: path quoted or bare, operator, value quoted or bare, or a list of values; or else
+#: a path alone, quoted or bare.
+CONDITION: Final = rf"{_BLANKS}(?:{_COMPARISON}|{_PATH_ALONE}){_BLANKS}"
+#: One alternative: name quoted or bare, and its conditions. `Cart [v2]` is a name: behind a blank
+#: a bracket begins with a comparison. Python's and DuckDB's expressions read it alike.
+ALTERNATIVE: Final = (
+    rf"{_BLANKS}{_NAME}(?:\[({_several(CONDITION, CONDITION)})\]|{_BLANKS}"
+    rf"\[({_several(_BLANKS + _COMPARISON + _BLANKS, CONDITION)})\])?{_BLANKS}"
+)
+#: A whole step, and what finds its alternatives, their conditions and the values of a list.
+STEP: Final = rf"{_without_groups(ALTERNATIVE)}(?:\|{_without_groups(ALTERNATIVE)})*"
+EACH: Final = _each(ALTERNATIVE, r"\|")
+EACH_CONDITION: Final = _each(CONDITION, ",")
+EACH_LISTED: Final = _each(LISTED, ",")
 #: As JSON writes it: 012 is a text.
 NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?"
-#: One alternative: name quoted or bare, property quoted or bare, value quoted or bare. Python's
-#: and DuckDB's expressions read it alike.
-ALTERNATIVE: Final = rf"{_BLANKS}{_NAME}{_BLANKS}(?:{_CONDITION})?{_BLANKS}"
-_WITHOUT_GROUPS: Final = re.sub(r"(?<!\\)\((?!\?)", "(?:", ALTERNATIVE)
-#: A whole step, and what finds its alternatives one after the other.
-STEP: Final = rf"{_WITHOUT_GROUPS}(?:\|{_WITHOUT_GROUPS})*"
-EACH: Final = rf"({_WITHOUT_GROUPS})(?:\||$)"
+#: What begins a path of a person. An event does not know it.
+TRAIT: Final = "trait."
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What an event must have under a path.
+
+    ``operator`` is one of = != > >= < <= with one value, ``in`` with several, or ``exists`` with
+    none.
+    """
+
+    path: str
+    operator: str = "exists"
+    values: tuple[str, ...] = ()
+
+    def excludes(self, other: Condition) -> bool:
+        """Whether no value of the path can meet both, as far as it is plain to see."""
+        if self.path != other.path:
+            return False
+        for one, another in ((self, other), (other, self)):
+            if one.operator in ("=", "in"):
+                return not any(another.is_met_by(value) for value in one.values)
+            if one.operator in (">", ">=") and another.operator in ("<", "<="):
+                low, high = one.values[0], another.values[0]
+                return not (one.is_met_by(high) and another.is_met_by(low)) and not _is_less(
+                    low, high
+                )
+        return False
+
+    def is_met_by(self, text: str) -> bool:
+        """Whether the text of a value meets it."""
+        if self.operator in ("exists", "in"):
+            return not self.values or comparable(text) in map(comparable, self.values)
+        (wanted,) = self.values
+        is_same = comparable(text) == comparable(wanted)
+        return {
+            "=": is_same,
+            "!=": not is_same,
+            ">": _is_less(wanted, text),
+            ">=": is_same or _is_less(wanted, text),
+            "<": _is_less(text, wanted),
+            "<=": is_same or _is_less(text, wanted),
+        }[self.operator]
 
 
 @dataclass(frozen=True)
 class EventMeant:
-    """Events of a name, or of them those whose property has a value."""
+    """Events of a name, or of any where it is None, that meet all of the conditions."""
 
-    event_name: str
-    property_name: str | None = None
-    property_value: str | None = None
+    event_name: str | None
+    conditions: tuple[Condition, ...] = ()
 
 
 def read_step(text: str) -> list[EventMeant]:
@@ -68,11 +141,15 @@ def as_written(name: str) -> str:
 
 def written(meant: EventMeant) -> str:
     """The alternative as the grammar writes it, with quotes only where they are needed."""
-    name, key, value = meant.event_name, meant.property_name, meant.property_value or ""
-    if key is None:
-        return as_written(name)
-    bare = f"{name}[{key}={value}]"
-    return bare if read_step(bare) == [meant] else f"{quoted(name)}[{quoted(key)}={quoted(value)}]"
+    name = "*" if meant.event_name is None else as_written(meant.event_name)
+    if not meant.conditions:
+        return name
+    conditions = meant.conditions
+    bare = f"{meant.event_name or '*'}[{','.join(_condition(each, str) for each in conditions)}]"
+    if read_step(bare) == [meant]:
+        return bare
+    name = "*" if meant.event_name is None else quoted(meant.event_name)
+    return f"{name}[{','.join(_condition(each, quoted) for each in conditions)}]"
 
 
 def comparable(value: str) -> str:
@@ -87,11 +164,41 @@ def comparable(value: str) -> str:
     return f"{'-' * sign}{shortest}e{int(exponent) + len(text) - len(shortest)}"
 
 
+def _is_less(one: str, other: str) -> bool:
+    """As numbers where both are numbers, else as texts."""
+    if re.fullmatch(NUMBER, one) and re.fullmatch(NUMBER, other):
+        return Decimal(one) < Decimal(other)
+    return one < other
+
+
 def _read(alternative: str) -> EventMeant:
     found = re.fullmatch(ALTERNATIVE, alternative)
     assert found
-    name, property_name, value = (
-        bare if inside is None else inside.replace('""', '"')
-        for inside, bare in zip(found.groups()[::2], found.groups()[1::2], strict=True)
-    )
-    return EventMeant(name, property_name, value)
+    conditions = re.findall(EACH_CONDITION, found[3] or found[4] or "")
+    name = None if found[2] == "*" else _text(found[1], found[2])
+    return EventMeant(name, tuple(map(_read_condition, conditions)))
+
+
+def _read_condition(text: str) -> Condition:
+    found = re.fullmatch(CONDITION, text)
+    assert found
+    path = _text(found[1] or found[7], found[2] or found[8])
+    if found[6]:
+        listed = (re.fullmatch(LISTED, each) for each in re.findall(EACH_LISTED, found[6]))
+        return Condition(path, "in", tuple(_text(each[1], each[2]) for each in listed if each))
+    if found[3]:
+        return Condition(path, found[3], (_text(found[4], found[5]),))
+    return Condition(path)
+
+
+def _text(inside: str | None, bare: str | None) -> str:
+    return bare if inside is None and bare is not None else (inside or "").replace('""', '"')
+
+
+def _condition(condition: Condition, write: Callable[[str], str]) -> str:
+    path, values = write(condition.path), [write(value) for value in condition.values]
+    if condition.operator == "exists":
+        return path
+    if condition.operator == "in":
+        return f"{path} in ({','.join(values)})"
+    return f"{path}{condition.operator}{values[0]}"

@@ -43,8 +43,7 @@ COLUMNS: Final = {
     ),
     CONVERSION_AGES: "question_name varchar, trial_day integer",
     CONVERSION_EVENTS: (
-        "question_name varchar, event_role varchar, feature_name varchar, event_name varchar, "
-        "property_name varchar, property_value varchar"
+        "question_name varchar, event_role varchar, feature_name varchar, event_name varchar"
     ),
     PUBLISHED: (
         "version varchar, published_at timestamp, data_through timestamp, table_name varchar, "

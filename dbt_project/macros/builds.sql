@@ -70,8 +70,7 @@
         question_name varchar, trial_day integer
     );
     create table if not exists {{ conversion_relation('events') }} (
-        question_name varchar, event_role varchar, feature_name varchar, event_name varchar,
-        property_name varchar, property_value varchar
+        question_name varchar, event_role varchar, feature_name varchar, event_name varchar
     )
 {% endmacro %}
 

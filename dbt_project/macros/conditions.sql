@@ -1,7 +1,8 @@
 {#
     The text that an event has under a property's name. The path, url and referrer of a page are
     those of its page, whichever SDK sent it and wherever that SDK put them. Of other events they
-    are page_path, page_url and referrer.
+    are page_path, page_url and referrer. context.… leads into the event's context, if no property
+    is called so.
 #}
 {% macro event_text(events, property) -%}
     coalesce(
@@ -18,22 +19,45 @@
             when 'page_path' then {{ events }}.page_path
             when 'page_url' then {{ events }}.page_url
             when 'referrer' then {{ events }}.referrer
+        end,
+        case
+            when {{ property }} like 'context.%'
+                then {{ property_text(events ~ '.context', 'substr(' ~ property ~ ', 9)') }}
         end
     )
 {%- endmacro %}
 
 {#
-    Whether an event has the wanted value under a property's name; true if no property is wanted.
-    wanted_text was made by comparable(). Most values differ before comparable() is needed for the
-    found text.
+    Whether an event meets the condition of a row of event_alternatives(): found_text is what it has
+    under the row's path, wanted_same is comparable() of the row's value. No value never meets a
+    comparison but !=, which is the opposite of =. Most values differ before comparable() is needed
+    for the found text.
 #}
-{% macro meets(property, found_text, wanted_text) -%}
-    (
-        {{ property }} is null
-        or case
-            when try_cast({{ wanted_text }} as double) is null then {{ found_text }} = {{ wanted_text }}
-            when try_cast({{ found_text }} as double) <> try_cast({{ wanted_text }} as double) then false
-            else {{ comparable(found_text) }} = {{ wanted_text }}
-        end
+{% macro meets(comparison, found_text, wanted_text, wanted_same) -%}
+    case
+        when {{ comparison }} is null then true
+        when {{ comparison }} = 'exists' then {{ found_text }} is not null
+        when {{ comparison }} = '!='
+            then not coalesce({{ is_same(found_text, wanted_same) }}, false)
+        when {{ comparison }} in ('=', 'in') then coalesce({{ is_same(found_text, wanted_same) }}, false)
+        when {{ comparison }} in ('>=', '<=') and {{ is_same(found_text, wanted_same) }} then true
+        when {{ comparison }} in ('>', '>=')
+            then coalesce({{ is_less(wanted_text, wanted_same, found_text, comparable(found_text)) }}, false)
+        else coalesce({{ is_less(found_text, comparable(found_text), wanted_text, wanted_same) }}, false)
+    end
+{%- endmacro %}
+
+{% macro is_same(found_text, wanted_same) -%}
+    case
+        when try_cast({{ wanted_same }} as double) is null then {{ found_text }} = {{ wanted_same }}
+        when try_cast({{ found_text }} as double) <> try_cast({{ wanted_same }} as double) then false
+        else {{ comparable(found_text) }} = {{ wanted_same }}
+    end
+{%- endmacro %}
+
+{# As numbers if both are numbers, else as texts. The same texts are those of comparable(). #}
+{% macro is_less(text, same_text, other, same_other) -%}
+    coalesce(
+        {{ number_rank(text, same_text) }} < {{ number_rank(other, same_other) }}, {{ text }} < {{ other }}
     )
 {%- endmacro %}

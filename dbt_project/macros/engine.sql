@@ -167,32 +167,130 @@
     end
 {%- endmacro %}
 
+{# A text that sorts as the number that a value is, exact at any length; null if the value is none.
+    same_text is the value's comparable(). #}
+{% macro number_rank(value, same_text) %}{{ return(adapter.dispatch('number_rank')(value, same_text)) }}{% endmacro %}
+{% macro duckdb__number_rank(value, same_text) -%}
+    {%- set digits -%} regexp_extract({{ same_text }}, '^-?([0-9]+)', 1) {%- endset -%}
+    {%- set size -%}
+        length({{ digits }}) + coalesce(try_cast(regexp_extract({{ same_text }}, 'e(.+)$', 1) as bigint), 0)
+    {%- endset -%}
+    case
+        when not regexp_full_match({{ value }}, '-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?')
+            then null
+        when {{ same_text }} = '0' then '1'
+        when {{ same_text }} like '-%'
+            then '0' || lpad(cast(50000000000 - ({{ size }}) as varchar), 12, '0')
+                || translate({{ digits }}, '0123456789', '9876543210') || '~'
+        else '2' || lpad(cast(50000000000 + {{ size }} as varchar), 12, '0') || {{ digits }}
+    end
+{%- endmacro %}
+
 {#
-    The alternatives of the steps of a relation, one per row, with some of its columns: event_name,
-    and property_name and property_value if it has a condition. The patterns are those of
+    The alternatives of the steps of a relation with some of its columns, one row per condition, and
+    per value where a condition lists several: event_name (null for any event), alternative_number,
+    condition_number, condition_count, property_name, comparison, property_value. An alternative
+    without conditions has one row, with condition_count = 1 and no comparison. An event is meant if
+    it meets a row of each condition_number. The patterns are those of
     transformation/event_grammar.py, which validated the steps.
 #}
 {% macro event_alternatives(relation, step, columns) %}{{ return(adapter.dispatch('event_alternatives')(relation, step, columns)) }}{% endmacro %}
 {% macro duckdb__event_alternatives(relation, step, columns) -%}
     {%- set blanks = '[ \\t\\r\\n]*' -%}
-    {%- set name = '(?:"((?:[^"]|"")+)"|([^"| \\t\\r\\n][^|]*?))' -%}
-    {%- set property = '(?:"((?:[^"]|"")+)"|([^="|\\[\\]]+?))' -%}
-    {%- set value = '(?:"((?:[^"]|"")*)"|([^"| \\t\\r\\n][^|]*?))' -%}
-    {%- set condition = '\\[' ~ blanks ~ property ~ blanks ~ '=' ~ blanks ~ value ~ blanks ~ '\\]' -%}
-    {%- set alternative = blanks ~ name ~ blanks ~ '(?:' ~ condition ~ ')?' ~ blanks -%}
-    {%- set each = modules.re.sub('(?<!\\\\)\\((?!\\?)', '(?:', alternative) -%}
-    {%- set part -%} regexp_extract(alternatives.alternative, '(?s)^{{ alternative }}$', {%- endset -%}
+    {%- set quoted = '"((?:[^"]|"")+)"' -%}
+    {%- set name = '(?:' ~ quoted ~ '|([^"| \\t\\r\\n](?:[^|]*?[^| \\t\\r\\n])??))' -%}
+    {%- set path = '(?:' ~ quoted ~ '|([^=<>"|\\[\\], \\t\\r\\n][^=<>"|\\[\\],]*?))' -%}
+    {%- set path_alone = '(?:' ~ quoted ~ '|([^!=<>"|\\[\\],() \\t\\r\\n][^!=<>"|\\[\\],()]*?))' -%}
+    {%- set value = '(?:"((?:[^"]|"")*)"|([^"=<>|, \\t\\r\\n][^|,]*?))' -%}
+    {%- set listed = blanks ~ '(?:"((?:[^"]|"")*)"|([^"|,() \\t\\r\\n][^|,()]*?))' ~ blanks -%}
+    {%- set group = '(?<!\\\\)\\((?!\\?)' -%}
+    {%- set one_listed = modules.re.sub(group, '(?:', listed) -%}
+    {%- set comparison -%}
+        {{ path }}(?:{{ blanks }}(!=|>=|<=|=|>|<){{ blanks }}{{ value }}|[ \t\r\n]+[iI][nN]{{ blanks }}\(({{ one_listed }}(?:,{{ one_listed }})*)\))
+    {%- endset -%}
+    {%- set condition = blanks ~ '(?:' ~ comparison ~ '|' ~ path_alone ~ ')' ~ blanks -%}
+    {%- set one_comparison = modules.re.sub(group, '(?:', blanks ~ comparison ~ blanks) -%}
+    {%- set one_condition = modules.re.sub(group, '(?:', condition) -%}
+    {%- set further = '(?:,' ~ one_condition ~ ')*' -%}
+    {%- set alternative -%}
+        {{ blanks }}{{ name }}(?:\[({{ one_condition }}{{ further }})\]|{{ blanks }}\[({{ one_comparison }}{{ further }})\])?{{ blanks }}
+    {%- endset -%}
+    {%- set one_alternative = modules.re.sub(group, '(?:', alternative) -%}
+    {%- set part -%} regexp_extract(alternative, '(?s)^{{ alternative }}$', {%- endset -%}
+    {%- set detail -%} regexp_extract(condition, '(?s)^{{ condition }}$', {%- endset -%}
+    {%- set item -%} regexp_extract(listed, '(?s)^{{ listed }}$', {%- endset -%}
     select
-        {% for column in columns %}alternatives.{{ column }}, {% endfor %}
-        coalesce(nullif({{ part }} 2), ''), replace({{ part }} 1), '""', '"')) as event_name,
-        nullif(coalesce(nullif({{ part }} 4), ''), replace({{ part }} 3), '""', '"')), '') as property_name,
-        coalesce(nullif({{ part }} 6), ''), replace({{ part }} 5), '""', '"')) as property_value
+        {% for column in columns %}{{ column }}, {% endfor %}
+        event_name,
+        alternative_number,
+        condition_number,
+        condition_count,
+        property_name,
+        comparison,
+        case
+            when listed is not null then coalesce(nullif({{ item }} 2), ''), replace({{ item }} 1), '""', '"'))
+            when comparison not in ('in', 'exists') then property_value
+        end as property_value
     from (
         select
-            {% for column in columns %}{{ column }}, {% endfor %}
-            unnest(regexp_extract_all({{ step }}, '(?s)({{ each }})(?:\||$)', 1)) as alternative
-        from {{ relation }}
-    ) as alternatives
+            *,
+            unnest(
+                case
+                    when comparison = 'in' then regexp_extract_all(listed_values, '(?s)({{ one_listed }})(?:,|$)', 1)
+                    else [null]
+                end
+            ) as listed
+        from (
+            select
+                *,
+                nullif(
+                    coalesce(
+                        nullif({{ detail }} 2) || {{ detail }} 8), ''),
+                        replace({{ detail }} 1) || {{ detail }} 7), '""', '"')
+                    ),
+                    ''
+                ) as property_name,
+                case
+                    when condition = '' then null
+                    when {{ detail }} 6) <> '' then 'in'
+                    else coalesce(nullif({{ detail }} 3), ''), 'exists')
+                end as comparison,
+                {{ detail }} 6) as listed_values,
+                coalesce(nullif({{ detail }} 5), ''), replace({{ detail }} 4), '""', '"')) as property_value
+            from (
+                select
+                    *,
+                    len(conditions) as condition_count,
+                    unnest(conditions) as condition,
+                    generate_subscripts(conditions, 1) as condition_number
+                from (
+                    select
+                        *,
+                        case when {{ part }} 2) <> '*'
+                            then coalesce(nullif({{ part }} 2), ''), replace({{ part }} 1), '""', '"'))
+                        end as event_name,
+                        case
+                            when {{ part }} 3) || {{ part }} 4) = '' then ['']
+                            else regexp_extract_all(
+                                {{ part }} 3) || {{ part }} 4), '(?s)({{ one_condition }})(?:,|$)', 1
+                            )
+                        end as conditions
+                    from (
+                        select
+                            {% for column in columns %}{{ column }}, {% endfor %}
+                            unnest(alternatives) as alternative,
+                            generate_subscripts(alternatives, 1) as alternative_number
+                        from (
+                            select
+                                {% for column in columns %}{{ column }}, {% endfor %}
+                                regexp_extract_all({{ step }}, '(?s)({{ one_alternative }})(?:\||$)', 1) as alternatives
+                            from {{ relation }}
+                        ) as steps_split
+                    ) as alternatives_split
+                ) as conditions_split
+            ) as conditions_listed
+        ) as conditions_read
+    ) as values_listed
 {%- endmacro %}
 
 {# The name of one event as a seed writes it: in double quotes, or as it is. #}

@@ -24,9 +24,14 @@ FOLDER = Path(__file__).parent
 #: What stands in braces in the SQL → its pattern.
 PATTERNS: Final = {
     "alternative": event_grammar.ALTERNATIVE,
+    "condition": event_grammar.CONDITION,
     "each": event_grammar.EACH,
+    "each_condition": event_grammar.EACH_CONDITION,
+    "each_listed": event_grammar.EACH_LISTED,
+    "listed": event_grammar.LISTED,
     "number": event_grammar.NUMBER,
     "step": event_grammar.STEP,
+    "trait": event_grammar.TRAIT,
 }
 _MACRO: Final = re.compile(r"^create or replace macro (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"--.*")

@@ -51,10 +51,59 @@ create or replace macro is_same(found, wanted) as case
     else comparable(found) = wanted
 end;
 
+-- A text that sorts as the number that a value is, exact however long; null where it is none.
+create or replace macro number_rank(value) as case
+    when not regexp_full_match(value, '{number}') then null
+    when comparable(value) = '0' then '1'
+    when value like '-%'
+        then '0'
+            || lpad(
+                cast(
+                    50000000000
+                    - length(regexp_extract(comparable(value), '^-?([0-9]+)', 1))
+                    - cast(regexp_extract(comparable(value), 'e(.+)$', 1) as bigint) as varchar
+                ),
+                12, '0'
+            )
+            || translate(
+                regexp_extract(comparable(value), '^-?([0-9]+)', 1), '0123456789', '9876543210'
+            )
+            || '~'
+    else '2'
+        || lpad(
+            cast(
+                50000000000
+                + length(regexp_extract(comparable(value), '^-?([0-9]+)', 1))
+                + cast(regexp_extract(comparable(value), 'e(.+)$', 1) as bigint) as varchar
+            ),
+            12, '0'
+        )
+        || regexp_extract(comparable(value), '^-?([0-9]+)', 1)
+end;
+
+-- As numbers where both are numbers, else as texts.
+create or replace macro is_less(value, other) as coalesce(
+    number_rank(value) < number_rank(other), value < other
+);
+
+-- Whether what an event has meets a condition of steps_read; same is comparable(wanted). Nothing
+-- meets no comparison but !=, which is the opposite of =.
+create or replace macro meets(found, comparison, wanted, same) as case
+    when comparison is null then true
+    when comparison = 'exists' then found is not null
+    when comparison = '!=' then not coalesce(is_same(found, same), false)
+    when comparison in ('=', 'in', '>=', '<=') and is_same(found, same) then true
+    when comparison in ('>', '>=') then coalesce(is_less(wanted, found), false)
+    when comparison in ('<', '<=') then coalesce(is_less(found, wanted), false)
+    else false
+end;
+
 -- What an event has under a name. A page's path, url and referrer are those of its page, whichever
 -- SDK sent it and wherever that put them; of other events they are page_path, page_url and referrer.
-create or replace macro event_text(event_type, page_path, page_url, referrer, properties, property)
-as coalesce(
+-- context.… leads into the event's context, where no property is called so.
+create or replace macro event_text(
+    event_type, page_path, page_url, referrer, properties, context, property
+) as coalesce(
     case when event_type in ('page', 'screen')
         then case property when 'path' then page_path when 'url' then page_url end
     end,
@@ -62,7 +111,8 @@ as coalesce(
     property_text(properties, property),
     case property
         when 'page_path' then page_path when 'page_url' then page_url when 'referrer' then referrer
-    end
+    end,
+    case when property like 'context.%' then property_text(context, substr(property, 9)) end
 );
 
 -- A day, a whole number, a time: null where a parameter is none of these, such as within := 7.
@@ -97,7 +147,8 @@ alternatives as (
     select
         step_number,
         step_name,
-        unnest(regexp_extract_all(step_name, '(?s){each}', 1)) as alternative
+        unnest(regexp_extract_all(step_name, '(?s){each}', 1)) as alternative,
+        generate_subscripts(regexp_extract_all(step_name, '(?s){each}', 1), 1) as alternative_number
 
     from steps_listed
 
@@ -110,21 +161,96 @@ alternatives_read as (
     select
         step_number,
         step_name,
-        case
-            when ltrim(alternative, e' \t\r\n') like '"%'
-                then replace(regexp_extract(alternative, '(?s)^{alternative}$', 1), '""', '"')
-            else regexp_extract(alternative, '(?s)^{alternative}$', 2)
-        end as event_name,
+        alternative_number,
+        regexp_extract(alternative, '(?s)^{alternative}$', 2) = '*' as is_any,
         coalesce(
-            nullif(regexp_extract(alternative, '(?s)^{alternative}$', 4), ''),
-            replace(regexp_extract(alternative, '(?s)^{alternative}$', 3), '""', '"')
-        ) as property_name,
-        coalesce(
-            nullif(regexp_extract(alternative, '(?s)^{alternative}$', 6), ''),
-            replace(regexp_extract(alternative, '(?s)^{alternative}$', 5), '""', '"')
-        ) as property_value
+            nullif(regexp_extract(alternative, '(?s)^{alternative}$', 2), ''),
+            replace(regexp_extract(alternative, '(?s)^{alternative}$', 1), '""', '"')
+        ) as event_name,
+        regexp_extract(alternative, '(?s)^{alternative}$', 3)
+        || regexp_extract(alternative, '(?s)^{alternative}$', 4) as conditions
 
     from alternatives
+
+),
+
+conditions_split as (
+
+    select
+        step_number,
+        alternative_number,
+        unnest(regexp_extract_all(conditions, '(?s){each_condition}', 1)) as condition,
+        generate_subscripts(regexp_extract_all(conditions, '(?s){each_condition}', 1), 1)
+            as condition_number
+    from alternatives_read
+    where conditions <> ''
+
+),
+
+conditions_listed as (
+
+    select
+        step_number,
+        alternative_number,
+        condition_number,
+        coalesce(
+            nullif(
+                regexp_extract(condition, '(?s)^{condition}$', 2)
+                || regexp_extract(condition, '(?s)^{condition}$', 8),
+                ''
+            ),
+            replace(
+                regexp_extract(condition, '(?s)^{condition}$', 1)
+                || regexp_extract(condition, '(?s)^{condition}$', 7),
+                '""', '"'
+            )
+        ) as property_name,
+        case
+            when regexp_extract(condition, '(?s)^{condition}$', 6) <> '' then 'in'
+            else coalesce(nullif(regexp_extract(condition, '(?s)^{condition}$', 3), ''), 'exists')
+        end as comparison,
+        coalesce(
+            nullif(regexp_extract(condition, '(?s)^{condition}$', 5), ''),
+            replace(regexp_extract(condition, '(?s)^{condition}$', 4), '""', '"')
+        ) as property_value,
+        regexp_extract(condition, '(?s)^{condition}$', 6) as values_listed
+
+    from conditions_split
+
+),
+
+-- A condition that lists values has a row for each; one of them is enough.
+conditions_read as (
+
+    select
+        step_number,
+        alternative_number,
+        condition_number,
+        property_name,
+        comparison,
+        case when comparison <> 'exists' then property_value end as property_value
+    from conditions_listed
+    where comparison <> 'in'
+
+    union all
+
+    select
+        step_number,
+        alternative_number,
+        condition_number,
+        property_name,
+        comparison,
+        coalesce(
+            nullif(regexp_extract(listed, '(?s)^{listed}$', 2), ''),
+            replace(regexp_extract(listed, '(?s)^{listed}$', 1), '""', '"')
+        ) as property_value
+    from (
+        select
+            *,
+            unnest(regexp_extract_all(values_listed, '(?s){each_listed}', 1)) as listed
+        from conditions_listed
+        where comparison = 'in'
+    ) as values_split
 
 ),
 
@@ -134,12 +260,18 @@ steps_compared as (
         steps_listed.step_number,
         steps_listed.step_name,
         count(alternatives_read.event_name) > 0 as is_written,
-        count(alternatives_read.event_name) > 1 or max(alternatives_read.property_name) <> ''
+        count(alternatives_read.event_name) > 1 or max(alternatives_read.conditions) <> ''
             as is_composed,
-        bool_and(coalesce(alternatives_read.event_name in (select event_name from seen), false))
-            as is_known,
+        bool_and(
+            coalesce(
+                alternatives_read.is_any
+                or alternatives_read.event_name in (select event_name from seen),
+                false
+            )
+        ) as is_known,
         steps_listed.step_name in (select event_name from seen)
-        and not regexp_matches(steps_listed.step_name, '(^|\|)[ \t\r\n]*"') as is_name
+        and not regexp_matches(steps_listed.step_name, '(^|\|)[ \t\r\n]*"')
+        and steps_listed.step_name <> '*' as is_name
 
     from steps_listed
 
@@ -150,14 +282,40 @@ steps_compared as (
 
 ),
 
+-- Any event is each that was seen.
+events_named as (
+
+    select
+        step_number,
+        step_name,
+        alternative_number,
+        is_any,
+        event_name
+    from alternatives_read
+    where not is_any
+
+    union all
+
+    select
+        alternatives_read.step_number,
+        alternatives_read.step_name,
+        alternatives_read.alternative_number,
+        alternatives_read.is_any,
+        seen.event_name
+    from alternatives_read
+    cross join seen
+    where alternatives_read.is_any
+
+),
+
 events_meant as (
 
     select
         step_number,
         step_name,
+        1 as alternative_number,
+        false as is_any,
         step_name as event_name,
-        null as property_name,
-        null as property_value,
         case
             when is_composed and is_known
                 then step_name || ' is the name of one event and means others as well; write "'
@@ -172,9 +330,9 @@ events_meant as (
     select
         step_number,
         step_name,
+        1 as alternative_number,
+        false as is_any,
         null as event_name,
-        null as property_name,
-        null as property_value,
         case
             when coalesce(step_name, '') = '' then 'a step is empty; write the name of an event'
             else 'not written as a step: ' || step_name || '; write event, event|other_event or '
@@ -186,24 +344,59 @@ events_meant as (
     union all
 
     select
-        alternatives_read.step_number,
-        alternatives_read.step_name,
-        alternatives_read.event_name,
-        nullif(alternatives_read.property_name, '') as property_name,
-        case when alternatives_read.property_name <> '' then alternatives_read.property_value end
-            as property_value,
+        events_named.step_number,
+        events_named.step_name,
+        events_named.alternative_number,
+        events_named.is_any,
+        events_named.event_name,
         case
-            when alternatives_read.event_name in (select event_name from seen) then null
-            when alternatives_read.event_name like '%[%'
-                then 'never seen: ' || alternatives_read.event_name
-                    || '; a step with a condition is written event[property=value]'
-            else 'never seen: ' || alternatives_read.event_name
+            when events_named.event_name in (select event_name from seen) then null
+            when events_named.event_name like '%[%'
+                then 'never seen: ' || events_named.event_name
+                    || '; a step with a condition is written event[property=value], with a comma '
+                    || 'between two, and in double quotes what holds one of | [ ] , = < > "'
+            else 'never seen: ' || events_named.event_name
                 || '; write event names of: from marts.dim_events'
         end as mistake
-    from alternatives_read
+    from events_named
     inner join steps_compared
-        on alternatives_read.step_number = steps_compared.step_number
-    where not steps_compared.is_name
+        on events_named.step_number = steps_compared.step_number
+    where not coalesce(steps_compared.is_name, false)
+
+),
+
+conditions_meant as (
+
+    select
+        events_meant.*,
+        coalesce(conditions_read.condition_number, 1) as condition_number,
+        coalesce(conditions_counted.condition_count, 1) as condition_count,
+        conditions_read.property_name,
+        conditions_read.comparison,
+        conditions_read.property_value
+
+    from events_meant
+
+    left join steps_compared
+        on events_meant.step_number = steps_compared.step_number and steps_compared.is_name
+
+    left join conditions_read
+        on
+            events_meant.step_number = conditions_read.step_number
+            and events_meant.alternative_number = conditions_read.alternative_number
+            and steps_compared.step_number is null
+
+    left join (
+        select
+            step_number,
+            alternative_number,
+            max(condition_number) as condition_count
+        from conditions_read
+        group by step_number, alternative_number
+    ) as conditions_counted
+        on
+            conditions_read.step_number = conditions_counted.step_number
+            and conditions_read.alternative_number = conditions_counted.alternative_number
 
 ),
 
@@ -211,19 +404,20 @@ events_meant as (
 properties_listed as (
 
     select distinct
-        events_meant.event_name,
-        events_meant.property_name
+        conditions_meant.event_name,
+        conditions_meant.property_name
 
-    from events_meant
+    from conditions_meant
 
     inner join marts.dim_events as seen
-        on events_meant.event_name = seen.event_name
+        on conditions_meant.event_name = seen.event_name
 
     where
         regexp_matches(
             json_extract_string(
                 seen.property_names,
-                '/' || replace(replace(events_meant.property_name, '~', '~0'), '/', '~1') || '/types'
+                '/' || replace(replace(conditions_meant.property_name, '~', '~0'), '/', '~1')
+                || '/types'
             ),
             'string|number|boolean'
         )
@@ -247,18 +441,18 @@ properties_found as (
 
     inner join (
         select distinct
-            events_meant.event_name,
-            events_meant.property_name
+            conditions_meant.event_name,
+            conditions_meant.property_name
 
-        from events_meant
+        from conditions_meant
 
         left join properties_listed
             on
-                events_meant.event_name = properties_listed.event_name
-                and events_meant.property_name = properties_listed.property_name
+                conditions_meant.event_name = properties_listed.event_name
+                and conditions_meant.property_name = properties_listed.property_name
 
         where
-            events_meant.property_name is not null
+            conditions_meant.property_name is not null
             and properties_listed.property_name is null
 
         -- So many that nobody asks for more, and so few that DuckDB looks them up by event instead of
@@ -270,31 +464,54 @@ properties_found as (
     where
         event_text(
             events.event_type, events.page_path, events.page_url, events.referrer,
-            events.properties, events_unlisted.property_name
+            events.properties, events.context, events_unlisted.property_name
         ) is not null
+
+),
+
+conditions_checked as (
+
+    select
+        conditions_meant.*,
+        max(properties_found.property_name) over (
+            partition by
+                conditions_meant.step_number,
+                conditions_meant.alternative_number,
+                conditions_meant.condition_number
+        ) is null as is_never_found
+
+    from conditions_meant
+
+    left join properties_found
+        on
+            conditions_meant.event_name = properties_found.event_name
+            and conditions_meant.property_name = properties_found.property_name
 
 )
 
 select
-    events_meant.step_number,
-    events_meant.step_name,
-    events_meant.event_name,
-    events_meant.property_name,
-    comparable(events_meant.property_value) as property_value,
+    step_number,
+    step_name,
+    alternative_number,
+    event_name,
+    condition_number,
+    condition_count,
+    property_name,
+    comparison,
+    property_value,
+    comparable(property_value) as same_value,
     case
-        when events_meant.mistake is not null then events_meant.mistake
-        when events_meant.property_name is not null and properties_found.property_name is null
-            then 'no ' || events_meant.event_name || ' ever had a text or number in '
-                || events_meant.property_name || '; write one of: select property_names from '
+        when mistake is not null then mistake
+        when property_name like '{trait}%'
+            then property_name || ' is of a person, and a condition asks what the event has; '
+                || 'join marts.dim_persons for its traits'
+        when property_name is not null and is_never_found
+            then 'no ' || if(is_any, 'event', event_name) || ' ever had a text or number in '
+                || property_name || '; write one of: select property_names from '
                 || 'marts.dim_events, and cart.total for total inside of cart'
     end as mistake
 
-from events_meant
-
-left join properties_found
-    on
-        events_meant.event_name = properties_found.event_name
-        and events_meant.property_name = properties_found.property_name;
+from conditions_checked;
 
 -- Who was active when, or did one thing then, each event a row; without bots. Most actions are names
 -- alone, of which only person and time are read.
@@ -329,24 +546,39 @@ where
 union all
 
 select
-    events.person_id,
-    events.occurred_at
-from marts.fct_events as events
-inner join steps_read([action]) as meant
-    on events.event_name = meant.event_name
-where
-    action like '%[%'
-    and events.is_activity
-    and not events.is_bot
-    and (source is null or events.source_id = source)
-    and meant.property_name is not null
-    and is_same(
-        event_text(
-            events.event_type, events.page_path, events.page_url, events.referrer,
-            events.properties, meant.property_name
-        ),
-        meant.property_value
-    );
+    events_met.person_id,
+    events_met.occurred_at
+from (
+    select
+        events.person_id,
+        events.event_id,
+        events.occurred_at,
+        meant.alternative_number,
+        meant.condition_number,
+        meant.condition_count
+
+    from marts.fct_events as events
+
+    inner join steps_read([action]) as meant
+        on events.event_name = meant.event_name
+
+    where
+        action like '%[%'
+        and events.is_activity
+        and not events.is_bot
+        and (source is null or events.source_id = source)
+        and meant.property_name is not null
+        and meets(
+            event_text(
+                events.event_type, events.page_path, events.page_url, events.referrer,
+                events.properties, events.context, meant.property_name
+            ),
+            meant.comparison, meant.property_value, meant.same_value
+        )
+) as events_met
+group by
+    events_met.person_id, events_met.event_id, events_met.occurred_at, events_met.alternative_number
+having count(distinct events_met.condition_number) = max(events_met.condition_count);
 
 -- What is wrong with a source or an action that is asked for; null where nothing is.
 create or replace macro mistake_of(action, source) as case

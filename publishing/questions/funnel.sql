@@ -2,7 +2,8 @@
 --
 --     from funnel(['trial_started', 'project_created', 'plan_purchased'], within := interval 14 day)
 --
--- A step is 'event', 'event|another_event', or 'event[property=value]'; docs/asking.md has the grammar.
+-- A step is 'event', 'event|another_event', or 'event[property=value, other>3]'; docs/asking.md has
+-- the grammar.
 -- A person counts once, with the best attempt: of the whole time, or of each entry date
 -- (per := 'day', as fct_funnel_steps).
 create or replace macro funnel(
@@ -75,13 +76,16 @@ names as (
 
 ),
 
-events_matched as (
+conditions_met as (
 
-    select distinct
+    select
         events.person_id,
         events.event_id,
         events.occurred_at,
-        conditions.step_number
+        conditions.step_number,
+        conditions.alternative_number,
+        conditions.condition_number,
+        conditions.condition_count
 
     from marts.fct_events as events
 
@@ -95,16 +99,41 @@ events_matched as (
         not names.is_plain
         and not events.is_bot
         and (source is null or events.source_id = source)
-        and (
-            conditions.property_name is null
-            or is_same(
-                event_text(
-                    events.event_type, events.page_path, events.page_url, events.referrer,
-                    events.properties, conditions.property_name
-                ),
-                conditions.property_value
-            )
+        and meets(
+            case
+                when conditions.comparison is not null
+                    then event_text(
+                        events.event_type, events.page_path, events.page_url, events.referrer,
+                        events.properties, events.context, conditions.property_name
+                    )
+            end,
+            conditions.comparison, conditions.property_value, conditions.same_value
         )
+
+),
+
+-- An alternative is met by an event that meets each of its conditions.
+events_matched as (
+
+    select
+        person_id,
+        event_id,
+        occurred_at,
+        step_number
+    from conditions_met
+    where condition_count = 1
+
+    union
+
+    select
+        person_id,
+        event_id,
+        occurred_at,
+        step_number
+    from conditions_met
+    where condition_count > 1
+    group by person_id, event_id, occurred_at, step_number, alternative_number
+    having count(distinct condition_number) = max(condition_count)
 
 ),
 

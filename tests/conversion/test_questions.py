@@ -14,6 +14,7 @@ from conversion.reading import read_questions
 from demo.project import with_definitions
 from ingestion.settings import Settings
 from orchestration.definition_files import MistakenSeeds, questions_asked, refuse_mistakes
+from transformation.event_grammar import read_step
 from warehouse.meta import COLUMNS, CONVERSION_TABLES
 from warehouse.pending_loads import is_full_refresh_due
 
@@ -138,6 +139,49 @@ def test_alternatives_are_written_as_everywhere_else() -> None:
     assert told.startswith("4: start cannot be a|; write the name of an event")
 
 
+def test_several_conditions_are_one_event_and_any_event_may_be_meant() -> None:
+    text = "'used_a[size>=2, plan in (a, b), context.locale]|*[plan!=a]'"
+    (question,) = questions(WELL.replace("event: used_a", f"event: {text}"))
+    meant = [each.meant for each in question.features[0].event]
+    assert meant == read_step("used_a[size>=2,plan in (a,b),context.locale]|*[plan!=a]")
+    (plain,) = questions()
+    (other,) = questions(WELL.replace("event: used_a", f"event: {text.replace('!=', '=')}"))
+    assert len({plain.fingerprint, question.fingerprint, other.fingerprint}) == 3
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        ("bought[plan!=true]", None),
+        ("bought[plan in (a, b)]", None),
+        ("bought[plan=false, size>3]", None),
+        ("bought[size>3]", "5: bought may be the start; write another event"),
+        ("'*[plan=false]'", None),
+        ("'*'", "5: bought may be the start; write another event"),
+        (
+            "bought[trait.plan=a]",
+            "4: trait.plan is of a person, and a condition asks what the event",
+        ),
+    ],
+)
+def test_conditions_that_part_two_events_let_both_be_meant(start: str, told: str | None) -> None:
+    found = mistakes(WELL.replace("start: trial_started", f"start: {start}"))
+    if told is None:
+        assert not [each for each in found if each.startswith(("4:", "5:"))]
+    else:
+        assert any(each.startswith(told) for each in found), found
+
+
+def test_any_event_and_conditions_are_not_taken_for_names(tmp_path: Path) -> None:
+    text = WELL.replace("event: used_a", "event: '*[plan=false]'")
+    refuse_mistakes(site(tmp_path / "any", text), lambda: {"used_b", "bought"})
+    text = WELL.replace("event: used_a", "event: 'used_a[size==1]'")
+    with pytest.raises(
+        MistakenSeeds, match=r"yml:10: .*used_a\[size==1\].*event\[property=value\]"
+    ):
+        refuse_mistakes(site(tmp_path / "unread", text), lambda: {"used_a", "used_b", "bought"})
+
+
 def test_one_event_of_several_that_makes_no_sense_is_told_with_its_line() -> None:
     several = "start:\n      - trial_started\n      - bought"
     (told,) = mistakes(WELL.replace("start: trial_started", several))
@@ -189,12 +233,12 @@ def test_a_condition_in_keys_of_its_own_is_read_with_a_warning_of_what_to_write(
     older = "the keys property and value are an older way to write a condition; write the event as"
     assert told == [
         f"conversion_questions.yml:5: {older} 'bought[plan=true]'",
-        f"conversion_questions.yml:11: {older} 'used_b[size=it''s, 2]'",
+        f'conversion_questions.yml:11: {older} \'"used_b"["size"="it\'\'s, 2"]\'',
     ]
     caplog.clear()
     newer = text.replace("{event: bought, property: plan, value: true}", "'bought[plan=true]'")
     newer = newer.replace(
-        '{event: used_b, property: size, value: "it\'s, 2"}', "'used_b[size=it''s, 2]'"
+        '{event: used_b, property: size, value: "it\'s, 2"}', "'used_b[size=\"it''s, 2\"]'"
     )
     assert questions(newer) == questions(text)
     refuse_mistakes(site(tmp_path / "newer", newer), lambda: seen)
@@ -217,6 +261,9 @@ def test_questions_that_changed_order_a_full_refresh_and_the_same_ones_do_not() 
             table: connection.execute(f"from {table}").fetchall() for table in CONVERSION_TABLES
         }
         assert [len(rows) for rows in kept.values()] == [1, 13, 4]
+        assert [row[3] for row in kept["meta.conversion_events"]] == [
+            *("trial_started", "bought[plan=true]", "used_a", "used_b[size=2.5]")
+        ]
         connection.execute("delete from meta.full_refresh_due")
         keep(connection, questions())
         assert not is_full_refresh_due(connection)

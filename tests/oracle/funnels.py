@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,21 +17,31 @@ from tests.oracle.persons import People
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """An event name, or * for any, and conditions as property, sign and value."""
+
+    event_name: str
+    conditions: list[tuple[str, str, str]]
+
+    def means(self, event: Event) -> bool:
+        """Whether the event is called so and meets every condition."""
+        return self.event_name in ("*", event.event_name) and all(
+            meets(inside(event.properties, name), sign, value)
+            for name, sign, value in self.conditions
+        )
+
+
+@dataclass(frozen=True)
 class Step:
     """What an event must be to fill this step."""
 
     step_number: int
     step_name: str
-    #: Name, property and value of each alternative; no property, no condition.
-    alternatives: list[tuple[str, str, str]]
+    alternatives: list[Alternative]
 
     def matches(self, event: Event) -> bool:
         """Whether the event could fill this step."""
-        return any(
-            event.event_name == name
-            and (not property_name or same(inside(event.properties, property_name), value))
-            for name, property_name, value in self.alternatives
-        )
+        return any(alternative.means(event) for alternative in self.alternatives)
 
 
 @dataclass(frozen=True)
@@ -210,15 +221,43 @@ def read_funnels(definitions: list[Mapping[str, Any]]) -> list[Funnel]:
     return funnels
 
 
-def read_alternative(text: str, row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """An alternative with a condition of its own, or with that of its row where it is whole."""
-    name, _, condition = text.partition("[")
-    if condition:
-        property_name, _, value = condition.removesuffix("]").partition("=")
-        return name, property_name, value
-    if row["property_name"] and row["property_value"]:
-        return name, row["property_name"], row["property_value"]
-    return name, "", ""
+def read_alternative(text: str, row: Mapping[str, Any]) -> Alternative:
+    """An alternative with conditions of its own, or with that of its row where it is whole."""
+    name, _, own = text.partition("[")
+    conditions = [
+        next(
+            (before, sign, after)
+            for sign in ("!=", ">=", "<=", "=", ">", "<", " in ", "")
+            for before, found, after in [condition.partition(sign) if sign else (condition, "", "")]
+            if found == sign
+        )
+        for condition in re.split(r",(?![^(]*\))", own.removesuffix("]"))
+        if condition
+    ]
+    if not conditions and row["property_name"] and row["property_value"]:
+        conditions = [(row["property_name"], "=", row["property_value"])]
+    return Alternative(name, conditions)
+
+
+def meets(found: object, sign: str, wanted: str) -> bool:
+    """Whether what an event has meets a condition; no sign asks whether it has anything."""
+    text = scalar_text(found)
+    if sign == "!=":
+        return not same(found, wanted)
+    if sign == " in ":
+        return any(same(found, each) for each in wanted.strip("()").split(","))
+    if sign == "" or text is None:
+        return text is not None
+    try:
+        order = cmp(Fraction(text), Fraction(wanted))
+    except ValueError:
+        order = cmp(text, wanted)
+    return order in {"=": (0,), ">": (1,), ">=": (0, 1), "<": (-1,), "<=": (-1, 0)}[sign]
+
+
+def cmp(one: Any, other: Any) -> int:
+    """-1, 0 or 1: less, the same, more."""
+    return int(one > other) - int(one < other)
 
 
 def hours(text: Any) -> float:

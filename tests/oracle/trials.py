@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.oracle.events import Event
-from tests.oracle.funnels import inside, same, scalar_text
+from tests.oracle.funnels import inside, read_alternative, same, scalar_text
 from tests.oracle.persons import People
 from tests.oracle.sessions import SESSION_TIMEOUT, host, site
 
@@ -223,8 +223,11 @@ def matches(event: Event, wanted: str | Mapping[str, Any] | list[Any] | None) ->
     """Whether the event is one that the question means."""
     if isinstance(wanted, list):
         return any(matches(event, each) for each in wanted)
-    if wanted is None or isinstance(wanted, str):
-        return event.event_name == wanted
+    if wanted is None:
+        return False
+    if isinstance(wanted, str):
+        bare = {"property_name": "", "property_value": ""}
+        return any(read_alternative(each, bare).means(event) for each in wanted.split("|"))
     if event.event_name != wanted["event"]:
         return False
     wanted_text = scalar_text(wanted["value"])

@@ -372,6 +372,38 @@ def test_no_event_is_called_unknown_by_a_plan_that_cannot_be_read(tmp_path: Path
     ]
 
 
+def test_any_event_and_conditions_are_not_taken_for_names(tmp_path: Path) -> None:
+    seen = {"trial_started", "Cart[v2]", "page_view"}
+    well = '"trial_started[plan!=a, size>=2, x in (a, b)]|*"'
+    assert refused(site(tmp_path / "well", f"trial,1,Trial,{well},,,24"), seen) == []
+    never = "funnel_steps.csv:2: funnel trial, step 1: nobody has ever sent"
+    told = {
+        '"trial_started[plan=a,]"': " an event called trial_started[plan=a,], nor can it be read",
+        "trial_started[plan==a]": " an event called trial_started[plan==a], nor can it be read",
+        '"trial_started[x in (a, b]"': " an event called trial_started[x in (a, b], nor can it",
+        "Cart[v2]": ' Cart, nor is it planned; write "Cart[v2]"',
+        "trial_startd[size>2]": " trial_startd, nor is it planned; write trial_started",
+        '"""*"""': ' *, nor is it planned; write the name that is sent, or add "*" to',
+    }
+    for number, (text, mistake) in enumerate(told.items()):
+        (found,) = refused(site(tmp_path / str(number), f"trial,1,Trial,{text},,,24"), seen)
+        assert found.startswith(never + mistake), found
+    (found,) = refused(site(tmp_path / "trait", "trial,1,Trial,page_view[trait.plan=a],,,24"), seen)
+    assert "step 1: trait.plan is of a person" in found
+
+
+def test_a_comma_that_may_be_a_part_of_a_value_is_told_with_what_to_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = ('trial,1,Trial,"a[b=c, d]",,,24', 'trial,2,B,"a[b=c, d=e]",,,24')
+    refuse_mistakes(site(tmp_path / "comma", *steps), lambda: {"a"})
+    (told,) = caplog.messages
+    assert told.endswith(
+        "funnel_steps.csv:2: funnel trial, step 1: d behind the comma is a condition of its own: "
+        'the event has it; if it is a part of the value, write "a"["b"="c, d"], else write a[d,b=c]'
+    )
+
+
 def test_a_seed_that_is_not_there_is_told_what_to_write(tmp_path: Path) -> None:
     settings = site(tmp_path, STEP_1)
     (settings.dbt_project / "seeds" / "tracking_plan.csv").unlink()

@@ -55,15 +55,24 @@ def steps_of(funnel: list[dict[str, Any]]) -> list[str]:
     return texts
 
 
+def is_answered(warehouse: MemoryWarehouse, meant: EventMeant) -> bool:
+    """Whether the macro has seen what it is asked for: the name, and what conditions are about."""
+    seen = {row["event_name"] for row in warehouse.rows("from marts.dim_events")}
+    names = seen if meant.event_name is None else {meant.event_name}
+    return names <= seen and all(
+        names & names_with(warehouse, each.path) for each in meant.conditions
+    )
+
+
 def sql_list(texts: list[str]) -> str:
     return "[{}]".format(", ".join("'" + text.replace("'", "''") + "'" for text in texts))
 
 
-def names_with(warehouse: MemoryWarehouse, meant: EventMeant) -> set[str]:
+def names_with(warehouse: MemoryWarehouse, path: str) -> set[str]:
     """The names of events whose property ever was a text, a number or a truth."""
     rows = warehouse.rows(
         "select distinct event_name from marts.fct_events"
-        f" where json_type(properties, '$.{meant.property_name}')"
+        f" where json_type(properties, '$.{path}')"
         " not in ('OBJECT', 'ARRAY', 'NULL')"
     )
     return {row["event_name"] for row in rows}
@@ -78,13 +87,8 @@ def test_a_funnel_per_day_is_the_mart_of_its_definition(
     within = f"interval '{window[:-1]} minutes'" if "m" in window else f"interval '{window} hours'"
     answers = 0
     for warehouse in warehouses:
-        seen = {row["event_name"] for row in warehouse.rows("from marts.dim_events")}
         meant = [each for step in steps_of(funnel) for each in read_step(step)]
-        if any(
-            each.event_name not in seen
-            or (each.property_name and each.event_name not in names_with(warehouse, each))
-            for each in meant
-        ):
+        if not all(is_answered(warehouse, each) for each in meant):
             continue
         found = warehouse.connection.execute(
             f"""
@@ -156,7 +160,14 @@ def test_an_attached_file_answers_once_it_is_current(published: Path) -> None:
         ("funnel(['sign_up'], within := interval 0 day)", r"write within := interval 7 day"),
         ("funnel(['sign_up'], per := 'year')", r"'period' .* or 'day'"),
         ("funnel(['sign_up'], source := 'wbe')", r"no source is called wbe; write one of: "),
-        ("funnel(['sign_up[plan]'])", r"event\[property=value\]"),
+        ("funnel(['sign_up[plan=]'])", r"event\[property=value\]"),
+        (
+            "funnel(['sign_up[plan==a]'])",
+            r"never seen: sign_up\[plan==a\]; .*event\[property=value\]",
+        ),
+        ("funnel(['sign_up[plna!=a]'])", r"no sign_up ever had a text or number in plna"),
+        ("funnel(['*[plna=a]'])", r"no event ever had a text or number in plna; write one of"),
+        ("funnel(['sign_up[trait.plan=a]'])", r"trait.plan is of a person, .*dim_persons"),
     ],
 )
 def test_a_question_that_cannot_be_meant_says_what_to_write(
@@ -167,6 +178,41 @@ def test_a_question_that_cannot_be_meant_says_what_to_write(
         pytest.raises(duckdb.Error, match=advice),
     ):
         connection.execute(f"select count(*) from {question}").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("step", "condition"),
+    [
+        ("*", "true"),
+        ("sign_up[plan]", "event_name = 'sign_up' and plan is not null"),
+        ("sign_up[plan!=annual]", "event_name = 'sign_up' and plan is distinct from 'annual'"),
+        ("*[plan in (annual, true)]", "plan in ('annual', 'true')"),
+        (
+            "*[plan>=1, plan<2.5]",
+            "try_cast(plan as double) >= 1 and try_cast(plan as double) < 2.5",
+        ),
+    ],
+)
+def test_conditions_count_the_same_persons_in_every_macro(
+    warehouses: list[MemoryWarehouse], step: str, condition: str
+) -> None:
+    (planned,) = read_step("sign_up[plan]")
+    warehouse = next(each for each in warehouses if is_answered(each, planned))
+    rows = (
+        "(select *, case when json_type(properties, '$.plan') not in ('ARRAY', 'OBJECT', 'NULL')"
+        " then properties ->> '$.plan' end as plan from marts.fct_events where not is_bot)"
+    )
+    persons = f"select count(distinct person_id) from {rows} where {condition}"
+    assert answer(warehouse, f"select persons from funnel(['{step}'])") == answer(
+        warehouse, persons
+    )
+    active = f"{persons} and is_activity"
+    if answer(warehouse, active) != [(0,)]:
+        cohorts = (
+            f"select sum(cohort_size)::bigint from retention(first_action := '{step}')"
+            " where period_number = 0"
+        )
+        assert answer(warehouse, cohorts) == answer(warehouse, active)
 
 
 def test_a_person_counts_once_in_the_whole_period(warehouses: list[MemoryWarehouse]) -> None:

@@ -13,7 +13,8 @@ with events as (
         events.page_path,
         events.page_url,
         events.referrer,
-        events.properties
+        events.properties,
+        events.context
 
     from {{ ref('fct_events') }} as events
 
@@ -28,9 +29,14 @@ steps as (
     select
         funnel_name,
         step_number,
-        event_name,
+        alternative_number,
+        event_name as wanted_name,
+        condition_number,
+        condition_count,
         property_name,
-        {{ comparable('property_value') }} as wanted_text
+        comparison,
+        property_value,
+        {{ comparable('property_value') }} as wanted_same
     from {{ ref('int_funnel_steps_listed') }}
 
 ),
@@ -38,37 +44,77 @@ steps as (
 events_named as (
 
     select
-        steps.funnel_name,
-        events.person_id,
-        events.event_id,
-        events.occurred_at,
-        steps.step_number,
-        steps.property_name,
-        steps.wanted_text,
-        case
-            when steps.property_name is not null
-                then {{ event_text('events', 'steps.property_name') }}
-        end as found_text
-
+        events.*,
+        steps.*
     from events
-
     inner join steps
-        on events.event_name = steps.event_name
+        on events.event_name = steps.wanted_name
+
+    union all
+
+    select
+        events.*,
+        steps.*
+    from events
+    cross join steps
+    where steps.wanted_name is null
 
 ),
 
+events_found as (
+
+    select
+        events_named.*,
+        case
+            when events_named.comparison is not null
+                then {{ event_text('events_named', 'events_named.property_name') }}
+        end as found_text
+    from events_named
+
+),
+
+conditions_met as (
+
+    select
+        funnel_name,
+        person_id,
+        event_id,
+        occurred_at,
+        step_number,
+        alternative_number,
+        condition_number,
+        condition_count
+
+    from events_found
+
+    where {{ meets('comparison', 'found_text', 'property_value', 'wanted_same') }}
+
+),
+
+-- An alternative is met by an event that meets each of its conditions.
 events_matched as (
 
-    select distinct
+    select
         funnel_name,
         person_id,
         event_id,
         occurred_at,
         step_number
+    from conditions_met
+    where condition_count = 1
 
-    from events_named
+    union distinct
 
-    where {{ meets('property_name', 'found_text', 'wanted_text') }}
+    select
+        funnel_name,
+        person_id,
+        event_id,
+        occurred_at,
+        step_number
+    from conditions_met
+    where condition_count > 1
+    group by funnel_name, person_id, event_id, occurred_at, step_number, alternative_number
+    having count(distinct condition_number) = max(condition_count)
 
 )
 

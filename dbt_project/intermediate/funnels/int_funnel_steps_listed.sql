@@ -31,21 +31,28 @@ alternatives as (
 
 ),
 
--- An alternative's own condition counts. If it has none, the condition of the row counts, which
+-- An alternative's own conditions count. If it has none, the condition of the row counts, which
 -- holds for all its alternatives.
 steps_listed as (
 
-    select distinct
+    select
         steps.funnel_name,
         steps.step_number,
         steps.step_name,
+        alternatives.alternative_number,
         alternatives.event_name,
+        alternatives.condition_number,
+        alternatives.condition_count,
         case
-            when alternatives.property_name is not null then alternatives.property_name
+            when alternatives.comparison is not null then alternatives.property_name
             when steps.property_value <> '' then nullif(steps.property_name, '')
         end as property_name,
         case
-            when alternatives.property_name is not null then alternatives.property_value
+            when alternatives.comparison is not null then alternatives.comparison
+            when steps.property_name <> '' and steps.property_value <> '' then '='
+        end as comparison,
+        case
+            when alternatives.comparison is not null then alternatives.property_value
             when steps.property_name <> '' then nullif(steps.property_value, '')
         end as property_value,
         windows.window_hours,

@@ -15,7 +15,8 @@ with events as (
         events.page_path,
         events.page_url,
         events.referrer,
-        events.properties
+        events.properties,
+        events.context
 
     from {{ ref('stg_footfall__events') }} as events
 
@@ -25,16 +26,43 @@ with events as (
 
 ),
 
-definitions as (
+asked as (
 
     select
         question_name,
         event_role,
         feature_name,
         event_name,
-        property_name,
-        {{ comparable('property_value') }} as wanted_text
+        row_number() over (
+            order by question_name, event_role, feature_name, event_name
+        ) as asked_number
     from {{ source('meta', 'conversion_events') }}
+
+),
+
+alternatives as (
+
+    {{ event_alternatives(
+        'asked', 'event_name', ['question_name', 'event_role', 'feature_name', 'asked_number']
+    ) }}
+
+),
+
+definitions as (
+
+    select
+        question_name,
+        event_role,
+        feature_name,
+        asked_number,
+        event_name as wanted_name,
+        condition_number,
+        condition_count,
+        property_name,
+        comparison,
+        property_value,
+        {{ comparable('property_value') }} as wanted_same
+    from alternatives
 
 ),
 
@@ -42,27 +70,37 @@ events_named as (
 
     select
         events.*,
-        definitions.question_name,
-        definitions.event_role,
-        definitions.feature_name,
-        definitions.property_name,
-        definitions.wanted_text,
-        case
-            when definitions.property_name is not null
-                then {{ event_text('events', 'definitions.property_name') }}
-        end as found_text
-
+        definitions.*
     from events
-
     inner join definitions
-        on events.event_name = definitions.event_name
+        on events.event_name = definitions.wanted_name
+
+    union all
+
+    select
+        events.*,
+        definitions.*
+    from events
+    cross join definitions
+    where definitions.wanted_name is null
 
 ),
 
--- An event that fits two definitions of a feature is one use.
-events_matched as (
+events_found as (
 
-    select distinct
+    select
+        events_named.*,
+        case
+            when events_named.comparison is not null
+                then {{ event_text('events_named', 'events_named.property_name') }}
+        end as found_text
+    from events_named
+
+),
+
+conditions_met as (
+
+    select
         load_number,
         question_name,
         event_role,
@@ -75,11 +113,66 @@ events_matched as (
         user_id is not null as is_user_name,
         coalesce(user_id, anonymous_id) as actor_name,
         occurred_at,
+        known_at,
+        asked_number,
+        condition_number,
+        condition_count
+
+    from events_found
+
+    where {{ meets('comparison', 'found_text', 'property_value', 'wanted_same') }}
+
+),
+
+-- An event is meant that meets each of the conditions. One that fits two definitions of a feature
+-- is one use.
+events_matched as (
+
+    select
+        load_number,
+        question_name,
+        event_role,
+        feature_name,
+        event_id,
+        source_id,
+        anonymous_id,
+        is_user_name,
+        actor_name,
+        occurred_at,
         known_at
+    from conditions_met
+    where condition_count = 1
 
-    from events_named
+    union distinct
 
-    where {{ meets('property_name', 'found_text', 'wanted_text') }}
+    select
+        load_number,
+        question_name,
+        event_role,
+        feature_name,
+        event_id,
+        source_id,
+        anonymous_id,
+        is_user_name,
+        actor_name,
+        occurred_at,
+        known_at
+    from conditions_met
+    where condition_count > 1
+    group by
+        load_number,
+        question_name,
+        event_role,
+        feature_name,
+        event_id,
+        source_id,
+        anonymous_id,
+        is_user_name,
+        actor_name,
+        occurred_at,
+        known_at,
+        asked_number
+    having count(distinct condition_number) = max(condition_count)
 
 )
 
