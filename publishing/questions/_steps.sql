@@ -546,8 +546,8 @@ where
 union all
 
 select
-    events_met.person_id,
-    events_met.occurred_at
+    events_found.person_id,
+    events_found.occurred_at
 from (
     select
         events.person_id,
@@ -555,7 +555,14 @@ from (
         events.occurred_at,
         meant.alternative_number,
         meant.condition_number,
-        meant.condition_count
+        meant.condition_count,
+        meant.comparison,
+        meant.property_value,
+        meant.same_value,
+        event_text(
+            events.event_type, events.page_path, events.page_url, events.referrer,
+            events.properties, events.context, meant.property_name
+        ) as found_text
 
     from marts.fct_events as events
 
@@ -568,17 +575,18 @@ from (
         and not events.is_bot
         and (source is null or events.source_id = source)
         and meant.property_name is not null
-        and meets(
-            event_text(
-                events.event_type, events.page_path, events.page_url, events.referrer,
-                events.properties, events.context, meant.property_name
-            ),
-            meant.comparison, meant.property_value, meant.same_value
-        )
-) as events_met
+) as events_found
+where
+    meets(
+        events_found.found_text, events_found.comparison, events_found.property_value,
+        events_found.same_value
+    )
 group by
-    events_met.person_id, events_met.event_id, events_met.occurred_at, events_met.alternative_number
-having count(distinct events_met.condition_number) = max(events_met.condition_count);
+    events_found.person_id,
+    events_found.event_id,
+    events_found.occurred_at,
+    events_found.alternative_number
+having count(distinct events_found.condition_number) = max(events_found.condition_count);
 
 -- What is wrong with a source or an action that is asked for; null where nothing is.
 create or replace macro mistake_of(action, source) as case

@@ -76,7 +76,8 @@ names as (
 
 ),
 
-conditions_met as (
+-- What an event has is read in a step of its own: inside of meets it would stand there many times.
+conditions_found as (
 
     select
         events.person_id,
@@ -85,7 +86,17 @@ conditions_met as (
         conditions.step_number,
         conditions.alternative_number,
         conditions.condition_number,
-        conditions.condition_count
+        conditions.condition_count,
+        conditions.comparison,
+        conditions.property_value,
+        conditions.same_value,
+        case
+            when conditions.comparison is not null
+                then event_text(
+                    events.event_type, events.page_path, events.page_url, events.referrer,
+                    events.properties, events.context, conditions.property_name
+                )
+        end as found_text
 
     from marts.fct_events as events
 
@@ -99,16 +110,14 @@ conditions_met as (
         not names.is_plain
         and not events.is_bot
         and (source is null or events.source_id = source)
-        and meets(
-            case
-                when conditions.comparison is not null
-                    then event_text(
-                        events.event_type, events.page_path, events.page_url, events.referrer,
-                        events.properties, events.context, conditions.property_name
-                    )
-            end,
-            conditions.comparison, conditions.property_value, conditions.same_value
-        )
+
+),
+
+conditions_met as (
+
+    select *
+    from conditions_found
+    where meets(found_text, comparison, property_value, same_value)
 
 ),
 
