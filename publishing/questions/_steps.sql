@@ -504,7 +504,7 @@ select
         when mistake is not null then mistake
         when property_name like '{trait}%'
             then property_name || ' is of a person, and a condition asks what the event has; '
-                || 'join marts.dim_persons for its traits'
+                || 'dim_persons lists its traits'
         when property_name is not null and is_never_found
             then 'no ' || if(is_any, 'event', event_name) || ' ever had a text or number in '
                 || property_name || '; write one of: select property_names from '
