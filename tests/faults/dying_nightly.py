@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -32,7 +33,13 @@ LINES = {
     "in the middle of the models": "START sql incremental model marts.fct_events",
     "in the last models": "OK created sql table model marts.fct_daily_actives",
 }
-MOMENTS = [*CALLS, *LINES]
+#: Moment → the model that is the last one of an increment without dbt.
+MODELS = {
+    "in the first models of an increment": "model.footfall.stg_footfall__events",
+    "in the middle of an increment": "model.footfall.fct_events",
+    "in the last models of an increment": "model.footfall.fct_daily_actives",
+}
+MOMENTS = [*CALLS, *LINES, *MODELS]
 
 
 def main() -> None:
@@ -42,7 +49,11 @@ def main() -> None:
     if moment in CALLS:
         module, name = CALLS[moment]
         setattr(import_module(module), name, _die)
+    elif moment in MODELS:
+        _die_after(MODELS[moment])
     else:
+        # Without what it compiled before, dbt builds this increment.
+        (get_settings().home / "dbt" / "increment.json").unlink(missing_ok=True)
         threading.Thread(target=_die_at_line, args=[LINES[moment]], daemon=True).start()
     sys.argv = ["orchestration", "nightly"]
     from orchestration.__main__ import main as run
@@ -53,6 +64,19 @@ def main() -> None:
 
 def _die(*_: Any, **__: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_after(model: str) -> None:
+    audit = import_module("orchestration.audit")
+    run = audit.run
+
+    def dying(*arguments: Any) -> Iterator[tuple[str, float]]:
+        for name, seconds in run(*arguments):
+            if name == model:
+                _die()
+            yield name, seconds
+
+    setattr(audit, "run", dying)  # noqa: B010
 
 
 def _die_at_line(text: str) -> None:

@@ -18,8 +18,13 @@ from tests.test_end_to_end import CHECKOUT, Marts, Site, golden_lines
 pytestmark = pytest.mark.crashes
 LINES = list({line["event_id"]: line for line in golden_lines()}.values())
 FIRST, SECOND = LINES[::2], LINES[1::2]
-#: One in the load, one in the models, one in publishing, on one home after the other.
-FEW_MOMENTS = ["after the load's commit", "in the middle of the models", "after the rename"]
+#: In the load, in the models with dbt and without, in publishing, on one home after the other.
+FEW_MOMENTS = [
+    "after the load's commit",
+    "in the middle of an increment",
+    "in the middle of the models",
+    "after the rename",
+]
 
 
 def die(site: Site, moment: str) -> None:
