@@ -1,1 +1,1 @@
-"""Who is about to convert: a site's questions, models that learn from trials, and their scores."""
+"""Predicts who is about to convert: a site's questions, models learnt from trials, and scores."""

@@ -1,4 +1,4 @@
-"""Days of trials as a matrix of numbers alike in size, learnt from the days of the training."""
+"""Turns days of trials into a matrix of standardised numbers. Learns how from training data."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 
 from conversion.trial_days import OF_FEATURE, OF_PERSON, Flags, Floats, TrialDays
 
-#: Ages beyond this many share columns: a year of ages would be more columns than facts.
+#: With more ages than this, several ages share a column. A year of ages would give more columns
+#: than there are facts.
 MAX_AGE_BANDS: Final = 14
-#: Sources beyond these are told apart by nothing; and of fewer persons than this no source is
-#: kept by name, in a model that outlives the person.
+#: Only this many sources get a column. A model is kept longer than the data of a person, so it
+#: names no source of fewer than MIN_SOURCE_PERSONS persons.
 MAX_SOURCES: Final = 8
 MIN_SOURCE_PERSONS: Final = 30
-#: Measures whose size says less the larger it is: 100 uses are not ten times 10.
+#: Measures that enter as a logarithm: 100 uses do not mean ten times as much as 10.
 COUNTS: Final = frozenset(
     {"event_count", "active_days", "session_count", "device_count", "use_count", "days_used"}
 )
@@ -25,7 +26,7 @@ COUNTS: Final = frozenset(
 
 @dataclass(frozen=True)
 class Column:
-    """A column: to what it belongs, and what the training had: bounds, mean, deviation."""
+    """A column: its group, and its bounds, mean and deviation in the training data."""
 
     name: str
     group: str
@@ -39,8 +40,8 @@ class Column:
 class Encoder:
     """How a day of trial becomes numbers.
 
-    What was the same in all the training is no column: nobody knows what another value means.
-    A value beyond those of the training is taken for the nearest of them.
+    A value that was the same in all training rows gets no column: the effect of another value is
+    unknown. A value outside the range of the training is replaced by the nearest bound.
     """
 
     features: tuple[str, ...]
@@ -52,7 +53,7 @@ class Encoder:
 
     @classmethod
     def learn(cls, days: TrialDays, features: Sequence[str]) -> Encoder:
-        """The encoder of the days of a training."""
+        """Learn an encoder from the days of the training."""
         ages = np.unique(days.trial_days)
         bands = np.array_split(ages, min(len(ages), MAX_AGE_BANDS))
         first_ages = tuple(int(band[0]) for band in bands)
@@ -75,7 +76,7 @@ class Encoder:
         )
 
     def matrix(self, days: TrialDays) -> Floats:
-        """n rows by as many columns, each with mean 0 and deviation 1 in the training."""
+        """One row per day, one column per Column. Mean 0 and deviation 1 in the training data."""
         plain = {
             name: values
             for name, _, values in _plain(days, self.features, self.first_ages, self.sources)
@@ -87,7 +88,7 @@ class Encoder:
         return matrix
 
     def unseen(self, days: TrialDays) -> Flags:
-        """Rows that use what nobody of the training used, or do not what everybody did."""
+        """Rows that use a feature that no training row used, or lack one that all of them used."""
         flags = np.zeros(len(days), dtype=bool)
         for feature in self.never_used:
             flags |= days.measures[f"{feature}.is_used"] > 0
@@ -97,7 +98,7 @@ class Encoder:
 
     @property
     def groups(self) -> dict[str, list[int]]:
-        """The places of the columns by what they belong to."""
+        """Group → the indexes of its columns."""
         groups: dict[str, list[int]] = {}
         for place, column in enumerate(self.columns):
             groups.setdefault(column.group, []).append(place)
@@ -116,7 +117,7 @@ def _sources(days: TrialDays) -> tuple[str, ...]:
 def _plain(
     days: TrialDays, features: Sequence[str], first_ages: Sequence[int], sources: Sequence[str]
 ) -> Iterator[tuple[str, str, Floats]]:
-    """Every column as it is before training: name, group, n values without a gap."""
+    """Every column before it is scaled: name, group, n values without gaps."""
     band = np.searchsorted(first_ages, days.trial_days, side="right")
     for number, age in enumerate(first_ages, 1):
         yield f"age.{age}", "age", (band == number).astype(float)
@@ -131,7 +132,7 @@ def _plain(
 
 
 def _measured(name: str, group: str, values: Floats) -> Iterator[tuple[str, str, Floats]]:
-    """A measure, and where there are gaps a column that tells of them."""
+    """A measure, and a column that says where it is missing."""
     gaps = np.isnan(values)
     filled = np.where(gaps, 0.0, values)
     yield name, group, np.log1p(filled) if name.rpartition(".")[2] in COUNTS else filled

@@ -1,4 +1,4 @@
-"""How good probabilities were, once it is known what happened."""
+"""How good probabilities were, measured once the outcomes are known."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from conversion.trial_days import Flags, Floats, Texts
 
 DECILES: Final = 10
-#: Of the intervals of all tables.
+#: Confidence level of the intervals in all tables.
 CONFIDENCE: Final = 0.95
-#: A probability this near to 0 or 1 is not claimed: one surprise would cost more than all else.
+#: Probabilities are kept this far from 0 and 1. Otherwise one surprise would dominate the loss.
 MOST_CERTAIN: Final = 1e-6
 
 
 @dataclass(frozen=True)
 class Decile:
-    """A tenth of the rows, by their probability: what was foretold, and what was seen.
+    """A tenth of the rows, by their probability: the predicted and the observed rate.
 
-    ``low`` to ``high`` is Wilson's interval of ``observed_rate`` for as many draws as there are
-    persons, because the days of one person come true together.
+    ``low`` to ``high`` is Wilson's interval of ``observed_rate``. It counts persons as draws, not
+    rows: the days of one person share an outcome.
     """
 
     decile: int
@@ -37,12 +37,13 @@ class Decile:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Of n rows with known outcome: losses of the model and of the base rate alone.
+    """The losses of the model, and of the base rate alone, on n rows with known outcome.
 
-    ``gain`` is the mean of what a row costs less, in nats; its error, as that of ``excess``,
-    counts the days of one person as one draw. ``excess`` is the mean probability less the
-    observed rate. ``calibration_error`` is the mean distance of the two over the deciles (ECE),
-    ``chance_error`` what it would be on average if every probability were true.
+    ``gain`` is how much lower the mean loss of a row is with the model, in nats. ``excess`` is the
+    mean probability minus the observed rate. The standard errors of both count the days of one
+    person as one draw. ``calibration_error`` is the mean distance between predicted and observed
+    rate over the deciles (ECE). ``chance_error`` is its expected value if every probability were
+    true.
     """
 
     rows: int
@@ -63,13 +64,13 @@ class Evaluation:
 
 
 def losses(probabilities: Floats, is_converted: Flags) -> Floats:
-    """What each row costs in nats: the logarithm of the probability of what happened."""
+    """The log loss of each row, in nats: minus the log of the probability of what happened."""
     certain = np.clip(probabilities, MOST_CERTAIN, 1 - MOST_CERTAIN)
     return np.asarray(-np.log(np.where(is_converted, certain, 1 - certain)))
 
 
 def standard_error(values: Floats, clusters: Texts) -> float:
-    """Of the mean of values that are alike within a cluster (Liang and Zeger 1986)."""
+    """The standard error of a mean whose values correlate in clusters (Liang and Zeger 1986)."""
     _, numbers = np.unique(clusters.astype(str), return_inverse=True)
     sums = np.bincount(numbers, weights=values - values.mean())
     count = len(sums)
@@ -79,7 +80,7 @@ def standard_error(values: Floats, clusters: Texts) -> float:
 
 
 def wilson(rate: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The score interval of a rate of n draws (Wilson 1927)."""
+    """The score interval of a rate from n draws (Wilson 1927)."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     reach = z * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)
@@ -88,31 +89,31 @@ def wilson(rate: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, 
 
 @dataclass(frozen=True)
 class Tenths:
-    """The nine probabilities that part some rows into tenths, and the ten shares of the rows."""
+    """The nine probabilities that split rows into tenths, and the share of rows in each tenth."""
 
     bounds: Floats
     shares: Floats
 
     @classmethod
     def of(cls, probabilities: Floats) -> Tenths:
-        """Those of these rows."""
+        """The tenths of these rows."""
         bounds = np.asarray(np.quantile(probabilities, np.arange(1, DECILES) / DECILES))
         tenths = cls(bounds, np.empty(0))
         return replace(tenths, shares=tenths.counts(probabilities) / len(probabilities))
 
     def deciles(self, probabilities: Floats) -> NDArray[np.int64]:
-        """From 1 to 10, the tenth in which each probability lies."""
+        """The tenth that each probability falls in, from 1 to 10."""
         return np.asarray(np.searchsorted(self.bounds, probabilities, side="left") + 1)
 
     def counts(self, probabilities: Floats) -> NDArray[np.int64]:
-        """How many probabilities lie in each tenth."""
+        """How many probabilities fall in each tenth."""
         return np.bincount(self.deciles(probabilities) - 1, minlength=len(self.bounds) + 1)
 
 
 def evaluate(
     probabilities: Floats, base_rate: float, is_converted: Flags, actor_ids: Texts
 ) -> Evaluation:
-    """Judge probabilities of n rows by their outcomes, beside the base rate of the training."""
+    """Compare the probabilities of n rows, and the base rate of the training, with the outcomes."""
     from sklearn.metrics import roc_auc_score
 
     outcomes = is_converted.astype(float)
@@ -160,6 +161,6 @@ def _deciles(probabilities: Floats, outcomes: Floats, actor_ids: Texts) -> Any:
 
 
 def _chance_distance(decile: Decile) -> float:
-    """The mean of the absolute value of a normal variable is its deviation by √(2/π)."""
+    """The mean absolute value of a normal variable is its deviation times √(2/π)."""
     rate = decile.predicted_rate
     return float(np.sqrt(2 / np.pi * rate * (1 - rate) / decile.persons))

@@ -1,4 +1,4 @@
-"""Whether a model may be used: each claim about it is tested before it replaces the last model."""
+"""Whether a model may be used. Each claim about it is tested before it replaces the last model."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 from conversion.evaluation import Evaluation, Tenths
 from conversion.trial_days import Floats
 
-#: Of either, the mean probability or the deciles' distance, in shares of the base rate: of a
-#: rate of 4 % nobody decides otherwise at 3.2 or 4.8 %.
+#: How far the mean probability, or the mean distance over the deciles, may be off, as a share of
+#: the observed rate. If the rate is 4 %, a prediction of 3.2 or 4.8 % leads to the same decision.
 TOLERANCE: Final = 0.2
-#: Beyond chance is what happens to a true model in three of a thousand cases.
+#: A deviation beyond this is not chance: a true model has one in three of a thousand cases.
 STANDARD_ERRORS: Final = 3.0
-#: A population stability index from here on is called a changed population (Siddiqi 2006).
+#: Above this population stability index, the population has changed (Siddiqi 2006).
 MAX_DRIFT: Final = 0.25
-#: Of fewer rows a histogram says nothing: its index is beyond the bound by chance.
+#: With fewer rows the index exceeds the bound by chance, so it is not tested.
 MIN_DRIFT_ROWS: Final = 100
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What is claimed of a model, whether it holds, and what was seen."""
+    """A claim about a model, whether it holds, and what was measured."""
 
     name: str
     holds: bool
@@ -32,7 +32,7 @@ class Claim:
 
 
 def claims_on(evaluation: Evaluation) -> Iterator[Claim]:
-    """What must hold of a model on a future it had not seen."""
+    """What must be true of a model on later days that it has not learnt from."""
     yield Claim(
         "models_beat_the_base_rate",
         evaluation.gain > evaluation.gain_error,
@@ -47,21 +47,21 @@ def claims_on(evaluation: Evaluation) -> Iterator[Claim]:
     yield Claim(
         "models_are_calibrated",
         not is_off and not is_uneven,
-        f"{observed + evaluation.excess:.4f} foretold, {observed:.4f} observed, standard error "
+        f"{observed + evaluation.excess:.4f} predicted, {observed:.4f} observed, standard error "
         f"{evaluation.excess_error:.4f}; mean distance over the deciles "
         f"{evaluation.calibration_error:.4f}, by chance alone {evaluation.chance_error:.4f}",
     )
 
 
 def drift_claim(training: Tenths, probabilities: Floats) -> Claim:
-    """Whether those at risk now are like those of the training, by their probabilities.
+    """Whether the persons at risk now have probabilities like those in the training.
 
-    The index is that of population stability: the sum of (now - then) * ln(now / then).
+    It uses the population stability index: the sum of (now - then) * ln(now / then).
     """
     name = "models_have_not_drifted"
     if len(probabilities) < MIN_DRIFT_ROWS:
         return Claim(name, True, f"{len(probabilities)} rows at risk are too few to tell")
-    # Half a row more in each: an empty decile has no logarithm.
+    # Half a row is added to each decile, because an empty one has no logarithm.
     counts = training.counts(probabilities)
     now = (counts + 0.5) / (len(probabilities) + 0.5 * len(counts))
     then = np.maximum(training.shares, 0.5 / len(probabilities))
@@ -70,5 +70,5 @@ def drift_claim(training: Tenths, probabilities: Floats) -> Claim:
 
 
 def told(claims: list[Claim]) -> dict[str, Any]:
-    """Claims as they are kept beside a model."""
+    """The claims in the form that is stored with a model."""
     return {claim.name: {"holds": claim.holds, "seen": claim.seen} for claim in claims}

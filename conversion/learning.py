@@ -1,4 +1,4 @@
-"""A model of conversion: learnt, chosen and judged on parts of the past that follow each other."""
+"""Learns a model of conversion: trained, chosen and tested on successive parts of the past."""
 
 from __future__ import annotations
 
@@ -19,40 +19,42 @@ from conversion.evaluation import (
 from conversion.splitting import Split, split
 from conversion.trial_days import Floats, TrialDays
 
-#: Of either outcome, in persons: ten for each of five columns, the least of the rule of ten
-#: events per variable (Peduzzi 1996). The penalty sees to the other columns.
+#: Least number of persons with each outcome. The rule of ten events per variable (Peduzzi 1996)
+#: gives 50 for five columns. The penalty limits the effect of further columns.
 MIN_PERSONS: Final = 50
-#: Of either outcome, in persons, in each part: of fewer the judge knows nothing.
+#: Least number of persons with each outcome in each part. With fewer, a test tells nothing.
 MIN_PERSONS_OF_PART: Final = 10
-#: Inverse strengths of the penalty: from one that leaves little but the base rate to hardly any.
+#: Inverse strengths of the penalty. The first leaves little but the base rate, the last hardly
+#: penalises.
 STRENGTHS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
 #: Boosting rounds: from few to many, on trees of eight leaves.
 ROUNDS: Final = (25, 50, 100, 200)
-#: What a boosting must win by, in standard errors: the best of several is the luckiest as well. On
-#: a real forum one that won by 1.6 of them on 15 conversions lost on the days after.
+#: The boosting must be better by this many standard errors, because the best of several is partly
+#: luck. On data of a real forum one was better by 1.6 of them, on 15 conversions, and was worse on
+#: the days after.
 ERRORS_TO_WIN_BY: Final = 2.0
 SEED: Final = 1
-#: One thread adds up in one order: the same data gives the same model, bit for bit.
+#: One thread sums in a fixed order, so the same data gives the same model, bit for bit.
 THREADS: Final = 1
 
 
 class InsufficientData(Exception):
-    """There is too little to learn from; the text says of what, and how much it takes."""
+    """Too little data to learn from. The text says what is missing and how much is needed."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which learner, how strongly held back."""
+    """Which learner, and its strength: an inverse penalty, or a number of boosting rounds."""
 
     kind: str
     strength: float
 
     def learner(self) -> Any:
-        """An estimator of scikit-learn that has seen nothing yet."""
+        """A scikit-learn estimator that is not fitted yet."""
         if self.kind == "logistic_regression":
             from sklearn.linear_model import LogisticRegression
 
-            # An L2 penalty; and of the exact solvers the one for many more rows than columns.
+            # The penalty is L2. Of the exact solvers this one suits many more rows than columns.
             return LogisticRegression(C=self.strength, solver="newton-cholesky", max_iter=200)
         from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -68,7 +70,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Model:
-    """What foretells: how days become numbers, and the learner that weighs them."""
+    """What predicts: an encoder that turns days into numbers, and a learner that weighs them."""
 
     recipe: Recipe
     encoder: Encoder
@@ -76,23 +78,26 @@ class Model:
 
     def probabilities(self, days: TrialDays) -> Floats:
         """The probability that each row converts within the horizon."""
-        return self.foretold(self.encoder.matrix(days))
+        return self.predicted(self.encoder.matrix(days))
 
     def reasons(self, days: TrialDays) -> dict[str, Floats]:
-        """By group of columns, how far each row's log-odds lie from those it would have if the
-        group were as on average; for a logistic regression, the group's part of the sum."""
+        """Group of columns → by how much it moves each row's log-odds.
+
+        The log-odds are compared with those of the same row with average values in the group. For
+        a logistic regression this is the group's part of the sum.
+        """
         matrix = self.encoder.matrix(days)
-        odds = _log_odds(self.foretold(matrix))
+        odds = _log_odds(self.predicted(matrix))
         reasons = {}
         for group, places in self.encoder.groups.items():
             average = matrix.copy()
             average[:, places] = 0.0
-            reasons[group] = odds - _log_odds(self.foretold(average))
+            reasons[group] = odds - _log_odds(self.predicted(average))
         return reasons
 
-    def foretold(self, matrix: Floats) -> Floats:
-        """The same, of rows that the encoder has made numbers of."""
-        # scikit-learn refuses to foretell nobody.
+    def predicted(self, matrix: Floats) -> Floats:
+        """The probability that each encoded row converts within the horizon."""
+        # scikit-learn refuses an empty matrix.
         if not len(matrix):
             return np.empty(0)
         with _one_thread():
@@ -101,10 +106,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Learnt:
-    """A model of all that is known, and how the same recipe did on a future it had not seen.
+    """A model learnt from all mature days, and how the same recipe did on days it had not seen.
 
-    ``tenths`` are those of the probabilities of all that is known. ``chosen_by`` is the loss of
-    every recipe on the days that chose.
+    ``tenths`` are those of the model's probabilities for all mature days. ``chosen_by`` is the loss
+    of every recipe on the days of validation.
     """
 
     model: Model
@@ -116,11 +121,11 @@ class Learnt:
 
 
 def learn(days: TrialDays, features: Sequence[str]) -> Learnt:
-    """Learn from mature days, in the order of time.
+    """Learn from mature days, in order of time.
 
-    A logistic regression, its penalty chosen by the loss on later days; a boosting only where it
-    beats that beyond chance (ERRORS_TO_WIN_BY). The choice is judged on the last days, and then
-    learns from all of them. Raises InsufficientData.
+    The model is a logistic regression whose penalty is chosen by the loss on later days. A boosting
+    is used only if it is better beyond chance (ERRORS_TO_WIN_BY). The choice is tested on the last
+    days and then fitted to all days. Raises InsufficientData.
     """
     _check(days, "of the past", MIN_PERSONS)
     parts = split(days)
@@ -170,7 +175,7 @@ def _choose(
     )
     matrix = models[0].encoder.matrix(validate)
     costs = {
-        model.recipe: losses(model.foretold(matrix), validate.is_converted) for model in models
+        model.recipe: losses(model.predicted(matrix), validate.is_converted) for model in models
     }
 
     def best(kind: str) -> Recipe:

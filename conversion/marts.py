@@ -1,6 +1,6 @@
 """The marts of predictions: fct_conversion_scores and fct_conversion_calibration.
 
-Both are rebuilt as a whole from the stored scores and from the trials as they are known now.
+Both are rebuilt completely from the stored scores and the trials as known now.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from warehouse.sql import WILSON, create_described
 
 SCORES: Final = "fct_conversion_scores"
 CALIBRATION: Final = "fct_conversion_calibration"
-#: Marts that no dbt model makes: a rebuild from raw has no say in them.
+#: Marts that no dbt model builds, so a rebuild from raw does not change them.
 MARTS: Final = (SCORES, CALIBRATION)
 
 #: Table → what it is about; column → its type and what it means.
 COMMENTS: Final = {
     SCORES: "One row per conversion question, actor and age of the trial at which the actor was "
-    "at risk: what was said then, how likely they convert within the horizon. Written once.",
+    "at risk: how likely, as predicted then, they convert within the horizon. Written once.",
     CALIBRATION: "One row per conversion question, month of the scores and tenth of their "
-    "probabilities: what was foretold, and what came true of it.",
+    "probabilities: the predicted and the observed rate.",
 }
 COLUMNS: Final = {
     SCORES: {
@@ -87,9 +87,9 @@ _Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 def tell(
     connection: duckdb.DuckDBPyConnection, questions: Sequence[Question], time_zone: str
 ) -> dict[str, int]:
-    """Make both marts anew; their rows by name.
+    """Rebuild both marts; returns the number of rows of each.
 
-    Scores of a question that asks something else by now are kept, but are no answers to it.
+    If a question has changed, its older scores stay stored but are left out of the marts.
     """
     prepare_scores(connection)
     connection.execute(f"create or replace temp {WILSON}")

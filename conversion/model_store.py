@@ -5,9 +5,9 @@
     home/models/<question>/<version>/model.joblib
     home/models/<question>/refused            why the model learnt last is not in use
 
-The name of a version follows from its content: the same days and the same libraries give the same
-name and the same bytes. Nothing in it is about one person. It holds weights, bounds, and sources
-that many people came from.
+The name of a version is made from its content: the same days and libraries give the same name and
+the same bytes. A model holds weights, bounds and sources that many people came from. It holds
+nothing about a single person.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CARD: Final = "card.json"
 MODEL: Final = "model.joblib"
 CURRENT: Final = "current"
 REFUSED: Final = "refused"
-#: The last day of its window, and a sum over card and model.
+#: A version is the last day of its window and a checksum of card and model.
 VERSION: Final = r"\d{4}-\d\d-\d\d-[0-9a-f]{12}"
 
 
@@ -52,18 +52,18 @@ class Kept:
 
     @property
     def version(self) -> str:
-        """The last day of its window and what it is made of."""
+        """The last day of its window and a checksum."""
         return str(self.card["version"])
 
     @property
     def tenths(self) -> Tenths:
-        """Those of the rows of its training."""
+        """The tenths of the rows it was trained on."""
         return Tenths(*(np.array(self.card[f"decile_{name}"]) for name in ("bounds", "shares")))
 
 
 def libraries() -> dict[str, str]:
-    """What a model depends on to be the same again."""
-    # Of its metadata: the import of scikit-learn takes a second, and most runs only compare.
+    """The versions that a model needs to be reproduced."""
+    # Read from metadata: importing scikit-learn takes a second, and most runs only compare.
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -72,7 +72,7 @@ def libraries() -> dict[str, str]:
 
 
 def carded(question: Question, learnt: Learnt, days: TrialDays, claims: Mapping[str, Any]) -> Kept:
-    """The model with its card; ``days`` are those that it learnt from."""
+    """The model with its card. ``days`` are the days it was learnt from."""
     card = {
         "question": question.model_dump(mode="json", by_alias=True),
         "definition": question.fingerprint,
@@ -96,13 +96,13 @@ def carded(question: Question, learnt: Learnt, days: TrialDays, claims: Mapping[
 
 
 def named(card: Mapping[str, Any], model: Model) -> Kept:
-    """The model under the name that card and model give it."""
+    """The model with a version made from its card and content."""
     version = f"{card['window']['to'][:10]}-{_digest(card, _bytes(model))}"
     return Kept(model, {"version": version, **card})
 
 
 def keep(settings: Settings, kept: Kept) -> None:
-    """Store a model and let it speak from now on; the one before stays beside it."""
+    """Store a model and use it from now on. The one before it stays on disk."""
     folder = _folder(settings, str(kept.card["question"]["name"]))
     target = folder / kept.version
     fresh = folder / f".{kept.version}"
@@ -117,11 +117,11 @@ def keep(settings: Settings, kept: Kept) -> None:
 
 
 def current(settings: Settings, question: Question) -> Kept | None:
-    """The model that speaks for a question; None where none does.
+    """The model in use for a question, or None.
 
-    None too for one of another definition of the question, or of other libraries: what it was
-    pickled with is the only thing that surely reads it. And for one that is not what its name
-    says: the next model is then learnt at once.
+    A model is not used if it was learnt for another definition of the question, or with other
+    libraries: only the libraries that pickled it are sure to read it. It is also not used if its
+    content does not match its name. Without a model, the next is learnt at once.
     """
     import joblib
 
@@ -143,12 +143,12 @@ def current(settings: Settings, question: Question) -> Kept | None:
     try:
         return Kept(joblib.load(io.BytesIO(model)), {"version": version, **card})
     except (ImportError, AttributeError):
-        # Another Footfall's, with other names in its code.
+        # Written by another version of Footfall, whose code has other names.
         return None
 
 
 def refuse(settings: Settings, question: Question, to: np.datetime64, claims: list[Claim]) -> None:
-    """Keep why a model does not speak that was learnt of the days up to ``to``."""
+    """Store why the model learnt from the days up to ``to`` is not used."""
     folder = _folder(settings, question.name)
     folder.mkdir(parents=True, exist_ok=True)
     refused = {
@@ -163,9 +163,9 @@ def refuse(settings: Settings, question: Question, to: np.datetime64, claims: li
 def last_refused(
     settings: Settings, question: Question
 ) -> tuple[np.datetime64, list[Claim]] | None:
-    """The last day of what a model learnt that did not get to speak, and the claims on it.
+    """The last day that the last refused model was learnt from, and the claims on it.
 
-    None where there was none of this definition and these libraries, or the record cannot be read.
+    None if the record is missing, is of another definition or other libraries, or cannot be read.
     """
     try:
         refused = json.loads((_folder(settings, question.name) / REFUSED).read_bytes())

@@ -1,4 +1,4 @@
-"""What a conversion question may not ask, even if each of its keys is well written."""
+"""What is wrong with a conversion question even if each of its keys is valid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Place = tuple[str | int, ...]
 
 
 def judge(question: Question) -> Iterator[tuple[Place, str]]:
-    """What one question cannot mean, and what to write, each with its place in the question."""
+    """The mistakes of one question, each with its place and what to write instead."""
     if question.ages.first > question.ages.last:
         yield ("ages",), f"ages go up; write {{from: {question.ages.last}, to: …}}"
     if question.ages.last >= question.trial_days:
@@ -35,7 +35,7 @@ def judge(question: Question) -> Iterator[tuple[Place, str]]:
             ("features", number, "event"),
             feature.event,
             question.conversion,
-            "the conversion, which it would foretell",
+            "the conversion, which it would predict",
         )
         if feature.name in names:
             yield (
@@ -46,7 +46,7 @@ def judge(question: Question) -> Iterator[tuple[Place, str]]:
 
 
 def judge_names(questions: Sequence[tuple[int, Question]]) -> Iterator[tuple[Place, str]]:
-    """Questions that are called like one above."""
+    """Questions that have the name of an earlier one."""
     names: set[str] = set()
     for number, question in questions:
         if question.name in names:
@@ -58,7 +58,7 @@ def judge_names(questions: Sequence[tuple[int, Question]]) -> Iterator[tuple[Pla
 
 
 def judge_events(question: Question, known: Collection[str]) -> Iterator[tuple[Place, str]]:
-    """Events that nobody planned and nobody has sent."""
+    """Events that are neither planned nor sent."""
     for place, event in question.events():
         name = event.meant.event_name
         if name is not None and name not in known and name not in BUILT_IN:
@@ -68,7 +68,7 @@ def judge_events(question: Question, known: Collection[str]) -> Iterator[tuple[P
 def _shared(
     place: Place, events: Sequence[Event], others: Sequence[Event], what: str
 ) -> Iterator[tuple[Place, str]]:
-    """Those of the events that may be one of the others as well."""
+    """Events that could also match one of the others."""
     for number, event in enumerate(events):
         if any(map(event.may_be, others)):
             yield (

@@ -14,9 +14,9 @@ from warehouse.pending_loads import require_full_refresh
 
 
 def keep(connection: duckdb.DuckDBPyConnection, questions: Sequence[Question]) -> None:
-    """Write the questions for the models; others than the last ones order a full refresh.
+    """Write the questions for the models. If they changed, the next build is a full refresh.
 
-    All or nothing: no build sees new questions beside rows of the old ones.
+    All is written in one transaction: no build sees new questions beside rows of the old ones.
     """
     connection.execute("begin")
     is_changed = False
@@ -25,7 +25,7 @@ def keep(connection: duckdb.DuckDBPyConnection, questions: Sequence[Question]) -
         kept = connection.execute(f"from {table}").fetchall()
         if sorted(map(repr, kept)) != sorted(map(repr, rows)):
             is_changed = True
-            # An older version may have made it with other columns.
+            # An older version may have created the table with other columns.
             connection.execute(f"create or replace table {table} ({meta.COLUMNS[table]})")
             if rows:
                 places = ", ".join("?" * len(rows[0]))

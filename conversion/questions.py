@@ -1,4 +1,4 @@
-"""What a conversion question is: who is at risk, from when, of what, and which features matter."""
+"""What a conversion question holds: the trial, the conversion, the ages and the features."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from transformation.event_grammar import (
     written,
 )
 
-#: A year: every age of every trial is a row for each feature.
+#: A year. Each feature has a row for every age of every trial.
 MAX_DAYS: Final = 366
-#: As MAX_DAYS: a hundred features over a year are 36,500 rows a person.
+#: Limited because a hundred features over a year are 36,500 rows a person.
 MAX_FEATURES: Final = 100
 
 
 def _text(value: object) -> object:
-    """A scalar of YAML as the text that the models compare: true, 1, 2.5."""
+    """A YAML scalar as the text that the models compare: true, 1, 2.5."""
     return json.dumps(value) if isinstance(value, bool | int | float) else value
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-#: Blanks around it are a slip.
+#: A text without blanks around it: these are a typing mistake.
 Text = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$")]
-#: What a product sends, whatever it is called: in double quotes it may have blanks around it.
+#: A name or value that a product sends. In double quotes it may have blanks around it.
 SentText = Annotated[Text, AfterValidator(read_name)]
 Scalar = Annotated[SentText, BeforeValidator(_text, json_schema_input_type=SentText | int | float)]
 Days = Annotated[int, Field(strict=True, ge=1, le=MAX_DAYS)]
@@ -70,7 +70,7 @@ class Event(_Strict):
 
     @classmethod
     def of(cls, meant: EventMeant) -> Event:
-        """What the grammar read; the keys tell as much of it as they can."""
+        """An event from what the grammar read. The keys express as much of it as they can."""
         keys = {"event": quoted(meant.event_name or "*")}
         if [each.operator for each in meant.conditions] == ["="]:
             (condition,) = meant.conditions
@@ -81,12 +81,12 @@ class Event(_Strict):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> Any:
-        """A name, or the keys."""
+        """An event is written as a name, or with the keys."""
         return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(handler(core))]}
 
     @property
     def meant(self) -> EventMeant:
-        """As the grammar reads it."""
+        """The event in the form of the grammar."""
         if self._read is not None:
             return self._read
         if self.property_name is None or self.property_value is None:
@@ -95,12 +95,12 @@ class Event(_Strict):
 
     @model_serializer(mode="wrap")
     def _told(self, keys: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """The keys, and what they cannot tell."""
+        """The keys, and the written form if the keys cannot express the event."""
         told: dict[str, Any] = keys(self)
         return told if self._read is None else told | {"written": written(self._read)}
 
     def may_be(self, other: Event) -> bool:
-        """Whether one event could be meant by both."""
+        """Whether one event could match both."""
         mine, theirs = self.meant, other.meant
         names = {mine.event_name, theirs.event_name} - {None}
         return len(names) < 2 and not any(
@@ -109,9 +109,9 @@ class Event(_Strict):
 
 
 def alternatives(text: object) -> list[object]:
-    """What an event of the file means: a text is spelt out, each alternative by itself.
+    """The alternatives of an event as the file writes it.
 
-    Raises ValueError for a text that the grammar does not know.
+    Raises ValueError for a text that the grammar cannot read.
     """
     if not isinstance(text, str):
         return [text]
@@ -128,7 +128,7 @@ def _listed(events: object) -> object:
 
 
 _Several = Annotated[list[Event], Field(min_length=1)]
-#: Any of these is meant; one alone needs no list.
+#: An event that matches any of these counts. A single one needs no list.
 Events = Annotated[_Several, BeforeValidator(_listed, json_schema_input_type=Event | _Several)]
 
 
@@ -165,12 +165,12 @@ class Question(_Strict):
 
     @property
     def fingerprint(self) -> str:
-        """Of all that is asked, not of how it is worded: scores of another one are no answers."""
+        """A checksum of the question without its description. A change makes old scores invalid."""
         asked = self.model_dump_json(by_alias=True, exclude={"description"})
         return hashlib.sha256(asked.encode()).hexdigest()[:12]
 
     def events(self) -> list[tuple[tuple[str | int, ...], Event]]:
-        """Every event it names, with where it stands in the question."""
+        """Every event of the question, with its place in the file."""
         places: dict[tuple[str | int, ...], list[Event]] = {
             ("start",): self.start,
             ("conversion",): self.conversion,

@@ -1,4 +1,4 @@
-"""The file of conversion questions as somebody wrote it: what is asked, and what is wrong."""
+"""Reads the file of conversion questions and lists every mistake in it."""
 
 from __future__ import annotations
 
@@ -47,9 +47,10 @@ _WANTED: Final = {
 
 @dataclass(frozen=True)
 class Asked:
-    """The questions that can be understood, each with its number, and every mistake.
+    """The questions that can be read, each with its number, and every mistake.
 
-    ``outdated`` is no mistake: what is written in an older way, and what to write instead.
+    ``outdated`` lists what is written in an older way, and what to write instead. These are not
+    mistakes.
     """
 
     questions: Sequence[tuple[int, Question]] = ()
@@ -73,7 +74,7 @@ class Asked:
 
 
 def read_questions(content: bytes) -> Asked:
-    """The questions of a file, and all that is wrong with it; an empty file asks nothing."""
+    """The questions of a file and its mistakes. An empty file has no questions."""
     try:
         text = content.decode("utf-8-sig")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -102,7 +103,7 @@ def read_questions(content: bytes) -> Asked:
 
 
 def _outdated(root: yaml.Node, questions: Sequence[tuple[int, Question]]) -> Iterator[Mistake]:
-    """Events whose condition is in keys of its own, or may not be what was meant."""
+    """Events whose condition has keys of its own, or may not be what the author meant."""
     for number, question in questions:
         for place, event in question.events():
             node, line = _found(root, ("questions", number, *place))
@@ -118,7 +119,7 @@ def _outdated(root: yaml.Node, questions: Sequence[tuple[int, Question]]) -> Ite
 
 
 def _understood(content: Any) -> Iterator[tuple[int, Question]]:
-    """Those that hold up by themselves: the mistakes of one must not hide another's."""
+    """The valid questions. The mistakes of one must not hide those of another."""
     entries = content.get("questions") if isinstance(content, dict) else None
     for number, entry in enumerate(entries if isinstance(entries, list) else []):
         try:
@@ -150,16 +151,16 @@ def _told(root: yaml.Node, error: ErrorDetails) -> Mistake:
 
 
 def _line(node: yaml.Node | None, place: Place) -> int:
-    """The line of what stands at a place, or else of what it would have to stand in."""
+    """The line of the node at a place, or of the nearest node around it if it is missing."""
     return _found(node, place)[1]
 
 
 def _found(node: yaml.Node | None, place: Place) -> tuple[yaml.Node | None, int]:
-    """What stands at a place, or else what it would have to stand in, and its line."""
+    """The node at a place, or the nearest node around it if it is missing, and its line."""
     line = node.start_mark.line if node else 0
     for part in place:
         if isinstance(node, yaml.MappingNode) and isinstance(part, int):
-            continue  # one event, which needs no list
+            continue  # a single event needs no list
         if isinstance(node, yaml.MappingNode):
             found = [pair for pair in node.value if pair[0].value == part]
             if not found:
@@ -173,7 +174,7 @@ def _found(node: yaml.Node | None, place: Place) -> tuple[yaml.Node | None, int]
 
 
 def _spread(node: yaml.SequenceNode) -> list[yaml.Node]:
-    """The entries of a list, each as often as it has alternatives."""
+    """The entries of a list, each repeated once per alternative."""
     return [
         entry
         for entry in node.value
@@ -184,7 +185,7 @@ def _spread(node: yaml.SequenceNode) -> list[yaml.Node]:
 
 
 def _repeated_keys(node: yaml.Node) -> Iterator[Mistake]:
-    """YAML takes the last of two without a word."""
+    """Repeated keys: YAML uses the last one and reports nothing."""
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, value in node.value:

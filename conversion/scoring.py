@@ -42,14 +42,14 @@ COLUMNS: Final = {
     "base_converted": "bigint",
     "scored_at": "timestamp",
 }
-#: Of the groups of columns, those told with a score: more is a list that nobody reads.
+#: How many groups of columns are named as reasons of a score. Nobody reads a longer list.
 MAX_REASONS: Final = 3
-#: A reason of fewer log-odds changes a probability by less than a fortieth of it.
+#: A reason of fewer log-odds changes a probability by less than a fortieth.
 MIN_REASON: Final = 0.025
 
 
 def prepare_scores(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the table of scores where there is none yet."""
+    """Create the table of scores if it is missing."""
     fields = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     connection.execute("create schema if not exists meta")
     connection.execute(f"create table if not exists {CONVERSION_SCORES} ({fields})")
@@ -63,24 +63,24 @@ def score(
     silence: str,
     scored_at: datetime,
 ) -> int:
-    """Score every day of trial whose horizon is open, and that has no score yet; returns how many.
+    """Score every day of trial whose horizon is open and that has no score; returns how many.
 
-    Both answers are kept side by side: the model's, or ``silence``, which says why there is none,
-    and the counts of those who once stood alike. ``scored_at`` is naive UTC.
+    Two answers are stored side by side: the model's, and the counts of similar persons. Without a
+    model, ``silence`` says why there is none. ``scored_at`` is naive UTC.
     """
     at_risk = days[days.is_open]
     count_alike(connection, question.name, [feature.name for feature in question.features])
-    connection.register("foretold", _foretold(at_risk, kept, silence))
-    # The last expression is a count, so this tells how many were written.
+    connection.register("predicted", _predicted(at_risk, kept, silence))
+    # An insert returns how many rows it wrote.
     written = connection.execute(
         f"""
         insert into {CONVERSION_SCORES} by name
         select
             $question as question_name, $definition as definition, actor_id,
             trials.start_event_id, trial_day, days.as_of, days.horizon_days,
-            foretold.* exclude (actor_id, trial_day), $version as model_version,
+            predicted.* exclude (actor_id, trial_day), $version as model_version,
             likenesses.* exclude (actor_id, trial_day), $scored_at as scored_at
-        from foretold
+        from predicted
         inner join likenesses using (actor_id, trial_day)
         inner join marts.fct_trial_days as days
             using (actor_id, trial_day)
@@ -102,11 +102,11 @@ def score(
             "scored_at": scored_at,
         },
     ).fetchone()
-    connection.unregister("foretold")
+    connection.unregister("predicted")
     return int(written[0]) if written else 0
 
 
-#: The scores of trials whose start goes with an erasure; what was said of somebody goes with them.
+#: The scores of trials whose start event is erased. The predictions about a person go with them.
 _ERASED: Final = f"""
     from {CONVERSION_SCORES} where start_event_id in (
         select event_id from raw.events where rowid in (select row_id from erased_events)
@@ -115,19 +115,19 @@ _ERASED: Final = f"""
 
 
 def count_scores(connection: duckdb.DuckDBPyConnection) -> int:
-    """How many scores an erasure takes; needs the temporary tables of ``find_in_raw``."""
+    """How many scores an erasure deletes. Needs the temporary tables of ``find_in_raw``."""
     if not has_table(connection, CONVERSION_SCORES):
         return 0
     return int(connection.execute(f"select count(*) {_ERASED}").fetchall()[0][0])
 
 
 def forget_scores(connection: duckdb.DuckDBPyConnection) -> None:
-    """Delete the scores that an erasure takes, while raw still tells which."""
+    """Delete the scores of erased trials. Call it while raw still has the erased events."""
     if has_table(connection, CONVERSION_SCORES):
         connection.execute(f"delete {_ERASED}")
 
 
-def _foretold(days: TrialDays, kept: Kept | None, silence: str) -> pa.Table:
+def _predicted(days: TrialDays, kept: Kept | None, silence: str) -> pa.Table:
     count = len(days)
     probabilities: list[float | None] = [None] * count
     deciles: list[int | None] = [None] * count
@@ -135,9 +135,9 @@ def _foretold(days: TrialDays, kept: Kept | None, silence: str) -> pa.Table:
     verdicts = [silence] * count
     if kept and count:
         model = kept.model
-        foretold = model.probabilities(days)
-        tenths = kept.tenths.deciles(foretold)
-        drift = drift_claim(kept.tenths, foretold)
+        predicted = model.probabilities(days)
+        tenths = kept.tenths.deciles(predicted)
+        drift = drift_claim(kept.tenths, predicted)
         unseen = model.encoder.unseen(days)
         told = _reasons(model.reasons(days))
         for row in range(count):
@@ -151,7 +151,7 @@ def _foretold(days: TrialDays, kept: Kept | None, silence: str) -> pa.Table:
                     f"no model: people at risk are unlike those of the past, {drift.seen}"
                 )
             else:
-                probabilities[row] = float(foretold[row])
+                probabilities[row] = float(predicted[row])
                 deciles[row] = int(tenths[row])
                 reasons[row] = told[row]
                 verdicts[row] = "ok"
@@ -168,7 +168,7 @@ def _foretold(days: TrialDays, kept: Kept | None, silence: str) -> pa.Table:
 
 
 def _reasons(parts: Mapping[str, Any]) -> list[str]:
-    """By row, the groups that say most, the strongest first, with their log-odds."""
+    """For each row the groups with the strongest effect, strongest first, with log-odds."""
     names = list(parts)
     matrix = np.column_stack([parts[name] for name in names])
     order = np.argsort(-np.abs(matrix), axis=1, kind="stable")[:, :MAX_REASONS]

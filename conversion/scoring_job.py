@@ -1,4 +1,4 @@
-"""One night of every conversion question: learn where it is time, judge, score, tell."""
+"""The nightly run of the conversion questions: learn if it is due, validate, score."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from conversion.scoring import prepare_scores, score
 from conversion.trial_days import TrialDays, read_trial_days
 from ingestion.settings import Settings
 
-#: A model speaks for a week before the next is learnt: a night adds little to what it knows, and
-#: scores of one model can be held against each other.
+#: A model is used for a week before the next is learnt. One day adds little data, and scores of the
+#: same model can be compared.
 LEARN_AFTER: Final = np.timedelta64(7, "D")
-#: One that does not get to speak is tried again with a day more: runs in between know no better.
+#: After a model is refused, the next is learnt once there is a day more of data. Runs in between
+#: would give the same result.
 TRY_AGAIN_AFTER: Final = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What a night made of one question.
+    """What a nightly run did for one question.
 
-    ``learnt`` is the model that was learnt this night, if one was; ``claims`` are on it, or on
-    the last one that did not get to speak;
-    ``is_taken`` says whether it speaks from now on. ``silence`` says why none speaks.
+    ``learnt`` is the model that this run learnt, if it did. ``claims`` are about that model, or
+    about the last refused one. ``is_taken`` says whether the new model is used from now on.
+    ``silence`` says why a model was not accepted or not learnt.
     """
 
     question: Question
@@ -54,8 +55,8 @@ def foresee(
 ) -> list[Foreseen]:
     """Answer every question from the marts of the warehouse; ``scored_at`` is naive UTC.
 
-    A model that breaks a claim does not speak: the one before goes on, and where there is none
-    the scores say why. The caller holds the writer lock.
+    A model that breaks a claim is not used: the one before stays in use. If there is none, the
+    scores say why. The caller holds the writer lock.
     """
     prepare_scores(connection)
     return [_foresee(settings, connection, each, scored_at) for each in questions]
@@ -85,10 +86,10 @@ def _foresee(
         except InsufficientData as error:
             silence = str(error)
         else:
-            foretold = learnt.model.probabilities(days[days.is_open])
+            predicted = learnt.model.probabilities(days[days.is_open])
             claims = [
                 *claims_on(learnt.evaluation),
-                drift_claim(learnt.tenths, foretold),
+                drift_claim(learnt.tenths, predicted),
             ]
             is_taken = all(claim.holds for claim in claims)
             if is_taken:

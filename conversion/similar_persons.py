@@ -1,8 +1,8 @@
-"""The plain rate of those who once stood where somebody stands now, for everybody at risk.
+"""For everybody at risk, the conversion rate of similar persons in the past.
 
-Alike are persons of the same age who did the same with the features: did not use one, used it, or
-were among its top users. With many features nobody is alike, so the last features of the
-question, which lists what matters most first, are left out until enough persons are.
+Persons are similar if they had the same age of trial and used the features alike: not at all, some,
+or as a top user. With many features nobody is similar. A question lists the most important features
+first, so the last ones are left out until there are enough similar persons.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import Final
 
 import duckdb
 
-#: Of fewer nobody should tell a rate, as in questions/conversion_odds.sql.
+#: No rate is given for fewer persons, as in questions/conversion_odds.sql.
 MIN_PERSONS: Final = 30
-#: As there: the top decile.
+#: A top user is in the top decile, as there.
 TOP_SHARE: Final = 0.9
-#: Features told apart: three ways each, so these are 729 states of every age.
+#: At most this many features are compared. Each has three states, so an age has up to 729.
 MAX_FEATURES: Final = 6
 
 
 def count_alike(
     connection: duckdb.DuckDBPyConnection, question: str, features: Sequence[str]
 ) -> None:
-    """Make the temporary table likenesses: for each person and age whose horizon is open, the
-    persons of the past alike, and those of the same age.
+    """Create the temporary table likenesses, with a row per person and age whose horizon is open.
 
-    Its columns: actor_id, trial_day, like_state, like_n, like_converted, base_n, base_converted;
-    without MIN_PERSONS of the same age like_n is theirs, however few.
+    Its columns: actor_id, trial_day, like_state, like_n, like_converted, base_n, base_converted.
+    ``like_`` counts similar persons of the past, ``base_`` all of the same age. If fewer than
+    MIN_PERSONS had the same age, like_n counts all of these.
     """
     told = ["not used", "used", "top user"]
     connection.execute(
@@ -70,7 +70,7 @@ def count_alike(
             group by all
         ),
 
-        -- The most features of which enough persons were alike; with none it is the age alone.
+        -- The most features for which enough persons were alike; at least the age is the same.
         alike as (
             select
                 days.actor_id,

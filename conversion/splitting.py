@@ -1,4 +1,4 @@
-"""The past cut by time: what a model learns from, what chooses it, and what judges it."""
+"""Splits the past by time into days to train, to validate and to test on."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Final
 
 from conversion.trial_days import Flags, TrialDays
 
-#: The last part judges: enough for an interval, and the most like what comes next.
+#: The last part is for the test. It is enough for an interval, and most like the days to come.
 TEST_SHARE: Final = 0.3
-#: Of what lies before it, the last part chooses.
+#: Of the days before the test, the last part is for the choice of a model.
 VALIDATE_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which rows are for what; rows whose horizon reaches into the next part are for nothing."""
+    """Which rows are in which part. Rows whose horizon reaches into the next part are in none."""
 
     train: Flags
     validate: Flags
@@ -23,15 +23,15 @@ class Split:
 
     @property
     def learnt(self) -> Flags:
-        """What may be learnt from once the choice is made; the judge has seen none of it."""
+        """The rows to learn from once a model is chosen. None of them are in the test."""
         return self.train | self.validate
 
 
 def split(days: TrialDays) -> Split:
-    """Cut mature days by ``as_of``, never by chance: tomorrow is asked, not another today.
+    """Split mature days by ``as_of``, not at random, because a model predicts later days.
 
-    The outcome of a row is known at its horizon. A row whose horizon lies beyond a cut was not
-    known there, so it is left out (purged, López de Prado 2018, chapter 7).
+    The outcome of a row is known at its horizon. If the horizon is after a cut, the outcome was not
+    known at the cut, so the row is left out (purged, López de Prado 2018, chapter 7).
     """
     test_at = days.as_of[int(len(days) * (1 - TEST_SHARE))]
     is_before = days.horizon_at < test_at

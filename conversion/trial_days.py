@@ -1,4 +1,4 @@
-"""Days of trials as arrays: what was known of each person at each age, and how it came out."""
+"""Days of trials as arrays: what was known of each person at each age, and the outcome."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-#: Measured once a day of trial.
+#: Measures per day of trial.
 OF_PERSON: Final = (
     *("event_count", "active_days", "days_since_last_event", "session_count", "device_count"),
 )
-#: Measured once a day of trial and feature.
+#: Measures per day of trial and feature.
 OF_FEATURE: Final = ("is_used", "use_count", "days_used", "days_since_last", "peer_share")
 
 Floats = NDArray[np.float64]
@@ -25,11 +25,11 @@ Moments = NDArray[np.datetime64]
 
 @dataclass(frozen=True)
 class TrialDays:
-    """n rows of marts.fct_trial_days of one question, in the order of as_of, actor and age.
+    """n rows of marts.fct_trial_days of one question, ordered by as_of, actor and age.
 
     ``measures`` has an array of n numbers for each of OF_PERSON, and ``<feature>.<measure>`` for
-    each of OF_FEATURE; what there is no number for, as for the last use of what was never used,
-    is NaN. ``is_converted`` means something only where ``is_mature``.
+    each of OF_FEATURE. A missing number is NaN, such as the last use of a feature that was never
+    used. ``is_converted`` is valid only where ``is_mature``.
     """
 
     actor_ids: Texts
@@ -46,27 +46,27 @@ class TrialDays:
         return len(self.trial_days)
 
     def __getitem__(self, rows: Flags | NDArray[np.int64]) -> TrialDays:
-        """Some of the rows, by a mask or by their numbers."""
+        """Select rows by a mask or by their indexes."""
         parts = {each.name: getattr(self, each.name) for each in fields(self)}
         measures = {name: values[rows] for name, values in parts.pop("measures").items()}
         return TrialDays(**{name: part[rows] for name, part in parts.items()}, measures=measures)
 
     @property
     def converted_persons(self) -> int:
-        """Persons with a row that converted, each once."""
+        """How many persons have a row that converted."""
         return len(set(self.actor_ids[self.is_converted]))
 
     @property
     def persons(self) -> int:
-        """Persons, each once."""
+        """How many persons there are."""
         return len(set(self.actor_ids))
 
 
 def read_trial_days(
     connection: duckdb.DuckDBPyConnection, question: str, features: Sequence[str]
 ) -> TrialDays:
-    """All days of trials of a question, from the marts of the connection's current database."""
-    # A feature's name is letters, digits and _ (questions.Name), so it can stand in quotes.
+    """Read all days of trials of a question from the marts of the current database."""
+    # A feature's name is letters, digits and _ (questions.Name), so it is safe in quotes.
     pivoted = ", ".join(
         f"max(cast({measure} as double)) filter (where feature_name = '{feature}') "
         f'as "{feature}.{measure}"'

@@ -8,9 +8,9 @@ from html import escape
 
 from publishing.markdown import as_markdown
 
-#: Pixels of a chart: wide enough for two months of days, low enough to stand among text.
+#: Size of a chart in pixels: wide enough for two months of days, low enough to fit between text.
 WIDTH, HEIGHT, MARGIN = 640, 160, 22
-#: Bars beyond this would be thinner than the gaps between them.
+#: With more bars than this, they would be thinner than the gaps between them.
 MAX_BARS = 60
 BAR, LATE = "#4f43dd", "#c8c4f4"
 
@@ -18,8 +18,8 @@ BAR, LATE = "#4f43dd", "#c8c4f4"
 def bar_chart(title: str, bars: Sequence[tuple[str, float]], *, unfinished: int = 0) -> str:
     """The last MAX_BARS bars as a Markdown image; ``unfinished`` of them, at the end, are pale.
 
-    Labels stand under the first and the last bar, the largest value above all. An empty chart
-    is an empty text.
+    The first and the last bar have a label. The title gives the largest value. Without bars the
+    result is an empty text.
     """
     shown = list(bars)[-MAX_BARS:]
     if not shown:
@@ -45,30 +45,30 @@ def bar_chart(title: str, bars: Sequence[tuple[str, float]], *, unfinished: int 
 
 
 def calibration_chart(title: str, points: Sequence[tuple[float, float, float, float]]) -> str:
-    """What was foretold against what was observed, with intervals, as a Markdown image.
+    """Predicted against observed rates, with intervals, as a Markdown image.
 
-    A point is foretold, observed, low and high, all from 0 to 1. Points on the line came true.
-    An empty chart is an empty text.
+    A point is predicted, observed, low and high, all from 0 to 1. On the line, predicted and
+    observed are equal. Without points the result is an empty text.
     """
     if not points:
         return ""
-    most = max(max(foretold, high) for foretold, _, _, high in points) or 1.0
+    most = max(max(predicted, high) for predicted, _, _, high in points) or 1.0
     across, up = (WIDTH - 2 * MARGIN) / most, (HEIGHT - 2 * MARGIN) / most
     ground = HEIGHT - MARGIN
     parts = [
         f'<line x1="{MARGIN}" y1="{ground}" x2="{WIDTH - MARGIN}" y2="{MARGIN}" stroke="{LATE}"/>'
     ]
-    for foretold, observed, low, high in points:
-        x = MARGIN + foretold * across
+    for predicted, observed, low, high in points:
+        x = MARGIN + predicted * across
         parts += [
             f'<line x1="{x:.1f}" y1="{ground - low * up:.1f}" x2="{x:.1f}" '
             f'y2="{ground - high * up:.1f}" stroke="{BAR}"/>',
             f'<circle cx="{x:.1f}" cy="{ground - observed * up:.1f}" r="3.5" fill="{BAR}">'
-            f"<title>foretold {foretold:.1%}, observed {observed:.1%}</title></circle>",
+            f"<title>predicted {predicted:.1%}, observed {observed:.1%}</title></circle>",
         ]
     parts += [
         _text(MARGIN, 14, "start", f"{title} (up: observed, at most {most:.0%})"),
-        _text(MARGIN, HEIGHT - 6, "start", "foretold: 0%"),
+        _text(MARGIN, HEIGHT - 6, "start", "predicted: 0%"),
         _text(WIDTH - MARGIN, HEIGHT - 6, "end", f"{most:.0%}"),
     ]
     return _image(title, parts)

@@ -92,10 +92,10 @@ def site(marts: Marts, settings: Settings) -> Iterator[Marts]:
 
 def test_a_model_finds_the_law(marts: Marts, learnt: Learnt) -> None:
     days = days_of(marts)
-    foretold = learnt.model.probabilities(days)
+    predicted = learnt.model.probabilities(days)
     uses_a = days.measures["a.is_used"] > 0
-    assert 0.42 < foretold[uses_a].mean() < 0.58
-    assert 0.03 < foretold[~uses_a].mean() < 0.07
+    assert 0.42 < predicted[uses_a].mean() < 0.58
+    assert 0.03 < predicted[~uses_a].mean() < 0.07
     assert all(claim.holds for claim in claims_on(learnt.evaluation))
 
 
@@ -122,7 +122,7 @@ def test_days_are_read_as_they_stand_in_the_marts(marts: Marts) -> None:
         assert np.isnan(told) if since is None else told == since
 
 
-def test_what_is_learnt_from_was_over_before_what_is_foretold(marts: Marts) -> None:
+def test_what_is_learnt_from_was_over_before_what_is_predicted(marts: Marts) -> None:
     days = mature_of(marts)
     parts = split(days)
     assert days.horizon_at[parts.train].max() < days.as_of[parts.validate].min()
@@ -234,10 +234,10 @@ def test_a_damaged_model_does_not_speak_and_is_learnt_anew(
 def test_the_reasons_add_up_to_the_log_odds(marts: Marts, learnt: Learnt) -> None:
     assert learnt.model.recipe.kind == "logistic_regression"
     days = days_of(marts)
-    foretold = learnt.model.probabilities(days)
+    predicted = learnt.model.probabilities(days)
     reasons = learnt.model.reasons(days)
     total = learnt.model.learner.intercept_[0] + sum(reasons.values())
-    assert np.allclose(total, np.log(foretold / (1 - foretold)))
+    assert np.allclose(total, np.log(predicted / (1 - predicted)))
     uses_a = days.measures["a.is_used"] > 0
     assert (reasons["a"][uses_a] > 1).all()
     assert (reasons["a"][~uses_a] < 0).all()
@@ -246,13 +246,13 @@ def test_the_reasons_add_up_to_the_log_odds(marts: Marts, learnt: Learnt) -> Non
 def test_an_outlier_counts_as_the_farthest_of_the_training(marts: Marts, learnt: Learnt) -> None:
     days = days_of(marts)[np.arange(5)]
     most = float(mature_of(marts).measures["event_count"].max())
-    foretold = [
+    predicted = [
         learnt.model.probabilities(
             replace(days, measures={**days.measures, "event_count": np.full(5, count)})
         )
         for count in (most, 1e9)
     ]
-    assert (foretold[0] == foretold[1]).all()
+    assert (predicted[0] == predicted[1]).all()
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_where_people_have_changed_no_model_speaks(
     assert set(told) == {(None, True)}
 
 
-def test_what_nobody_of_the_training_did_is_not_foretold(settings: Settings) -> None:
+def test_what_nobody_of_the_training_did_is_not_predicted(settings: Settings) -> None:
     marts = Marts.empty().people(PEOPLE, uses={"c": 0.0})
     marts.people(12, seed=2, days=3, uses={"c": 1.0})
     assert night(settings, marts).is_taken
@@ -555,22 +555,22 @@ def test_scores_go_with_the_start_of_their_trial(site: Marts, settings: Settings
         site.connection.execute("drop schema raw cascade; drop table erased_events")
 
 
-def judged(foretold: float, came: float, rows: int = 5000, per_person: int = 1) -> Evaluation:
-    """Everybody is foretold the same, half of them as much more as the others less."""
+def judged(predicted: float, came: float, rows: int = 5000, per_person: int = 1) -> Evaluation:
+    """Everybody is predicted the same, half of them as much more as the others less."""
     rng = np.random.default_rng(1)
     spread = np.where(np.arange(rows) % 2, 0.5, 1.5)
     persons = np.repeat(np.arange(rows // per_person), per_person).astype(str).astype(object)
-    return evaluate(foretold * spread, 0.1, rng.random(rows) < came * spread, persons)
+    return evaluate(predicted * spread, 0.1, rng.random(rows) < came * spread, persons)
 
 
 @pytest.mark.parametrize(
-    ("foretold", "came", "holds"),
+    ("predicted", "came", "holds"),
     [(0.1, 0.1, True), (0.1, 0.11, True), (0.2, 0.1, False), (0.1, 0.2, False)],
 )
-def test_a_model_is_calibrated_where_as_many_come_as_are_foretold(
-    foretold: float, came: float, holds: bool
+def test_a_model_is_calibrated_where_as_many_come_as_are_predicted(
+    predicted: float, came: float, holds: bool
 ) -> None:
-    claims = {claim.name: claim.holds for claim in claims_on(judged(foretold, came))}
+    claims = {claim.name: claim.holds for claim in claims_on(judged(predicted, came))}
     assert claims["models_are_calibrated"] is holds
 
 

@@ -68,7 +68,7 @@ def test_the_schema_is_what_the_models_say() -> None:
         ("to: 13", "to: 14", "7: nobody is at risk at the age of 14 days in a trial of 14; write"),
         ("from: 1", "from: 14", "7: ages go up; write {from: 13, to: …}"),
         ("size, value: 2.5", "size", "11: half a condition is none; write both property and value"),
-        ("used_a", "bought", "10: bought may be the conversion, which it would foretell; write"),
+        ("used_a", "bought", "10: bought may be the conversion, which it would predict; write"),
         ("start: trial_started", "start: bought", "5: bought may be the start; write another"),
         ("trial_days", "end: bought\n    trial_days", "6: bought may be the conversion; write"),
         ("trial_days", "end: trial_started\n    trial_days", "6: trial_started may be the start"),
