@@ -1,1 +1,1 @@
-"""The file that people read: what it holds, how it is replaced, and the questions it answers."""
+"""The published file that people read: its content, its replacement and its table macros."""

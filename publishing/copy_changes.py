@@ -16,13 +16,13 @@ from warehouse.meta import CHANGED_ROWS
 
 #: Joins the values of a key in meta.changed_rows.
 UNIT_SEPARATOR = 31
-#: How the rows of a table lie that is written whole (docs/decisions/0012-events-in-order.md).
+#: The order of rows in a table that is copied whole (docs/decisions/0012-events-in-order.md).
 ROW_ORDER = {"fct_events": "person_id, occurred_at, event_id"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A mart of the warehouse: its name, what stands in its brackets, what it is about."""
+    """A mart of the warehouse: its name, the columns of its create statement, its description."""
 
     schema: str
     name: str
@@ -34,7 +34,7 @@ class Table:
 class Brought:
     """How many rows the published table has, and how many of them had to be written.
 
-    ``is_noted`` says that the rows that differ from the last published ones are those noted.
+    ``is_noted`` says that exactly the noted rows differ from the last published ones.
     """
 
     rows: int
@@ -45,7 +45,7 @@ class Brought:
 def bring(connection: duckdb.DuckDBPyConnection, table: Table) -> Brought:
     """Make the table of the attached database ``published`` equal to the warehouse's.
 
-    Raises duckdb.Error where either cannot be read or written.
+    Raises duckdb.Error if either cannot be read or written.
     """
     there = f'published.{table.schema}."{table.name}"'
     here = f'{table.schema}."{table.name}"'
@@ -55,7 +55,7 @@ def bring(connection: duckdb.DuckDBPyConnection, table: Table) -> Brought:
         if is_equal:
             return Brought(rows, written, is_noted=_notes_changes(connection))
     connection.execute(f"drop table if exists {there}")
-    # create table as would lose types' constraints and the descriptions people read.
+    # `create table as` would lose constraints and the descriptions that people read.
     connection.execute(f"create table {there}{table.body}")
     order = f" order by {ROW_ORDER[table.name]}" if table.name in ROW_ORDER else ""
     copied = connection.execute(f"insert into {there} select * from {here}{order}").fetchone()
@@ -64,7 +64,7 @@ def bring(connection: duckdb.DuckDBPyConnection, table: Table) -> Brought:
 
 
 def forget_changes(connection: duckdb.DuckDBPyConnection) -> None:
-    """Begin a new list of changed rows: those of the old one are published."""
+    """Empty the list of changed rows, because they are published."""
     if _notes_changes(connection):
         connection.execute(f"delete from {CHANGED_ROWS}")
 
@@ -81,7 +81,7 @@ def _body(connection: duckdb.DuckDBPyConnection, table: Table) -> str | None:
 
 
 def body_of(sql: str) -> str:
-    """What stands in the brackets of a create statement, brackets included."""
+    """The part of a create statement from its first bracket on."""
     return sql[sql.index("(") :]
 
 
@@ -94,7 +94,7 @@ def _write_changes(
         f"select distinct key_columns from {CHANGED_ROWS} where table_name = ?", [table.name]
     ).fetchall()
     if len(lists) != 1:
-        # Nothing changed; or the keys did, and then every row was written anew.
+        # Nothing changed, or the keys did. If they did, every row was written again.
         return 0
     columns = lists[0][0].split(",")
     key = f"concat_ws(chr({UNIT_SEPARATOR}), {', '.join(columns)})"
@@ -124,7 +124,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, here: str, there: str) -> tu
     """The rows of the warehouse's table, and whether the other has the same ones.
 
     Rows are compared by the sum of their 64-bit hashes: it depends on every value and on how
-    often a row stands there, and not on the order. Two different tables agree by chance once in
+    often a row occurs, but not on the order. Two different tables agree by chance once in
     2^64 times.
     """
     ours, theirs = (

@@ -1,15 +1,15 @@
-"""Text that a stranger sent, in Markdown that people read."""
+"""Escapes text that a stranger sent, for Markdown that people read."""
 
 from __future__ import annotations
 
 import re
 
-# An underscore between letters is no markup, and most names have some.
+# An underscore between letters is not markup, and most names have one.
 _MARKUP = re.compile(r"[\\`*\[\]<>&|~#!]|(?<!\w)_|_(?!\w)")
 
 
 def as_markdown(text: str) -> str:
-    """Markdown, in one line, that means only this text.
+    """The text as one line of Markdown that shows only this text.
 
     A name that a stranger sent may be Markdown: a link, or a picture that the reader's browser
     would fetch.

@@ -29,29 +29,29 @@ from warehouse.sql import comment_on
 
 logger = logging.getLogger(__name__)
 
-#: The oldest storage version of DuckDB 1.x that holds everything a mart uses. BI tools bundle
-#: an older DuckDB than the one that writes, and none of 1.x reads a file of 2.0.
+#: The oldest storage version of DuckDB 1.x that holds everything a mart uses. BI tools bundle an
+#: older DuckDB than the one that writes, and no DuckDB 1.x reads a file of 2.0.
 STORAGE_VERSION = "v1.0.0"
 SCHEMA = "marts"
-#: A file that only ever gets changes keeps the places of rows that are gone. When it has more
-#: than this many times the bytes per row of the last one written whole, it is written whole.
+#: A file that only gets changes keeps the space of deleted rows. It is written whole when its bytes
+#: per row exceed this many times those of the last file that was written whole.
 MAX_BLOAT = 1.5
-#: Changed and new rows lie behind the rows that were written in order. When there are this many
-#: times the rows of then, a third of them is out of order, and the file is written whole.
+#: Changed and new rows are stored after the rows that were written in order. When the file has this
+#: many times the rows of the last one written whole, a third is out of order: it is written whole.
 MAX_GROWTH = 1.5
-#: Below this size a file is mostly empty parts of blocks, and written whole in a moment anyway.
+#: A smaller file is not checked for either: it is mostly partly filled blocks, and quick to write.
 MIN_BLOATED_BYTES = 64 << 20
 #: Linux's FICLONE: a copy that shares its blocks with the original until either changes.
 FICLONE = 0x40049409
 
 
 class PublishError(RuntimeError):
-    """The new file is not what the warehouse holds; readers keep the file they have."""
+    """The new file does not match the warehouse. Readers keep the file they have."""
 
 
 @dataclass(frozen=True)
 class Whole:
-    """What the last file that was written whole had."""
+    """Bytes per row and number of rows of the last file that was written whole."""
 
     row_bytes: float
     rows: int
@@ -59,9 +59,12 @@ class Whole:
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What was published: rows per mart, those of them that were written, figures that changed
-    after people could read them, the file's bytes, and table macros that were left out, each with
-    the tables it lacks."""
+    """What was published.
+
+    ``rows`` and ``written`` are per mart: all its rows, and those that had to be written.
+    ``restated`` counts figures that changed after people could read them. ``macros_left_out`` names
+    the missing tables of each table macro that was left out.
+    """
 
     version: str
     data_through: datetime | None
@@ -75,9 +78,9 @@ class PublishReport:
 def publish(settings: Settings, *, whole: bool = False, run_id: str | None = None) -> PublishReport:
     """Write what the warehouse holds to a fresh file and swap it in.
 
-    ``whole`` copies no block of the old file: nothing that was deleted is left in the new one.
+    With ``whole`` no block of the old file is copied, so no deleted data is left in the new one.
     ``run_id`` is the Dagster run that publishes, for the record of restatements.
-    A reader that has the old file open keeps reading it, whole, until it opens the path again.
+    A reader that has the old file open reads the old content until it opens the path again.
     On any failure the old file stays. The caller holds the writer lock.
     """
     version = str(uuid.uuid4())
@@ -101,7 +104,7 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
             )
             rows = {name: table.rows for name, table in brought.items()}
             size = swap_in(fresh, target, {**rows, RESTATEMENTS: restated.rows})
-            # Not before: a publish that dies here writes the same changes once more.
+            # Only now: if the process ends earlier, the next publish writes the same changes again.
             forget_changes(connection)
             note_published(settings, connection, version)
     finally:
@@ -112,7 +115,7 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
 
 
 def _attach_previous(connection: duckdb.DuckDBPyConnection, target: Path) -> bool:
-    """Attach the file that people read as ``previous``; false where there is none to read."""
+    """Attach the published file as ``previous``; false if there is none or it is unreadable."""
     path = str(target).replace("'", "''")
     try:
         connection.execute(f"attach '{path}' as previous (read_only)")
@@ -124,9 +127,9 @@ def _attach_previous(connection: duckdb.DuckDBPyConnection, target: Path) -> boo
 
 
 def _begin_with_copy(target: Path, fresh: Path) -> Whole | None:
-    """Copy the file that people read, unless it is missing, unusable, bloated or out of order.
+    """Copy the published file, unless it is missing, unusable, bloated or out of order.
 
-    What the last file that was written whole had; None where there is no copy.
+    Returns what is known of the last file that was written whole, or None if there is no copy.
     """
     try:
         _clone(target, fresh)
@@ -215,7 +218,7 @@ def _write(
 
 
 def _drop_all_but(connection: duckdb.DuckDBPyConnection, names: set[str]) -> None:
-    """A mart that the warehouse has no more is not published any longer."""
+    """Drop published marts that are no longer in the warehouse."""
     published = connection.execute(
         """
         select table_name from duckdb_tables()
@@ -243,10 +246,10 @@ def _describe(connection: duckdb.DuckDBPyConnection, tables: list[Table]) -> Non
 
 
 def swap_in(fresh: Path, target: Path, rows: dict[str, int]) -> int:
-    """Let a finished file be what people read, in one rename; returns its bytes.
+    """Replace the published file with a finished one, in one rename; returns its bytes.
 
-    Whatever step a crash falls on, the old file or the new one is there, whole. Raises PublishError
-    where the file does not hold these rows by mart.
+    After a crash at any step, either the old or the new file is there and complete. Raises
+    PublishError if a mart does not have this number of rows.
     """
     _verify(fresh, rows)
     _sync(fresh)
@@ -257,7 +260,7 @@ def swap_in(fresh: Path, target: Path, rows: dict[str, int]) -> int:
 
 
 def _verify(fresh: Path, rows: dict[str, int]) -> None:
-    """Read the file back the way a reader will: alone, read-only, without a log to replay."""
+    """Read the file as a reader will: alone, read-only, and without a write-ahead log."""
     if fresh.with_name(fresh.name + ".wal").exists():
         raise PublishError("the new file still has a write-ahead log beside it")
     with duckdb.connect(str(fresh), read_only=True) as connection:

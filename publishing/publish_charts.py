@@ -1,4 +1,4 @@
-"""Charts of the main answers of a publish, which Dagster's UI shows beside it."""
+"""Charts of the main figures of a publish. Dagster's UI shows them with its run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from publishing.charts import MAX_BARS, bar_chart
 
 
 def highlights(settings: Settings) -> dict[str, str]:
-    """Charts of the published file as Markdown, by name; without data there is none."""
+    """Name → a chart of the published file as Markdown. Charts without data are left out."""
     with duckdb.connect(str(settings.published), read_only=True) as connection:
         charts = {"daily_actives": _daily_actives(connection)}
         for (funnel,) in connection.execute(

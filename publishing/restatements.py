@@ -1,11 +1,11 @@
-"""Restatements: which published daily figure has changed since, from what to what, and why.
+"""Restatements: which published daily figures changed later, from what to what, and why.
 
 A figure is settled once its day, or the window of its funnel, has closed in the data that was
-published. From then on it may only change for a reason. The reason is looked for in the facts: each
-event that differs between the new file and the one that people have read until now.
+published. After that it may change only for a reason. To find the reason, we compare the events
+of the new file with those of the file that people read until now.
 
-The record is only in the published file. It is copied from one file to the next, so it says what
-people could read, and it changes in the same rename.
+The record is only in the published file and is copied from one file to the next. So it says what
+people could read, and it changes with the same rename.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ COLUMNS = {
     "redelivered_events": ("bigint not null", "Events of which another delivery counts now."),
 }
 
-#: Figure of fct_daily_actives → the days before and after its own whose events it counts. None:
-#: all days before. A session may reach into both neighbours.
+#: Figure of fct_daily_actives → how many days before and after its own it counts events of. None
+#: means all days before. A session may reach into the day before and the day after.
 ACTIVES: dict[str, tuple[int | None, int]] = {
     "daily_actives": (0, 0),
     "weekly_actives": (6, 0),
@@ -57,13 +57,13 @@ ACTIVES: dict[str, tuple[int | None, int]] = {
     "events": (0, 0),
     "bot_actives": (0, 0),
 }
-#: Days before a figure's own where all of them matter: longer than any warehouse is old.
+#: Days before a figure's own if all of them count: no warehouse is as old.
 ALL_DAYS = 100_000
 
 
 @dataclass(frozen=True)
 class Publishing:
-    """One publish: its name, when it is, in which Dagster run, and whose days are counted."""
+    """One publish: its version, time and Dagster run, and the time zone of its days."""
 
     version: str
     published_at: datetime
@@ -78,10 +78,10 @@ def record(
     has_previous: bool,
     is_noted: bool,
 ) -> Brought:
-    """Carry the record of the attached ``previous`` into ``published``, and add what changed.
+    """Copy the record of the attached ``previous`` to ``published``, and add what changed.
 
     Returns the table's rows, and how many of them are new. Without a previous file there is
-    nothing to restate. ``is_noted``: the events that changed are those that the models noted.
+    nothing to restate. ``is_noted`` says that the models noted all events that changed.
     """
     create_described(connection, f"published.marts.{TABLE}", COLUMNS, COMMENT)
     if not has_previous:
@@ -102,7 +102,7 @@ def record(
 
 
 def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
-    """Settled figures that differ, in the temporary table figures_changed; returns how many."""
+    """Write settled figures that differ to the temporary table figures_changed; their number."""
     questions = []
     if all(_has(connection, each, "marts", "fct_daily_actives") for each in ("previous", None)):
         questions += [
@@ -167,7 +167,7 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
 def _compare_facts(
     connection: duckdb.DuckDBPyConnection, time_zone: str, *, is_noted: bool
 ) -> None:
-    """Events that stand otherwise than before, counted by day: the table facts_changed."""
+    """Write the changes of events to the temporary table facts_changed, with their days."""
     noted = ""
     if is_noted:
         noted = f"""
@@ -177,7 +177,7 @@ def _compare_facts(
         """
     columns = "event_id, source_id, event_name, occurred_at, user_id, anonymous_id, person_id"
     columns += ", event_type, session_id, properties"
-    # A file that an older version published has no is_activity: there all activity had a session.
+    # A file of an older version has no is_activity. In it, all activity had a session.
     has_activity = _has(connection, "previous", "marts", "fct_events", "is_activity")
     was_activity = "is_activity" if has_activity else "session_id is not null"
     day = f"cast((occurred_at at time zone 'UTC') at time zone '{time_zone}' as date)"
@@ -213,8 +213,8 @@ def _compare_facts(
                         )
                         then 'redelivered'
                     when was.person_id <> now.person_id then 'reattributed'
-                    -- Sessions are cut anew only where an event came in between, or went. Which
-                    -- of them a server's event happened in changes no figure.
+                    -- Sessions are split differently only if an event was added or removed. No
+                    -- figure depends on the session of an event that a server sent.
                     when
                         was.session_id is distinct from now.session_id
                         and not (now.event_type = 'track' and now.anonymous_id is null)
@@ -232,7 +232,7 @@ def _compare_facts(
 
 
 def _explain(connection: duckdb.DuckDBPyConnection, publishing: Publishing) -> None:
-    """Write the changed figures with the reasons that the changed facts give."""
+    """Write the changed figures and the reasons found in the changed facts."""
     count = "count(*) filter (where facts.change = '{}')"
     is_erased = _is_erased(connection)
     connection.execute(
@@ -268,7 +268,7 @@ def _explain(connection: duckdb.DuckDBPyConnection, publishing: Publishing) -> N
         [
             *(publishing.version, publishing.published_at, publishing.run_id),
             *(_is_defined_anew(connection), is_erased),
-            # Of a file that the erased were already taken out of nothing shows as removed.
+            # If the previous file lacks the erased rows already, no event counts as removed.
             is_erased,
         ],
     )

@@ -1,6 +1,6 @@
-"""Take erased people out of the published file without a build: their rows go, no number changes.
+"""Removes the rows of erased people from the published file without a build.
 
-Counts that include them (daily actives, funnels) stay those of the last build until the next one.
+Counts that include these people, such as daily actives and funnels, change with the next build.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from warehouse.meta import PUBLISHED
 
 logger = logging.getLogger(__name__)
 
-#: Columns of published tables that name whose a row is → the tombstones that may cover it. A
-#: device's rows of somebody who signed in there have that person's name.
+#: Columns of published tables that say whose a row is → the tombstones that may cover it. Once
+#: somebody signs in on a device, its rows have that person's id.
 COLUMNS: Final = {
     "person_id": ("users", "devices"),
     "actor_id": ("users", "devices"),
@@ -29,10 +29,11 @@ COLUMNS: Final = {
 
 
 def withdraw(settings: Settings, tombstones: Tombstones) -> dict[str, int]:
-    """Write the published file anew without whom the tombstones cover; table → rows that went.
+    """Rewrite the published file without the people under tombstones; table → rows removed.
 
-    A file that cannot be read is taken away: nobody could say whom it names. Whatever step a crash
-    falls on, the old file or the new one is there, whole. The caller holds the writer lock.
+    A file that cannot be read is deleted, because nobody can say whom it names. After a crash at
+    any step, either the old or the new file is there and complete. The caller holds the writer
+    lock.
     """
     target = settings.published
     if not target.exists():
@@ -61,7 +62,7 @@ def withdraw(settings: Settings, tombstones: Tombstones) -> dict[str, int]:
 def _covered(
     connection: duckdb.DuckDBPyConnection, tombstones: Tombstones
 ) -> dict[str, tuple[str, int]]:
-    """Table of the marts → which of its rows go, and how many these are."""
+    """Mart → the condition of the rows to remove, and how many there are."""
     columns = connection.execute(
         """
         select table_name, list(column_name order by column_name) from duckdb_columns()
@@ -99,7 +100,7 @@ def _covered(
 def _copy(
     connection: duckdb.DuckDBPyConnection, gone: dict[str, tuple[str, int]]
 ) -> dict[str, int]:
-    """Fill the attached ``fresh`` with all else; the rows of each mart."""
+    """Copy all other rows into the attached ``fresh``; returns the rows of each mart."""
     connection.execute("copy from database old to fresh (schema)")
     tables = connection.execute(
         "select schema_name, table_name from duckdb_tables() where database_name = 'old'"

@@ -1,7 +1,7 @@
-"""The tests as dbt compiled them, asked of the warehouse without dbt.
+"""Runs the compiled dbt tests on the warehouse without dbt.
 
 A test is a query that counts rows, and dbt compiles it to the same SQL in every run of a
-definition. dbt asks the first time; from then on its queries are asked as they are, which takes a
+definition. dbt runs them the first time. After that we run its queries ourselves, which takes a
 third of the time (docs/decisions/0029-tests-without-dbt.md).
 """
 
@@ -17,7 +17,7 @@ import duckdb
 from ingestion.settings import Settings
 from transformation.compiled import keep_compiled, may_change, read_compiled
 
-#: What a test must be configured as to be asked here: any row is a failure, and all are counted.
+#: The configuration a test must have to run here: every row is a failure, and all are counted.
 PLAIN: Final = {
     "fail_calc": "count(*)",
     "warn_if": "!= 0",
@@ -25,7 +25,7 @@ PLAIN: Final = {
     "limit": None,
     "store_failures": True,
 }
-#: Under which they are kept.
+#: The kind under which the queries are kept.
 KIND: Final = "audit"
 
 
@@ -40,14 +40,14 @@ class Query:
 
 
 def queries(settings: Settings) -> list[Query]:
-    """The tests of today's definition, as dbt compiled them; none where it has to be asked."""
+    """The compiled tests of the current definition; none if dbt has to run them."""
     return [Query(**each) for each in read_compiled(settings, KIND)]
 
 
 def keep_queries(
     settings: Settings, results: Iterable[Mapping[str, Any]], manifest: Mapping[str, Any]
 ) -> None:
-    """Keep the compiled tests of a whole build; none where one of them has to be dbt's."""
+    """Keep the compiled tests of a whole build. If dbt must run one of them, keep none."""
     compiled = {each["unique_id"]: each.get("compiled_code") for each in results}
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
     if all(compiled.get(test["unique_id"]) and _is_plain(test, manifest) for test in tests):
@@ -63,9 +63,9 @@ def keep_queries(
 def ask(
     settings: Settings, connection: duckdb.DuckDBPyConnection, asked: Iterable[Query]
 ) -> dict[str, int | duckdb.Error]:
-    """Test → how many rows fail, or why it cannot tell.
+    """Run the tests: test → how many rows fail, or the error of its query.
 
-    Those rows are kept until the test is asked again.
+    The failing rows are kept until the test runs again.
     """
     asked = list(asked)
     kept = set(

@@ -1,7 +1,7 @@
-"""What dbt compiled, kept for later runs of the same definition.
+"""Keeps what dbt compiled for later runs of the same definition.
 
-dbt compiles a model, or a test, to the same SQL in every run of a definition. Most of its time
-goes into coming to that SQL again: contexts, Jinja, log events and looks at the catalog.
+dbt compiles a model or a test to the same SQL in every run of a definition. It spends most of its
+time on compiling it again: contexts, Jinja, log events and catalog queries.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ingestion.settings import Settings
 from transformation.current import judges
 from transformation.definition import definition
 
-#: Jinja that asks the warehouse, the clock or the environment while it compiles: the next answer
-#: may be another one. These two variables are part of the definition.
+#: Jinja that reads the warehouse, the clock or the environment while it compiles. It may read
+#: something else in the next run. The two variables excepted here are part of the definition.
 ASKS: Final = re.compile(
     r"adapter\.(?!dispatch\b)|\b(run_query|statement|load_result|graph|run_started_at)\b"
     r"|modules\.(?!re\b)|env_var\((?!'FOOTFALL_(REPORTING_TIME_ZONE|DEFINITION)')"
@@ -26,7 +26,7 @@ ASKS: Final = re.compile(
 
 
 def read_compiled(settings: Settings, kind: str) -> list[dict[str, Any]]:
-    """What was kept of this kind; nothing where it is torn, or of another definition or code."""
+    """What was kept of this kind; nothing if it is damaged, or of another definition or code."""
     try:
         kept = json.loads(_path(settings, kind).read_bytes())
         return list(kept["compiled"]) if kept["of"] == _of(settings) else []
@@ -35,7 +35,7 @@ def read_compiled(settings: Settings, kind: str) -> list[dict[str, Any]]:
 
 
 def keep_compiled(settings: Settings, kind: str, compiled: Sequence[Mapping[str, Any]]) -> None:
-    """Keep these in place of what was kept of this kind."""
+    """Keep these. They replace what was kept of this kind."""
     _path(settings, kind).parent.mkdir(parents=True, exist_ok=True)
     kept = json.dumps({"of": _of(settings), "compiled": compiled})
     replace_file(_path(settings, kind), kept.encode())
@@ -46,7 +46,7 @@ def may_change(
 ) -> bool:
     """Whether a node's Jinja, or a macro that it calls, may compile to other SQL tomorrow.
 
-    ``known`` are macros whose answers the caller has made sure of.
+    ``known`` are macros whose results the caller has checked.
     """
     macros = manifest["macros"]
     seen = set(known)

@@ -22,9 +22,9 @@ from transformation.definition import definition, project_files
 from warehouse.meta import BUILDS, CHECK_OUTCOMES, COLUMNS, PUBLISHED, PUBLISHED_BUILD
 from warehouse.pending_loads import is_full_refresh_due
 
-#: Metadata of an asset, or a check, that is as the last run left it.
+#: Metadata key of an asset or a check that the run did not change.
 UNCHANGED: Final = "unchanged"
-#: The folders of our code that decide what a run makes of the same raw rows.
+#: The folders of our code that decide the result of a run on the same raw rows.
 CODE: Final = ("warehouse", "transformation", "publishing", "conversion", "orchestration")
 CHECKOUT: Final = Path(__file__).parents[1]
 
@@ -42,7 +42,7 @@ class Outcome:
 
 
 def is_current(settings: Settings, connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether a build, what is learnt of it and a publish would change nothing.
+    """Whether a build, learning and a publish would change nothing.
 
     The caller holds the writer lock. Whatever cannot be read counts as changed.
     """
@@ -88,7 +88,7 @@ def note_published(settings: Settings, connection: duckdb.DuckDBPyConnection, ve
 def keep_outcomes(connection: duckdb.DuckDBPyConnection, outcomes: Iterable[Outcome]) -> None:
     """Keep what checks found, until the next build begins."""
     if rows := [astuple(each) for each in outcomes]:
-        # In one statement: one a row takes ten times as long.
+        # One statement for all rows: one per row takes ten times as long.
         places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows))
         connection.execute(
             f"insert into {CHECK_OUTCOMES} values {places}", [*chain.from_iterable(rows)]
@@ -100,7 +100,7 @@ def outcomes_kept(
 ) -> list[Outcome] | None:
     """What the checks of the last build and of its scores found, in order of the keys.
 
-    None where anything has changed since, so that all of it is to be made anew.
+    None if anything has changed since, so that all has to be rebuilt.
     """
     if not is_current(settings, connection):
         return None
@@ -109,9 +109,9 @@ def outcomes_kept(
 
 
 def judges(settings: Settings) -> str:
-    """The sum of what the definition leaves out, in hex: the tests, and our own code.
+    """A checksum, in hex, of what the definition leaves out: the tests and our own code.
 
-    Another release may learn, judge and publish otherwise.
+    Another release may learn, check and publish differently.
     """
     code = [path for folder in CODE for path in sorted((CHECKOUT / folder).rglob("*"))]
     files = [

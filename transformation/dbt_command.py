@@ -1,4 +1,4 @@
-"""How dbt is told what Settings say: its own environment, never a second source of truth."""
+"""How dbt gets our settings: through environment variables made from Settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DBT = str(Path(sys.executable).with_name("dbt"))
 
 
 def dbt_target(settings: Settings) -> Path:
-    """The folder that dbt builds in and writes what it did."""
+    """The folder where dbt writes compiled SQL and results."""
     return settings.home / "dbt" / "target"
 
 
@@ -30,8 +30,8 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_PROJECT_DIR": str(settings.dbt_project),
         "DBT_TARGET_PATH": str(dbt_target(settings)),
         "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
-        # What ran and how it ended. At dbt's default, debug, a night writes ten megabytes of SQL
-        # that stands in its target folder anyway, and takes a tenth longer.
+        # The log says what ran and how it ended. At dbt's default, debug, a nightly run takes a
+        # tenth longer and logs ten megabytes of SQL, which is in the target folder anyway.
         "DBT_LOG_LEVEL_FILE": "info",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }

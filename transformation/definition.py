@@ -18,20 +18,20 @@ import duckdb
 
 from ingestion.settings import Settings
 
-#: What reads the seeds, turns a model into a table, and computes it. A list that comes as a
-#: package, of bots or of referrers, belongs here.
+#: The libraries that read the seeds and compute the models. A package with a list of bots or
+#: referrers belongs here too.
 LIBRARIES: Final = ("dbt-core", "dbt-duckdb", "duckdb")
-#: In a dbt project, and no part of it.
+#: Files in the folder of a dbt project that are not part of it.
 WRITTEN_BY_DBT: Final = {"target", "logs", ".user.yml"}
-#: What judges numbers, or describes the file of questions, and decides none.
+#: Files that check numbers or describe the file of questions, and change no number.
 JUDGES: Final = ("tests/*", "*__unit_tests.yml", "*.schema.json", ".sqlfluffignore")
-#: The questions that were built are in the warehouse, and others order a full refresh
-#: (conversion/question_tables.py).
+#: Left out too: the warehouse holds the questions it was built for, and a change of them makes the
+#: next build a full refresh (conversion/question_tables.py).
 QUESTIONS: Final = "conversion_questions.yml"
 
 
 def definition(settings: Settings) -> str:
-    """The sum, in hex. The same files, zone and versions give the same one on any machine.
+    """The checksum, in hex. The same files, zone and versions give the same on any machine.
 
     It takes a few milliseconds, and half a second once where the reporting zone is not UTC.
     Raises duckdb.Error for a zone that the engine does not know.
@@ -50,7 +50,7 @@ def definition(settings: Settings) -> str:
 def project_files(project: Path) -> Iterator[tuple[Path, bytes]]:
     """The files of a dbt project in a fixed order: name in the project, content.
 
-    By content, however large: dbt compares a seed of over a megabyte by its path alone.
+    Large files are read too: dbt compares a seed of over a megabyte only by its path.
     """
     for path in sorted(project.rglob("*")):
         name = path.relative_to(project)

@@ -1,4 +1,4 @@
-"""What the seeds may not contain: funnels, the tracking plan and lists. Does no I/O."""
+"""Rules for the content of the seeds: funnels, the tracking plan and lists. Does no I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from transformation.event_grammar import (
 )
 from transformation.seed_files import Mistake, Row
 
-#: Seed → its columns, in the order in which a header is suggested.
+#: Seed → its columns, in the order of a suggested header.
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "funnel_steps": (
         *("funnel_name", "step_number", "step_name", "event_name"),
@@ -31,19 +31,19 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "ignored_referrers": ("host", "reason"),
     "concluding_words": ("words", "record_instead"),
 }
-#: Ten actions that mean one step are a question of design.
+#: A step with more events than this should be one event of its own.
 MAX_ALTERNATIVES: Final = 10
-#: A century: what is longer is a slip, and timestamps end some thousand centuries later.
+#: A century. A longer window is a typing mistake; timestamps end thousands of centuries later.
 MAX_WINDOW_HOURS: Final = 24 * 36_525
 MIN_WINDOW_HOURS: Final = 1 / 60
-#: What the collector names by itself, or a client: no plan need have them.
+#: Events that the collector or a client names itself. They need not be in the plan.
 BUILT_IN: Final = frozenset(
     {"page_view", "screen_view", "identify", "group", "alias", "footfall_events_dropped"}
 )
 
 
 def judge(seed: str, rows: Sequence[Row]) -> list[Mistake]:
-    """Everything that rows of this seed say and cannot mean."""
+    """All mistakes in the rows of this seed."""
     if seed == "funnel_steps":
         return [mistake for row in rows for mistake in _judge_step(row)] + _judge_order(rows)
     name = COLUMNS[seed][0]
@@ -57,9 +57,9 @@ def event_names(step: Row) -> list[str]:
 
 
 def outdated(steps: Sequence[Row]) -> list[Mistake]:
-    """Steps whose condition is in columns of its own, each with what to write instead.
+    """Steps whose condition is in separate columns, each with what to write instead.
 
-    And those in which a value may have been meant to hold a comma.
+    Also steps in which a value may have been meant to contain a comma.
     """
     return [
         Mistake(
@@ -78,7 +78,7 @@ def outdated(steps: Sequence[Row]) -> list[Mistake]:
 
 
 def doubts(meant: EventMeant) -> Iterator[str]:
-    """A text behind the comma of a value, which was once a part of it."""
+    """Warnings for text after the comma of a value: older versions read it as part of the value."""
     for place, (one, other) in enumerate(pairwise(meant.conditions)):
         if one.operator in ("=", "!=") and other.operator == "exists":
             whole = Condition(one.path, one.operator, (f"{one.values[0]}, {other.path}",))
@@ -92,7 +92,7 @@ def doubts(meant: EventMeant) -> Iterator[str]:
 
 
 def _with_condition(step: Row) -> str:
-    """All its alternatives; one that has a condition of its own has no other."""
+    """The step's alternatives. Those without a condition get the one of the columns."""
     own = (Condition(step["property_name"], "=", (step["property_value"],)),)
     return "|".join(
         written(replace(each, conditions=each.conditions or own))
@@ -101,7 +101,7 @@ def _with_condition(step: Row) -> str:
 
 
 def judge_events(steps: Sequence[Row], known: Collection[str]) -> list[Mistake]:
-    """Steps that name an event which nobody planned and nobody has sent."""
+    """Steps that name an event that is neither planned nor sent."""
     return [
         Mistake(step.line, _place(step) + what_to_send(name, known))
         for step in steps
@@ -111,7 +111,7 @@ def judge_events(steps: Sequence[Row], known: Collection[str]) -> list[Mistake]:
 
 
 def judge_conditions(meant: EventMeant) -> Iterator[str]:
-    """Conditions that no event can be asked for."""
+    """Conditions that cannot apply to an event."""
     for condition in meant.conditions:
         if condition.path.startswith(TRAIT):
             yield (
@@ -187,7 +187,7 @@ def _judge_step(step: Row) -> Iterator[Mistake]:
 
 
 def _judge_order(steps: Sequence[Row]) -> list[Mistake]:
-    """Of each funnel: numbers from 1 without gaps, one row for each, and one window."""
+    """Each funnel must have steps from 1 without gaps, one row per step, and one window."""
     mistakes = []
     ordered = sorted(steps, key=lambda step: step["funnel_name"])
     for _, group in groupby(ordered, key=lambda step: step["funnel_name"]):
@@ -249,7 +249,7 @@ def _number(text: str) -> int | None:
 
 
 def _hours(text: str) -> float | None:
-    """Hours, or minutes with an m behind them; None where it is neither, or nothing."""
+    """Hours, or minutes followed by m, as hours; None if the text is neither."""
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?m?", text):
         return None
     number = float(text.removesuffix("m"))

@@ -5,9 +5,9 @@
     condition   = path operator value | path " in (" value { "," value } ")" | path
     operator    = "=" | "!=" | ">" | ">=" | "<" | "<="
 
-Each of name, path and value is bare, or stands in double quotes with "" for a quote. The bare name
-* is any event. The models read seeds with the same patterns (macros/engine.sql), the published
-macros are made with them. docs/asking.md explains them.
+Each of name, path and value is bare, or in double quotes with "" for a quote. The bare name * is
+any event. The models read seeds with the same patterns (macros/engine.sql), and so do the published
+macros. docs/asking.md explains them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _without_groups(pattern: str) -> str:
 
 
 def _each(pattern: str, separator: str) -> str:
-    """What finds the parts of a text one after the other."""
+    """A pattern that finds the parts of a text one after the other."""
     return rf"({_without_groups(pattern)})(?:{separator}|$)"
 
 
@@ -46,23 +46,23 @@ _COMPARISON: Final = (
     rf"{_PATH}(?:{_BLANKS}(!=|>=|<=|=|>|<){_BLANKS}{_VALUE}"
     rf"|[ \t\r\n]+[iI][nN]{_BLANKS}\(({_several(LISTED, LISTED)})\))"
 )
-#: One condition: path quoted or bare, operator, value quoted or bare, or a list of values; or else
-#: a path alone, quoted or bare.
+#: One condition: a path, an operator and a value or a list of values; or only a path. Paths and
+#: values are quoted or bare.
 CONDITION: Final = rf"{_BLANKS}(?:{_COMPARISON}|{_PATH_ALONE}){_BLANKS}"
-#: One alternative: name quoted or bare, and its conditions. `Cart [v2]` is a name: behind a blank
-#: a bracket begins with a comparison. Python's and DuckDB's expressions read it alike.
+#: One alternative: a name, quoted or bare, and its conditions. `Cart [v2]` is a name: after a
+#: blank, a bracket must begin with a comparison. Python and DuckDB read this pattern the same way.
 ALTERNATIVE: Final = (
     rf"{_BLANKS}{_NAME}(?:\[({_several(CONDITION, CONDITION)})\]|{_BLANKS}"
     rf"\[({_several(_BLANKS + _COMPARISON + _BLANKS, CONDITION)})\])?{_BLANKS}"
 )
-#: A whole step, and what finds its alternatives, their conditions and the values of a list.
+#: A whole step, and patterns that find its alternatives, their conditions and the values of a list.
 STEP: Final = rf"{_without_groups(ALTERNATIVE)}(?:\|{_without_groups(ALTERNATIVE)})*"
 EACH: Final = _each(ALTERNATIVE, r"\|")
 EACH_CONDITION: Final = _each(CONDITION, ",")
 EACH_LISTED: Final = _each(LISTED, ",")
-#: As JSON writes it: 012 is a text.
+#: A number as JSON writes it: 012 is a text.
 NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?"
-#: What begins a path of a person. An event does not know it.
+#: The prefix of a path of a person's trait. Events have no such values.
 TRAIT: Final = "trait."
 
 
@@ -79,7 +79,7 @@ class Condition:
     values: tuple[str, ...] = ()
 
     def excludes(self, other: Condition) -> bool:
-        """Whether no value of the path can meet both, as far as it is plain to see."""
+        """Whether surely no value of the path meets both. It may miss some cases."""
         if self.path != other.path:
             return False
         for one, another in ((self, other), (other, self)):
@@ -93,7 +93,7 @@ class Condition:
         return False
 
     def is_met_by(self, text: str) -> bool:
-        """Whether the text of a value meets it."""
+        """Whether the text of a value meets the condition."""
         if self.operator in ("exists", "in"):
             return not self.values or comparable(text) in map(comparable, self.values)
         (wanted,) = self.values
@@ -110,32 +110,32 @@ class Condition:
 
 @dataclass(frozen=True)
 class EventMeant:
-    """Events of a name, or of any where it is None, that meet all of the conditions."""
+    """Events of a name, or of any name if it is None, that meet all of the conditions."""
 
     event_name: str | None
     conditions: tuple[Condition, ...] = ()
 
 
 def read_step(text: str) -> list[EventMeant]:
-    """The alternatives of a step; none where it is not written as one."""
+    """The alternatives of a step; none if the text is not a valid step."""
     if not re.fullmatch(STEP, text):
         return []
     return [_read(found) for found in re.findall(EACH, text)]
 
 
 def read_name(text: str) -> str:
-    """The name of one event: in double quotes, or as it stands."""
+    """The name of one event, without the double quotes around it if it has some."""
     inside = re.fullmatch(r'"((?:[^"]|"")*)"', text)
     return inside[1].replace('""', '"') if inside else text
 
 
 def quoted(text: str) -> str:
-    """The text in double quotes, as it can always be written."""
+    """The text in double quotes. Any text may be written so."""
     return '"' + text.replace('"', '""') + '"'
 
 
 def as_written(name: str) -> str:
-    """The name as it stands, or in quotes where it would mean something else."""
+    """The name, in quotes if it would otherwise mean something else."""
     return name if read_step(name) == [EventMeant(name)] else quoted(name)
 
 
@@ -153,7 +153,7 @@ def written(meant: EventMeant) -> str:
 
 
 def comparable(value: str) -> str:
-    """The same for all ways of writing a number, however long; a text is itself."""
+    """A canonical form of a number, exact at any length. A text stays as it is."""
     if not re.fullmatch(NUMBER, value):
         return value
     sign, digits, exponent = Decimal(value).as_tuple()
@@ -165,7 +165,7 @@ def comparable(value: str) -> str:
 
 
 def _is_less(one: str, other: str) -> bool:
-    """As numbers where both are numbers, else as texts."""
+    """Compare as numbers if both are numbers, else as texts."""
     if re.fullmatch(NUMBER, one) and re.fullmatch(NUMBER, other):
         return Decimal(one) < Decimal(other)
     return one < other

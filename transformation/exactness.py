@@ -1,4 +1,4 @@
-"""Proof on a running site: the marts beside those of a full rebuild from the same raw rows."""
+"""Compares the marts of a running site with a full rebuild from the same raw rows."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from transformation.dbt_command import DBT, dbt_environment
 from warehouse.connection import connect
 from warehouse.meta import CONVERSION_TABLES
 
-#: Where differing rows are kept, beside those of failed tests.
+#: The schema of the rows that differ. Failing rows of tests are there too.
 KEPT_IN = "test_failures"
-#: The rebuilt warehouse holds the raw rows once more, and its models need room to work: less
-#: free space than this many times the warehouse's size would end in a full disk.
+#: The free space needed, as a multiple of the warehouse's size. The rebuilt warehouse has its own
+#: copy of the raw rows, and its models need space while they run.
 ROOM = 2
 
 
 class CannotVerify(RuntimeError):
-    """The rebuild could not be made; nothing was compared."""
+    """The rebuild failed, so nothing was compared."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One mart: its rows, those the rebuild has not, and those only the rebuild has."""
+    """One mart: its rows, how many are not in the rebuild, and how many are only there."""
 
     mart: str
     rows: int
@@ -49,7 +49,7 @@ def verify(settings: Settings, predicted: Collection[str]) -> list[Comparison]:
 
     The rows that differ are in test_failures.<mart>_differs, whose column ``side`` says which of
     the two has them. ``predicted`` are marts that are not compared: a prediction is made once, and
-    no rebuild makes it again. The caller holds the writer lock. Raises CannotVerify.
+    a rebuild does not make it again. The caller holds the writer lock. Raises CannotVerify.
     """
     size = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
     if not size:
@@ -82,14 +82,14 @@ def _copy_facts(settings: Settings, rebuilt: Settings) -> None:
         connection.execute("create schema rebuilt.raw")
         for table in (*RAW_TABLES, "_dlt_loads"):
             connection.execute(f"create table rebuilt.raw.{table} as from raw.{table}")
-        # The questions that the warehouse was built for, whatever the site's file says by now.
+        # The questions that the warehouse was built for. The site's file may have changed since.
         connection.execute("create schema rebuilt.meta")
         for table in CONVERSION_TABLES:
             connection.execute(f"create table rebuilt.{table} as from {table}")
 
 
 def _build(rebuilt: Settings) -> None:
-    # Without the tests: they say whether rows are right; here is asked whether they are the same.
+    # Without tests: they check whether rows are right, and here we check whether they are equal.
     done = subprocess.run(
         [DBT, "build", "--exclude-resource-type", "unit_test", "test"],
         env={**os.environ, **dbt_environment(rebuilt)},

@@ -1,9 +1,9 @@
-"""An increment as dbt compiled it, run on the warehouse without dbt.
+"""Runs an increment that dbt compiled on the warehouse without dbt.
 
-dbt builds a definition for the first time, and its first increment. What it compiled for that
-increment is kept: the select of each model, what its materialization did with it, and the hooks.
-Later increments run these statements in the order of the graph; the tables are refilled where
-they stand. See docs/decisions/0033-increments-without-dbt.md.
+dbt runs the first build of a definition and its first increment. We keep what it compiled for that
+increment: the select of each model, the statements of its materialization, and the hooks. Later
+increments run these statements in the order of the graph. They refill tables in place.
+See docs/decisions/0033-increments-without-dbt.md.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from transformation.definition import definition
 from warehouse.meta import BUILDS
 from warehouse.pending_loads import is_full_refresh_due
 
-#: Under which they are kept.
+#: The kind under which the steps are kept.
 KIND: Final = "increment"
-#: Macros that look at the warehouse, and find the same in every increment: a build of this
-#: definition, with all its tables. `record_build` looks at what was built, which is all of it.
+#: Macros that read the warehouse and get the same result in every increment: there is a build of
+#: this definition with all its tables. `record_build` reads what was built, which is everything.
 KNOWN: Final = {
     "macro.dbt.is_incremental",
     "macro.dbt.should_full_refresh",
@@ -37,14 +37,14 @@ KNOWN: Final = {
     "macro.footfall.existing_relation",
     "macro.footfall.record_build",
 }
-#: In place of the id of dbt's invocation: `meta.builds` says which run built a load.
+#: Placeholder for the id of dbt's invocation: `meta.builds` says which run built a load.
 INVOCATION: Final = "00000000-invocation-of-a-later-run"
-#: The table that dbt puts the rows of an increment into, named after the time.
+#: The temporary table that dbt writes the rows of an increment to. Its name has the time.
 TEMPORARY: Final = re.compile(r'"(\w+__dbt_tmp\d+)"')
 
 
 class FailedStep(RuntimeError):
-    """The engine could not run a statement of ``node``; the cause says why."""
+    """A statement of ``node`` failed. The cause says why."""
 
     def __init__(self, node: str, cause: duckdb.Error) -> None:
         super().__init__(str(cause))
@@ -53,9 +53,9 @@ class FailedStep(RuntimeError):
 
 @dataclass(frozen=True)
 class Step:
-    """A node of dbt's graph, by its unique id, and what an increment of it runs.
+    """A node of dbt's graph, by its unique id, and the statements of its increment.
 
-    A view or a seed has no statements: its definition is its content.
+    A view or a seed has no statements, because its content changes only with the definition.
     """
 
     node: str
@@ -64,7 +64,7 @@ class Step:
 
 
 def increment(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Step]:
-    """The steps of an increment; none where dbt has to build."""
+    """The steps of an increment; none if dbt has to build."""
     steps = [Step(**each) for each in read_compiled(settings, KIND)]
     if not steps or not is_increment(settings, connection):
         return []
@@ -83,9 +83,9 @@ def increment(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list
 
 
 def is_increment(settings: Settings, connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the tables are of this definition, so that the next build is an increment.
+    """Whether the tables were built with this definition, so that the next build is an increment.
 
-    The macro `should_full_refresh` asks the same.
+    The macro `should_full_refresh` decides the same way.
     """
     try:
         (others,) = connection.execute(
@@ -100,10 +100,10 @@ def is_increment(settings: Settings, connection: duckdb.DuckDBPyConnection) -> b
 def keep_increment(
     settings: Settings, results: Mapping[str, Any], manifest: Mapping[str, Any]
 ) -> None:
-    """Keep what dbt ran in a whole build that was an increment, of its run_results.json.
+    """Keep what dbt ran in a whole build that was an increment, from its run_results.json.
 
-    Nothing where a node has to be dbt's: one whose SQL may be another tomorrow, of another
-    language, or that is more than a view, a table or an increment.
+    Nothing is kept if dbt must run one of the nodes: its SQL may change from run to run, it is not
+    SQL, or it is not a view, a table or an incremental model.
     """
     compiled = {each["unique_id"]: each.get("compiled_code") for each in results["results"]}
     nodes = {name: node for name, node in manifest["nodes"].items() if name in compiled}
@@ -134,10 +134,10 @@ def keep_increment(
 def run(
     connection: duckdb.DuckDBPyConnection, steps: Sequence[Step], run_id: str
 ) -> Iterator[tuple[str, float]]:
-    """Run the steps; yields each node once it is done, and the seconds it took.
+    """Run the steps. Yields each node when it is done, and the seconds it took.
 
-    Each node is a transaction of its own, as with dbt: a run that ends in between leaves its
-    loads pending, and the next works them in again. Raises FailedStep.
+    Each node has its own transaction, as with dbt. If a run ends early, its loads stay pending, and
+    the next run works them in again. Raises FailedStep.
     """
     for step in steps:
         began = time.monotonic()
@@ -155,7 +155,7 @@ def run(
 def _statements(
     name: str, compiled: str | None, manifest: Mapping[str, Any], target: Path
 ) -> list[str] | None:
-    """What an increment of a node runs; None where that has to be dbt's."""
+    """The statements of a node's increment; None if dbt must run it."""
     node = manifest["nodes"].get(name)
     if node is None:
         # A hook: the manifest of `dbt parse` has those of the project.

@@ -23,19 +23,19 @@ PARTIAL_PARSE = "partial_parse.msgpack"
 
 
 class NotPrepared(RuntimeError):
-    """Something that a run needs cannot be made; the message says what to do."""
+    """Something that a run needs cannot be created. The message says what to do."""
 
 
 def manifest_path(settings: Settings) -> Path:
-    """Where dbt's manifest is kept for Dagster, behind a line that says what it is of.
+    """The file that keeps dbt's manifest for Dagster, after a line that says what it is of.
 
-    dbt writes its own in place, in a folder of its own: one that is killed leaves it torn.
+    dbt writes its manifest in place, in another folder. If dbt is killed, that file is incomplete.
     """
     return settings.home / "dbt" / "parsed_manifest"
 
 
 def read_manifest(settings: Settings) -> dict[str, Any]:
-    """dbt's manifest of the project as it is now, parsed anew where none is kept.
+    """dbt's manifest of the project as it is now. The project is parsed if none is kept.
 
     Raises NotPrepared.
     """
@@ -83,12 +83,12 @@ def _kept(settings: Settings) -> bytes | None:
 
 
 def _head(settings: Settings, manifest: bytes) -> bytes:
-    """What the manifest is of, and the sum of its bytes."""
+    """The fingerprint of the project, and the checksum of the manifest."""
     return f"{_fingerprint(settings.dbt_project)} {hashlib.sha256(manifest).hexdigest()}".encode()
 
 
 def _parse_project(settings: Settings) -> bytes:
-    """Let dbt parse in a folder of its own: another dbt may be building in the usual one."""
+    """Run dbt parse in a separate folder, because another dbt may be building in the usual one."""
     folder = settings.home / "dbt" / "parsed"
     done = subprocess.run(
         [DBT, "parse"],
@@ -103,17 +103,17 @@ def _parse_project(settings: Settings) -> bytes:
     manifest = (folder / "manifest.json").read_bytes()
     target = dbt_target(settings)
     target.mkdir(parents=True, exist_ok=True)
-    # A build that finds it does not parse again.
+    # With this file a build does not parse again.
     replace_file(target / PARTIAL_PARSE, (folder / PARTIAL_PARSE).read_bytes())
     replace_file(manifest_path(settings), _head(settings, manifest) + b"\n" + manifest)
     return manifest
 
 
 def _fingerprint(project: Path) -> str:
-    """What was parsed, and by which dbt.
+    """A checksum of what was parsed, and by which dbt.
 
-    Not by times: the files of an image are as old as the image, the manifest of a home as young as
-    its last start, and a home outlives many images.
+    Modification times would be wrong: files are as old as their image, the manifest is as old as
+    the last start of its home, and a home is used with many images.
     """
     digest = hashlib.sha256(f"{version('dbt-core')}\n{project}\n".encode())
     for name, content in project_files(project):

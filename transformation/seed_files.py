@@ -1,7 +1,7 @@
-"""Seed files as people and spreadsheets write them: rows with their lines, and what is wrong.
+"""Reads seed files as people and spreadsheets write them: rows with line numbers, and mistakes.
 
-dbt reads the same files without their line numbers, and says of most of these mistakes either
-nothing or something about types.
+dbt reads the same files without line numbers. For most of these mistakes it reports nothing, or an
+error about types.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, order=True)
 class Mistake:
-    """What is wrong at a line, and what to write instead."""
+    """A mistake at a line, and what to write instead."""
 
     line: int
     text: str
@@ -33,11 +33,11 @@ class Row:
 
 
 def read_rows(content: bytes, columns: Sequence[str]) -> tuple[list[Row], list[Mistake]]:
-    """The rows of a seed with exactly these columns, in any order, and what is wrong with the file.
+    """The rows of a seed with exactly these columns, in any order, and the mistakes in the file.
 
-    What dbt passes over is no mistake: an empty line, CRLF, the mark that Excel puts first.
-    Where the header or a row cannot be read there are no rows: what they say together would be
-    judged without it.
+    What dbt ignores is not a mistake: an empty line, CRLF, the byte order mark of Excel. If the
+    header or a row cannot be read, no rows are returned: rules for all rows together would give
+    wrong results without it.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -83,7 +83,7 @@ class _Unreadable(Exception):
 
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line it begins at; a quoted cell may run over several."""
+    """Each row with the line it begins at. A quoted cell may span several lines."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:

@@ -1,1 +1,1 @@
-"""The DuckDB file behind every answer: who may open it, its own records, and SQL that many need."""
+"""The DuckDB file of the warehouse: who may open it, its own records, and shared SQL."""

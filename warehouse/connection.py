@@ -175,7 +175,7 @@ def _damage_in(error: BaseException | None, site: Site) -> WarehouseUnusable | N
 
 
 def _patiently(attempt: Callable[[], _T], seconds: float) -> _T:
-    """Try until it succeeds; raises WarehouseBusy when the time is over."""
+    """Try until it succeeds. Raises WarehouseBusy when the time is over."""
     give_up_at = time.monotonic() + seconds
     waited_for = None
     while True:

@@ -1,6 +1,6 @@
-"""The tables of schema `meta`: what Footfall notes about its own work, each named once.
+"""The tables of schema `meta`, in which Footfall records its own work. Each is named once here.
 
-The macros of macros/builds.sql make and read the same tables.
+The macros of macros/builds.sql create and read the same tables.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ FULL_REFRESH_DUE: Final = "meta.full_refresh_due"
 #: The rows of marts that changed since the last publish: table_name, key_columns (joined by a
 #: comma), key_text (their values, joined by the character that Unicode calls a unit separator).
 CHANGED_ROWS: Final = "meta.changed_rows"
-#: What the published file was made of. A build that begins drops it.
+#: What the published file was made of. Each build drops it when it begins.
 PUBLISHED_BUILD: Final = "meta.published_build"
-#: What the checks of the last build and of its scores found. A build that begins empties it.
+#: What the checks of the last build and of its scores found. Each build empties it when it begins.
 CHECK_OUTCOMES: Final = "meta.check_outcomes"
-#: When people were erased: readers of the published figures are told why these differ.
+#: When people were erased. It explains to readers why published figures changed.
 ERASURES: Final = "meta.erasures"
 #: The conversion questions that the models were built for.
 CONVERSION_QUESTIONS: Final = "meta.conversion_questions"
 CONVERSION_AGES: Final = "meta.conversion_ages"
 CONVERSION_EVENTS: Final = "meta.conversion_events"
 CONVERSION_TABLES: Final = (CONVERSION_QUESTIONS, CONVERSION_AGES, CONVERSION_EVENTS)
-#: Every probability that was predicted: no rebuild predicts it again.
+#: Every predicted probability. A rebuild does not predict it again.
 CONVERSION_SCORES: Final = "meta.conversion_scores"
 #: In the published file: its version, how new its data is, and the rows of each mart.
 PUBLISHED: Final = "meta.published"
 
-#: Table → its columns, where Python makes it too. A dbt that runs first makes the same.
+#: Table → its columns, for tables that Python creates too. If dbt runs first, it creates the same.
 COLUMNS: Final = {
     FULL_REFRESH_DUE: "since timestamp",
     PUBLISHED_BUILD: "definition varchar, judges varchar, version varchar",
@@ -53,6 +53,6 @@ COLUMNS: Final = {
 
 
 def create(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Make a table of COLUMNS, with its schema, where it is missing."""
+    """Create a table of COLUMNS, and its schema, if it is missing."""
     connection.execute("create schema if not exists meta")
     connection.execute(f"create table if not exists {table} ({COLUMNS[table]})")

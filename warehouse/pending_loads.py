@@ -13,11 +13,11 @@ from warehouse.sql import has_table
 
 
 class NothingReceived(ValueError):
-    """No event was received on these days; the message says on which there were some."""
+    """No event was received on these days. The message names the nearest days with events."""
 
 
 def require_full_refresh(connection: duckdb.DuckDBPyConnection) -> None:
-    """Raw rows were taken away: increments know only of what came, so all is built anew."""
+    """Make the next build a full refresh: increments cannot see that raw rows were removed."""
     meta.create(connection, FULL_REFRESH_DUE)
     connection.execute(f"insert into {FULL_REFRESH_DUE} values (now() at time zone 'UTC')")
 
@@ -47,7 +47,7 @@ def forget_builds(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -
 def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date, int]:
     """Make every load that brought events of these received days pending; returns events by day.
 
-    The next build works them in again, and with them whatever they touch. Raises NothingReceived.
+    The next build works them in again, and all rows they affect. Raises NothingReceived.
     """
     if not has_table(connection, "raw.events"):
         raise NothingReceived("nothing has been loaded yet: run nightly first")
@@ -76,7 +76,7 @@ def rebuild_days(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) ->
 
 
 def _nothing_received(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) -> str:
-    """Which days there are, next to those that were asked for."""
+    """The message that names the nearest days with events."""
     row = connection.execute(
         """
         with received as (

@@ -1,8 +1,8 @@
-"""The table macros of the published file: questions that nobody modelled, in any SQL client.
+"""The table macros of the published file. They answer ad hoc questions in any SQL client.
 
-One file of SQL per macro, in DuckDB's own dialect. A macro names its tables as ``marts.<table>``
-and so answers where the published file is the current database: opened by itself, or attached
-and chosen with ``use``.
+Each question has an SQL file in DuckDB's dialect. A macro names its tables as ``marts.<table>``, so
+the published file must be the current database: opened by itself, or attached and chosen with
+``use``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from warehouse.sql import WILSON
 logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent
-#: What stands in braces in the SQL → its pattern.
+#: Placeholder in braces in the SQL → its pattern.
 PATTERNS: Final = {
     "alternative": event_grammar.ALTERNATIVE,
     "condition": event_grammar.CONDITION,
@@ -44,8 +44,8 @@ def install(
 ) -> dict[str, list[str]]:
     """Write the macros into an attached database that holds the marts and meta.published.
 
-    One that reads a table which is not there is left out, with a warning, and the others answer;
-    returned is each that was left out, with what it lacks. Leaves ``database`` no longer current.
+    A macro whose tables are missing is left out with a warning. Returns the macros that were left
+    out, each with its missing tables. The current database is afterwards the one from before.
     """
     found = connection.execute(
         """
@@ -58,7 +58,7 @@ def install(
     before = connection.execute("select current_database()").fetchone()
     assert before is not None
     left_out: dict[str, list[str]] = {}
-    # DuckDB looks for the tables of a macro while it creates it, in the current database.
+    # When DuckDB creates a macro, it looks for its tables in the current database.
     connection.execute(f'use "{database}"')
     try:
         connection.execute(_reporting_date(time_zone))
@@ -70,7 +70,7 @@ def install(
             reads[name] = tables_of(code).union(*used)
             if missing := sorted(reads[name] - tables_there):
                 left_out[name] = missing
-                # The file may begin as a copy of one that had its tables.
+                # The file may be a copy of one that had these tables and this macro.
                 kind = "macro table" if _IS_TABLE.search(code) else "macro"
                 connection.execute(f"drop {kind} if exists {name}")
             else:
@@ -83,7 +83,7 @@ def install(
 
 
 def macros() -> dict[str, str]:
-    """Name of a macro → what creates it; those that others use come first."""
+    """Name of a macro → its create statement. Macros that others use come first."""
     text = "\n".join(path.read_text() for path in sorted(FOLDER.glob("*.sql")))
     for name, pattern in PATTERNS.items():
         text = text.replace(f"{{{name}}}", pattern)
@@ -93,12 +93,12 @@ def macros() -> dict[str, str]:
 
 
 def tables_of(statement: str) -> set[str]:
-    """The tables that it reads, as ``<schema>.<table>``; those that a comment names are none."""
+    """The tables that a statement reads, as ``<schema>.<table>``. Comments are ignored."""
     return set(_TABLE.findall(_COMMENT.sub("", statement)))
 
 
 def _reporting_date(time_zone: str) -> str:
-    """The day of a naive UTC moment; UTC needs no calendar extension."""
+    """A macro for the day of a naive UTC time. UTC needs no calendar extension."""
     day = "cast(moment as date)"
     if time_zone != "UTC":
         zone = time_zone.replace("'", "''")

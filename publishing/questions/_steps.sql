@@ -1,7 +1,7 @@
--- What the other macros share: how an event is named, what it has, and who was active.
+-- Macros that the others share: which event a step means, its properties, and who was active.
 
--- The text, number or truth that an event has under a property's name; null where it has none, or a
--- list or an object. cart.total is a property of that name, else total inside of cart.
+-- The text, number or boolean value of an event's property; null if it is missing, a list or an
+-- object. cart.total is the property of that name if there is one, else total inside of cart.
 create or replace macro property_text(properties, property) as case
     when json_type(
         properties, '/' || replace(replace(property, '~', '~0'), '/', '~1')
@@ -24,7 +24,7 @@ create or replace macro property_text(properties, property) as case
         )
 end;
 
--- A number in the one form that all ways of writing it share, exact however long; else the text.
+-- A number in one canonical form, exact at any length; a text that is not a number stays as it is.
 create or replace macro comparable(value) as case
     when regexp_full_match(value, '{number}')
         then case
@@ -44,14 +44,14 @@ create or replace macro comparable(value) as case
     else value
 end;
 
--- Whether a text is the same as what comparable made of another. Most are told apart without it.
+-- Whether a text equals the result of comparable for another text. For most texts it is not called.
 create or replace macro is_same(found, wanted) as case
     when try_cast(wanted as double) is null then found = wanted
     when try_cast(found as double) <> try_cast(wanted as double) then false
     else comparable(found) = wanted
 end;
 
--- A text that sorts as the number that a value is, exact however long; null where it is none.
+-- A text that sorts like the number in a value, exact at any length; null if it is not a number.
 create or replace macro number_rank(value) as case
     when not regexp_full_match(value, '{number}') then null
     when comparable(value) = '0' then '1'
@@ -81,13 +81,13 @@ create or replace macro number_rank(value) as case
         || regexp_extract(comparable(value), '^-?([0-9]+)', 1)
 end;
 
--- As numbers where both are numbers, else as texts.
+-- Compares as numbers if both are numbers, else as texts.
 create or replace macro is_less(value, other) as coalesce(
     number_rank(value) < number_rank(other), value < other
 );
 
--- Whether what an event has meets a condition of steps_read; same is comparable(wanted). Nothing
--- meets no comparison but !=, which is the opposite of =.
+-- Whether a value of an event meets a condition of steps_read; same is comparable(wanted). A missing
+-- value meets only !=, which is the opposite of =.
 create or replace macro meets(found, comparison, wanted, same) as case
     when comparison is null then true
     when comparison = 'exists' then found is not null
@@ -98,9 +98,9 @@ create or replace macro meets(found, comparison, wanted, same) as case
     else false
 end;
 
--- What an event has under a name. A page's path, url and referrer are those of its page, whichever
--- SDK sent it and wherever that put them; of other events they are page_path, page_url and referrer.
--- context.… leads into the event's context, where no property is called so.
+-- The value of an event under a name. For a page view, path, url and referrer are those of the page,
+-- wherever its SDK put them. For other events they are page_path, page_url and referrer. context.…
+-- reads the event's context, unless a property has that name.
 create or replace macro event_text(
     event_type, page_path, page_url, referrer, properties, context, property
 ) as coalesce(
@@ -115,7 +115,7 @@ create or replace macro event_text(
     case when property like 'context.%' then property_text(context, substr(property, 9)) end
 );
 
--- A day, a whole number, a time: null where a parameter is none of these, such as within := 7.
+-- A parameter as a day, a whole number or an interval; null if it is another, such as within := 7.
 create or replace macro as_day(value) as try_cast(cast(value as varchar) as date);
 create or replace macro as_number(value) as try_cast(cast(value as varchar) as bigint);
 create or replace macro as_interval(value) as case
@@ -123,8 +123,8 @@ create or replace macro as_interval(value) as case
         then try_cast(cast(value as varchar) as interval)
 end;
 
--- The events that steps mean, and what is wrong with how a step is written. A name that stands alone
--- and was sent needs no quotes, whatever it holds.
+-- The events that steps mean, and what is wrong with how a step is written. A step that is the name
+-- of a sent event needs no quotes, whatever characters it has.
 create or replace macro steps_read(steps) as table
 
 with steps_listed as (
@@ -219,7 +219,7 @@ conditions_listed as (
 
 ),
 
--- A condition that lists values has a row for each; one of them is enough.
+-- A condition with a list of values has a row for each value. It is met if one of them is.
 conditions_read as (
 
     select
@@ -282,7 +282,7 @@ steps_compared as (
 
 ),
 
--- Any event is each that was seen.
+-- "Any event" stands for every event name that was seen.
 events_named as (
 
     select
@@ -400,7 +400,7 @@ conditions_meant as (
 
 ),
 
--- The catalog knows what an event has by itself; only for the rest are events read.
+-- The catalog knows the properties of an event. Events are read only for what it does not know.
 properties_listed as (
 
     select distinct
@@ -455,8 +455,8 @@ properties_found as (
             conditions_meant.property_name is not null
             and properties_listed.property_name is null
 
-        -- So many that nobody asks for more, and so few that DuckDB looks them up by event instead of
-        -- all events by them.
+        -- More than anybody asks for, and few enough that DuckDB looks these up for each event, not
+        -- all events for each of these.
         limit 1000
     ) as events_unlisted
         on events.event_name = events_unlisted.event_name
@@ -513,8 +513,8 @@ select
 
 from conditions_checked;
 
--- Who was active when, or did one thing then, each event a row; without bots. Most actions are names
--- alone, of which only person and time are read.
+-- Who was active when, or did one action when: a row per event, without bots. Most actions are a
+-- name without conditions. For these only person and time are read.
 create or replace macro activity_read(action, source) as table
 
 select
@@ -588,7 +588,7 @@ group by
     events_found.alternative_number
 having count(distinct events_found.condition_number) = max(events_found.condition_count);
 
--- What is wrong with a source or an action that is asked for; null where nothing is.
+-- What is wrong with the source or action of a question; null if nothing is.
 create or replace macro mistake_of(action, source) as case
     when source is not null
         and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
@@ -610,7 +610,7 @@ create or replace macro mistake_of(action, source) as case
         )
 end;
 
--- How far the data of a source reaches, or of all.
+-- The time up to which there is data, of a source or of all.
 create or replace macro edge_of(source) as case
     when source is null then (select max(published.data_through) from meta.published as published)
     else (

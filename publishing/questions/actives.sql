@@ -4,7 +4,7 @@
 --     from actives(trailing_days := 7)        weekly actives
 --     from actives(action := 'report_created|query_saved', source := 'web')
 --
--- Every day of fct_daily_actives is a row, silent ones too.
+-- Every day of fct_daily_actives has a row, also days without activity.
 create or replace macro actives(
     action := null,
     trailing_days := 1,
@@ -56,8 +56,8 @@ person_dates as (
 
 ),
 
--- An active day counts its person for the whole period, or until the next one takes over: so a
--- running sum is the number of distinct persons.
+-- An active day counts its person until the period ends or the person's next active day begins. So
+-- a running sum is the number of distinct persons.
 borders as (
 
     select

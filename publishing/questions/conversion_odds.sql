@@ -1,11 +1,11 @@
--- How many of those who once stood where a person stands now converted within the horizon:
+-- How many persons of the past in the same situation converted within the horizon:
 --
 --     from conversion_odds(trial_day := 8, without := ['report_created', 'dashboard_shared'],
 --         top_user_of := 'query_saved', horizon := interval 3 day)
 --
--- Counted are persons of the past at that age who were at risk, had used no feature of without, and
--- used top_user_of more than nine tenths of those before them at that age had. Beside them stands
--- what the model foretells of those who stand there now: the mean of marts.fct_conversion_scores.
+-- It counts persons of the past who at that age were at risk, had used no feature of without, and
+-- used top_user_of more than nine tenths of those before them at that age had. It also gives what
+-- the model predicts for persons in this situation now: the mean of marts.fct_conversion_scores.
 create or replace macro conversion_odds(
     trial_day,
     without := [],
@@ -20,7 +20,7 @@ with bounds as (
     select
         -- The top decile.
         0.9 as top_share,
-        -- Of fewer nobody should tell a rate: of 30 even a half has an interval of a third.
+        -- No rate is given for fewer persons: at 30, a rate of a half has an interval of a third.
         30 as min_persons
 
 ),
@@ -42,7 +42,7 @@ chosen as (
     select
         questions.question_name,
         coalesce(horizon, to_days(questions.horizon_days)) as within,
-        to_days(questions.horizon_days) as foretold_within
+        to_days(questions.horizon_days) as predicted_within
 
     from questions
 
@@ -85,7 +85,7 @@ ages as (
 
 ),
 
--- A question that cannot be meant is answered by what to write instead, never by a number.
+-- The answer to an invalid question says what to write instead, and has no number.
 mistakes as (
 
     select
@@ -179,7 +179,7 @@ features_at_age as (
 
 ),
 
--- A model foretells the question's own horizon, and no other.
+-- A model predicts only the horizon of its question.
 scores_open as (
 
     select
@@ -191,7 +191,7 @@ scores_open as (
     inner join chosen
         on
             scores.question_name = chosen.question_name
-            and chosen.within = chosen.foretold_within
+            and chosen.within = chosen.predicted_within
 
     where scores.trial_day = trial_day and scores.outcome = 'open'
 
@@ -230,7 +230,8 @@ persons as (
 
 ),
 
--- Who may still convert is in no rate, and who converted early is in none before the others.
+-- Persons whose horizon is open are in no rate. This includes those who converted already, since
+-- they would be counted before the others of their age.
 persons_counted as (
 
     select
@@ -297,9 +298,9 @@ select
     intervals.model_persons,
     case
         when intervals.model_persons > 0 then 'ok'
-        when chosen.within <> chosen.foretold_within
-            then 'no model foretells this horizon; write horizon := interval '
-                || date_part('day', chosen.foretold_within) || ' day'
+        when chosen.within <> chosen.predicted_within
+            then 'no model predicts this horizon; write horizon := interval '
+                || date_part('day', chosen.predicted_within) || ' day'
         when intervals.scored_persons > 0
             then 'no model speaks of them: marts.fct_conversion_scores says why'
         else 'nobody stands like this now'

@@ -30,7 +30,7 @@ conditions as materialized (
 
 ),
 
--- A question that cannot be meant is answered by what to write instead, never by a number.
+-- The answer to an invalid question says what to write instead, and has no number.
 mistakes as (
 
     select
@@ -62,7 +62,8 @@ mistakes as (
 
 ),
 
--- Most names are one step, whatever the event holds: of those only person and time are read.
+-- Most names are a step by themselves, without a condition. Of these events we read only person and
+-- time.
 names as (
 
     select
@@ -76,7 +77,7 @@ names as (
 
 ),
 
--- What an event has is read in a step of its own: inside of meets it would stand there many times.
+-- The properties of an event are read in a separate step: inside of meets they would be read often.
 conditions_found as (
 
     select
@@ -121,7 +122,7 @@ conditions_met as (
 
 ),
 
--- An alternative is met by an event that meets each of its conditions.
+-- An event meets an alternative if it meets all of its conditions.
 events_matched as (
 
     select
@@ -146,9 +147,9 @@ events_matched as (
 
 ),
 
--- Whose turn it is among a person's events of one moment: the lowest step that an event fits, then
--- the highest, then event_id. Events that are the same one step may take turns in any order, so
--- a plain one needs no event_id.
+-- The order of a person's events at the same moment: by the lowest step that an event fits, then the
+-- highest, then event_id. The order of events that fit the same single step does not matter, so
+-- these need no event_id.
 events_placed as (
 
     select
@@ -183,8 +184,8 @@ events_placed as (
 
 ),
 
--- A place is one number, microseconds above and the turn below: windows sort numbers several
--- times faster than columns side by side.
+-- A place is one number: microseconds in the upper part, the turn in the lower. Windows sort one
+-- number several times faster than two columns.
 persons_placed as materialized (
 
     select
@@ -198,8 +199,8 @@ persons_placed as materialized (
 
 ),
 
--- For the same reason persons are numbers from here on, and only those who enter. In order: older
--- engines number them anew wherever the numbers are read.
+-- For the same reason persons are numbers from here on, and only persons who enter have one. The
+-- numbers are ordered, because older engines compute them again wherever they are read.
 persons_numbered as (
 
     select
@@ -243,8 +244,8 @@ entries_placed as (
 
 ),
 
--- From each entry to the next step behind it, then to the next of that, while the window lasts. The
--- earliest next step is never the wrong choice: whatever follows a later one follows it too.
+-- From each entry we go to the next step after it, then to the step after that, within the window.
+-- The earliest next step is always right: whatever follows a later one follows it too.
 attempts as (
 
     select
@@ -302,7 +303,7 @@ attempts as (
                     and steps_placed.step_number = wanted.step_number
         ) as places
 
-        -- An event that fits both steps stands behind itself, and so is not its own next.
+        -- An event that fits both steps is placed after itself, so it is not its own next step.
         window following as (
             partition by person_number order by place, entered_at nulls first
         )
@@ -311,7 +312,7 @@ attempts as (
     where
         entered_at is not null
         and make_timestamp(cast(next_place >> 64 as bigint)) <= entered_at + as_interval(within)
-        -- Of two that wait for the same next step, who entered later stays ahead all the way.
+        -- If two entries reach the same next step, the later entry stays the better one.
         and (
             rival_entered_at is null
             or (per = 'day' and reporting_date(rival_entered_at) <> reporting_date(entered_at))
@@ -365,7 +366,7 @@ attempts_ranked as (
 
 ),
 
--- Of entries at the same moment the first in order has the earliest of every step.
+-- Of entries at the same moment, the first in order reaches every step earliest.
 steps_reached as (
 
     select
@@ -392,8 +393,8 @@ steps_reached as (
 
 ),
 
--- Mature is an attempt whose window has closed in the data: whoever may still convert would only
--- drag the rate down.
+-- An attempt is mature if its window has closed in the data. Persons who may still convert would
+-- lower the rate.
 steps_measured as (
 
     select
@@ -440,7 +441,7 @@ entries as (
 
     union all
 
-    -- Nobody entered at all: the whole period has its zeros.
+    -- If nobody entered, the whole period has a row with zeros.
     select null, 0
     where per = 'period' and not exists (select 1 from steps_counted)
 

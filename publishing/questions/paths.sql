@@ -3,9 +3,9 @@
 --     from paths('trial_started', steps := 3)     what followed trial_started, three events deep
 --     from paths(null, steps := 2)                how sessions begin
 --
--- Null stands before a session's first event and after its last, so a shorter path ends in null: an
--- event may be called anything, but it always has a name. Each occurrence of the event begins a path
--- of its own; with steps := 1 the answer is that of fct_event_transitions.
+-- Null marks the place before a session's first event and after its last, so a shorter path ends in
+-- null. No event is null: its name may be anything, but it always has one. A path begins at each
+-- occurrence of the event. With steps := 1 the answer is that of fct_event_transitions.
 create or replace macro paths(
     from_action,
     steps := 3,

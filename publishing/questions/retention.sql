@@ -102,7 +102,7 @@ cohorts as (
 
 ),
 
--- A period that begins in a long silence has a row if somebody came back in it.
+-- A period has a row if somebody came back in it, even if it begins in a long time without events.
 period_numbers as (
 
     select
