@@ -1,4 +1,4 @@
-"""`python -m orchestration …`: what runs, once or for good; `--help` lists the commands."""
+"""`python -m orchestration …`: one-off commands and services; `--help` lists the commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REBUILD_DAYS = "rebuild_days"
 
 
 class WrongArgument(ValueError):
-    """An argument that means nothing; the message says what to write."""
+    """An argument that is not valid; the message says what to write."""
 
 
 def main() -> int:

@@ -35,7 +35,7 @@ from transformation.manifest import read_manifest
 from warehouse.connection import connect, writer_lock
 from warehouse.pending_loads import is_full_refresh_due
 
-#: Where a segment lies before anything has read it.
+#: The asset of the segments in the landing, before they are loaded.
 LANDING = dg.AssetKey(["landing", "segments"])
 LOADS_PENDING = dg.AssetKey(["staging", "stg_footfall__loads_pending"])
 PUBLISHED = dg.AssetKey(["published", "footfall"])
@@ -55,7 +55,7 @@ landing_segments = dg.AssetSpec(
 
 
 class RawTranslator(DagsterDltTranslator):
-    """A dlt resource is the asset raw/<table>, behind the landing."""
+    """A dlt resource is the asset raw/<table>, downstream of the landing."""
 
     def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
         """The resource under the name that dbt and DuckDB give its table."""
@@ -125,7 +125,7 @@ class ModelTranslator(DagsterDbtTranslator):
     """A model is the asset <schema>/<table>, in the group of its folder."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """The key that dlt and DuckDB use too; a load's record is part of the files' ledger."""
+        """The key that dlt and DuckDB use too; the load records are part of the files' asset."""
         if dbt_resource_props["name"] == "_dlt_loads":
             return dg.AssetKey(["raw", "files"])
         return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
@@ -135,13 +135,13 @@ class ModelTranslator(DagsterDbtTranslator):
         return str(dbt_resource_props["schema"])
 
     def get_asset_spec(self, manifest: Any, unique_id: str, project: Any) -> dg.AssetSpec:
-        """Marts are promised fresh; what lies before them only serves them."""
+        """Only marts have a freshness policy; the models upstream of them have none."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         # The build itself writes what it reads of meta: as assets nobody could materialize them.
         deps = [dep for dep in spec.deps if dep.asset_key.path[0] != "meta"]
         spec = spec.replace_attributes(deps=deps)
         if spec.key == LOADS_PENDING:
-            # Days that are to be worked in again are pending before anything is built.
+            # Days that are to be processed again must be pending before anything is built.
             return spec.merge_attributes(deps=[RECEIVED_DAYS])
         if spec.key.path[0] == "marts":
             return spec.replace_attributes(freshness_policy=_freshness)
@@ -150,7 +150,7 @@ class ModelTranslator(DagsterDbtTranslator):
     def get_asset_check_spec(
         self, asset_spec: dg.AssetSpec, manifest: Any, unique_id: str, project: Any
     ) -> dg.AssetCheckSpec | None:
-        """A test says in the UI, and in an alert, what it flags and what to do."""
+        """Describe a test, in the UI and in alerts: what it flags and what to do."""
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
         return spec and spec._replace(description=advice(manifest["nodes"][unique_id]))
 
@@ -203,7 +203,7 @@ def model_assets(
 
 
 def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
-    """The published file, behind every mart."""
+    """The published file, downstream of every mart."""
 
     @dg.asset(
         key=PUBLISHED,

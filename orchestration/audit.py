@@ -1,7 +1,7 @@
-"""Build and audit: what a failed dbt build says to the person who must repair it.
+"""Build and audit: what a failed dbt build tells the person who must repair it.
 
-Which test, how many rows, where they stand, and what to do. Never the rows themselves: they can
-be about people, and a run's log is read by more of us than the warehouse is.
+It names the test, the number of rows, the table that holds them, and what to do. It never shows
+the rows: they can be about people, and more of us can read a run's log than the warehouse.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from transformation.increments import (
 )
 from warehouse.connection import connect
 
-#: Failed nodes told in full: one broken model fails all tests behind it.
+#: Most failed nodes described in full: one broken model fails all tests downstream of it.
 SHOWN = 20
-#: How dagster-dbt calls the number of rows that a test found.
+#: The name that dagster-dbt gives the number of rows that a test found.
 FAILED_ROWS = "dagster_dbt/failed_row_count"
-#: How dagster-dbt calls the seconds that a node took: the UI draws them over the runs.
+#: The name that dagster-dbt gives the seconds that a node took. The UI plots them by run.
 DURATION = "Execution Duration"
-#: An engine's message can quote the SQL it stumbled over.
+#: An engine's message can quote the SQL that failed.
 MESSAGE_CHARACTERS = 400
 
 _HEAD = re.compile(r"^-- ((?:Flags|Matters|Do): .*(?:\n-- (?!Flags|Matters|Do).*)*)", re.MULTILINE)
@@ -72,9 +72,10 @@ _DO = "look at the rows. If a full refresh mends them, an increment was wrong; e
 
 
 def advice(test: Mapping[str, Any]) -> str:
-    """What a dbt test flags, why it matters and what to do: three lines, of a manifest's node.
+    """What a dbt test flags, why it matters and what to do, in three lines; ``test`` is its node.
 
-    From its description, else the comment at the head of its file, else what its kind means.
+    They come from its description, else from the comment at the top of its file, else from its
+    kind.
     """
     if test.get("description"):
         return str(test["description"])
@@ -101,7 +102,7 @@ class FailedNode:
     says: str
 
     def told(self, settings: Settings) -> str:
-        """All there is to say of it, in a few lines."""
+        """Describe the failure in a few lines."""
         if self.rows is None:
             return f"{self.name}: could not be run\n{self.says}"
         look = (
@@ -135,7 +136,7 @@ def failed_nodes(
 
 
 def _without_values(message: str) -> str:
-    """An engine's message less what it quotes of the data, and less empty lines."""
+    """An engine's message without the values it quotes from the data and without empty lines."""
     lines = [line.strip() for line in re.sub(r"'[^']*'", "'…'", message).splitlines()]
     return "\n".join(line for line in lines if line)[:MESSAGE_CHARACTERS]
 
@@ -152,9 +153,10 @@ def audited(
 ) -> Iterator[Any]:
     """Build the models, report each to Dagster, and keep what the tests found.
 
-    dbt builds a definition and its first increment, and asks the tests once. Later increments run
-    what dbt compiled for these. ``is_whole`` says that the step is of all models. Raises Failure
-    where anything failed, with which model or test, how many rows, and what to do.
+    After a definition changed, dbt builds the models and their first increment, and runs the tests
+    once. Later increments run the SQL that dbt compiled then. ``is_whole`` says that the step has
+    all models. Raises Failure if anything failed: it names the model or test, the number of rows
+    and what to do.
     """
     asked = queries(settings)
     with connect(settings) as connection:
@@ -177,7 +179,7 @@ def audited(
     }
     with connect(settings) as connection:
         if asked:
-            # A test of several models is no check of an asset, and stops a run all the same.
+            # A test of several models is not an asset check, but its failure also stops the run.
             wanted = [each for each in asked if each.test in keys or not checks[each.test]]
             results = [
                 _result(test, found, manifest)
@@ -223,13 +225,13 @@ def _built_by_dbt(
     """Run dbt; returns its run_results.json."""
     target = dbt_target(settings)
     path = target / "run_results.json"
-    # A dbt that is killed writes none, and the last one's would be read in its place.
+    # A dbt that is killed writes no results; those of the run before would be read instead.
     path.unlink(missing_ok=True)
     invocation = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
     yield from invocation.stream()
     code = invocation.process.wait()
     written: dict[str, Any] = {}
-    # One that is killed while it writes them leaves no JSON.
+    # A dbt that is killed while it writes the results leaves invalid JSON.
     with suppress(FileNotFoundError, json.JSONDecodeError):
         written = json.loads(path.read_text())
     if code:
@@ -239,7 +241,7 @@ def _built_by_dbt(
 
 
 def _result(test: str, found: int | duckdb.Error, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What dbt would write of a test into its run_results.json."""
+    """What dbt would write about a test into its run_results.json."""
     node = manifest["nodes"][test]
     if isinstance(found, duckdb.Error):
         return {"unique_id": test, "status": "error", "failures": None, "message": str(found)}
@@ -279,7 +281,7 @@ def _checked(found: Outcome, metadata: Mapping[str, Any] | None = None) -> dg.As
 
 
 def tells_all(checks: Iterable[dg.AssetCheckKey], found: Sequence[Outcome]) -> bool:
-    """Whether there is an outcome of each check: a build by hand, or of an erasure, keeps none."""
+    """Whether each check has an outcome: a build by hand, or by an erasure, keeps none."""
     told = {(each.asset, each.check) for each in found}
     return told >= {(each.asset_key.to_user_string(), each.name) for each in checks}
 
@@ -287,7 +289,7 @@ def tells_all(checks: Iterable[dg.AssetCheckKey], found: Sequence[Outcome]) -> b
 def as_before(
     context: dg.AssetExecutionContext, found: Sequence[Outcome]
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    """Say of every asset of the step that it is as the last build made it, checks and all."""
+    """Report every asset of the step as the last build left it, with the results of its checks."""
     deps = {key: context.assets_def.asset_deps[key] for key in context.selected_asset_keys}
     for key in TopologicalSorter(deps).static_order():
         if key in deps:

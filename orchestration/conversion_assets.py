@@ -1,4 +1,4 @@
-"""Who is about to convert, as assets: what is learnt from, the judge, the model, what it says."""
+"""Conversion prediction as assets: training data, validation, the model and its predictions."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -116,7 +116,7 @@ def _spec(key: dg.AssetKey, deps: Sequence[dg.AssetKey], description: str) -> dg
     pool=POOL,
 )
 def conversion_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
-    """Learn, judge and score, for each conversion question; a model that fails does not speak."""
+    """Train, validate and score each conversion question; a failed model gives no prediction."""
     questions = questions_asked(_settings)
     with writer_lock(_settings), connect(_settings) as connection:
         if (found := outcomes_kept(_settings, connection)) is not None:
@@ -147,7 +147,7 @@ def _outcome(check: dg.AssetCheckResult) -> Outcome:
 
 
 def _check(name: str, foreseen: Sequence[Foreseen]) -> dg.AssetCheckResult:
-    """WARN: a model that must not speak is no reason to keep readers from the other figures."""
+    """WARN: a model that may give no prediction does not stop us publishing the other figures."""
     seen = [
         (each.question.name, claim)
         for each in foreseen

@@ -1,6 +1,6 @@
 """All that Footfall uses of Dagster beyond what Dagster documents: private modules and databases.
 
-An upgrade of Dagster has this one file to read. Nothing else imports `dagster._…` or opens a
+When you upgrade Dagster, review this one file. Nothing else imports `dagster._…` or opens a
 database of Dagster's; `make check` says so. tests/orchestration/test_dagster_internals.py names a
 test for each function.
 """
@@ -44,29 +44,29 @@ RUNS: Final = "history/runs.db"
 INDEX: Final = "history/runs/index.db"
 SCHEDULES: Final = "schedules/schedules.db"
 RECORDS: Final = (RUNS, INDEX, SCHEDULES)
-#: Tells whether Dagster came to the end of making its tables.
+#: Shows whether Dagster finished making its tables.
 STAMPED: Final = "select count(*) from sqlite_master where name = 'alembic_version'"
-#: Dagster's own processes read and write these databases meanwhile, a moment at a time.
+#: Dagster's own processes read and write these databases meanwhile, for a moment each time.
 PATIENCE_SECONDS: Final = 60.0
-#: What Dagster's records hold where something went wrong.
+#: What Dagster's records contain if something went wrong.
 _ERROR: Final = '"SerializableErrorInfo"'
 #: A run writes to its own database and to the index; the UI reads those of a few runs at a time.
 KEPT: Final = 8
-#: Dagster's own patience with a database that another process writes to.
+#: How long Dagster itself waits for a database that another process writes to.
 BUSY_SECONDS: Final = 30
 
 
 class OpenEventLog(SqliteEventLogStorage):
     """Opens a database when it is first wanted, and closes it with the instance.
 
-    Dagster's own class makes an engine and a connection for each transaction, of which an event
-    has up to four. The last to close a database empties and deletes its write-ahead log, and a new
-    engine compiles every statement anew: two thirds of what a run of 200 assets and 120 checks
-    costs beside its work.
+    Dagster's own class makes an engine and a connection for each transaction, and an event has up
+    to four transactions. The last connection to close empties and deletes the write-ahead log, and
+    each new engine compiles every statement again. That is two thirds of what a run of 200 assets
+    and 120 checks costs besides its work.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        """``base_dir`` is where the databases are; makes the index where there is none."""
+        """``base_dir`` is where the databases are; makes the index if there is none."""
         self._begin_process()
         self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
@@ -75,11 +75,11 @@ class OpenEventLog(SqliteEventLogStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> OpenEventLog:
-        """As dagster.yaml orders it."""
+        """Make it from the values in dagster.yaml."""
         return cls(inst_data=inst_data, **config_value)
 
     def run_connection(self, run_id: str | None = None) -> Any:
-        """A transaction in the database of a run, or of what belongs to none."""
+        """A transaction in the database of a run, or in that of events that belong to no run."""
         return self._transaction(run_id or "")
 
     def index_connection(self) -> Any:
@@ -87,18 +87,18 @@ class OpenEventLog(SqliteEventLogStorage):
         return self._transaction(INDEX_SHARD_NAME)
 
     def store_event(self, event: dg.EventLogEntry) -> None:
-        """Store it, and wake who watches the run.
+        """Store an event, and wake those who watch the run.
 
-        Dagster's UI waits until the file of the run changes. While it is open, what is stored goes
-        to the write-ahead log beside it.
+        Dagster's UI waits until the file of the run changes. While it is open, events are
+        written to the write-ahead log beside it instead.
         """
         super().store_event(event)
         os.utime(self.path_for_shard(event.run_id))
 
     def has_table(self, table_name: str) -> bool:
-        """Whether the database over all runs has a table; one that is there stays there.
+        """Whether the database over all runs has a table; a table once found is remembered.
 
-        Dagster asks at each materialization, from inside the transaction that stores it.
+        Dagster asks at each materialization, inside the transaction that stores it.
         """
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
@@ -114,7 +114,7 @@ class OpenEventLog(SqliteEventLogStorage):
     def _begin_process(self) -> None:
         self._process = os.getpid()
         self._turn = threading.Lock()
-        # Name of a database → its file, and the engine that has it open. The last was used last.
+        # Name of a database → its file, and the engine that has it open, least recently used first.
         self._open: OrderedDict[str, tuple[tuple[int, int] | None, Engine]] = OrderedDict()
 
     @contextmanager
@@ -134,9 +134,9 @@ class OpenEventLog(SqliteEventLogStorage):
             if _file(path) == kept[0]:
                 self._open[shard] = kept
                 return kept[1]
-            # Somebody deleted the run: what is open here has no name any longer.
+            # Somebody deleted the run: the file that is open here has no name any longer.
             kept[1].dispose()
-        # Dagster makes the file and its tables where there are none.
+        # Dagster makes the file and its tables if there are none.
         with super().run_connection(shard):
             pass
         engine = create_engine(
@@ -154,12 +154,12 @@ class OpenEventLog(SqliteEventLogStorage):
 
 
 def _do_not_wait_for_the_disk(connection: sqlite3.Connection, _: object) -> None:
-    """A power cut may cost the last events, never the database; a kill costs nothing."""
+    """A power cut may lose the last events, but not the database; a kill loses nothing."""
     connection.execute("pragma synchronous = normal")
 
 
 def _file(path: str) -> tuple[int, int] | None:
-    """What tells an open file from a later one of its name; None where it is gone."""
+    """Identify a file, to tell it from a later one of the same name; None if it is gone."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -168,10 +168,10 @@ def _file(path: str) -> tuple[int, int] | None:
 
 
 def unreadable_record(dagster_home: Path) -> tuple[Path, sqlite3.DatabaseError] | None:
-    """The first database of Dagster that cannot be read, and why; None where all can.
+    """The first database of Dagster that cannot be read, and why; None if all can be read.
 
-    Deletes one that Dagster was killed while making: it makes the others again by itself, but it
-    leaves this one without tables once the file is there.
+    Deletes the index if Dagster was killed while making it. Dagster repairs the other databases
+    by itself, but never adds the tables to this one once its file exists.
     """
     for name in RECORDS:
         path = dagster_home / name
@@ -185,10 +185,10 @@ def unreadable_record(dagster_home: Path) -> tuple[Path, sqlite3.DatabaseError] 
 
 
 def limit_pool(dagster_home: Path, pool: str) -> bool:
-    """Give a pool its default limit; false where it has one already.
+    """Give a pool its default limit; false if it has one already.
 
-    The daemon would only note it while it looks at the first runs that want the pool, and let all
-    of these through.
+    The daemon itself sets the limit only while it looks at the first runs that want the pool, and
+    starts all of these.
     """
     path = dagster_home / INDEX
     limit = f"select count(*) from concurrency_limits where concurrency_key = '{pool}'"
@@ -222,7 +222,7 @@ def logged_after(
 
 
 def files_of_run(dagster_home: Path, run_id: str) -> list[Path]:
-    """Where Dagster's default storage keeps what a run said; not all of them exist."""
+    """Where Dagster's default storage keeps the logs of a run; not all of them exist."""
     events = (dagster_home / INDEX).parent
     return [
         *(events / f"{run_id}.db{suffix}" for suffix in ("", "-wal", "-shm")),
@@ -231,7 +231,7 @@ def files_of_run(dagster_home: Path, run_id: str) -> list[Path]:
 
 
 _DELETE_FROM_INDEX: Final = (
-    # The newest mark of a partition stays: the UI tells by it that the partition is there.
+    # The newest mark of a partition stays: the UI needs it to show that the partition is there.
     """
     create temporary table forgotten as select id from event_logs where run_id = :run and not (
         partition is not null and asset_key = :marked and not exists (
@@ -251,8 +251,8 @@ _DELETE_FROM_INDEX: Final = (
 def delete_run(instance: dg.DagsterInstance, run_id: str, *, keep_marks_of: dg.AssetKey) -> None:
     """Delete a run with its entries in the index, but keep the newest mark of each partition.
 
-    Dagster's own deletion leaves the executions of checks, and takes these marks. The files of the
-    run stay (`files_of_run`).
+    Dagster's own deletion keeps the executions of checks, and deletes these marks. This function
+    keeps the files of the run (`files_of_run`).
     """
     parameters = {"run": run_id, "marked": keep_marks_of.to_string()}
     storage: Any = instance.event_log_storage
@@ -260,12 +260,12 @@ def delete_run(instance: dg.DagsterInstance, run_id: str, *, keep_marks_of: dg.A
         for statement in _DELETE_FROM_INDEX:
             names = [name for name in parameters if f":{name}" in statement]
             connection.execute(text(statement), {name: parameters[name] for name in names})
-    # Last: a deletion that was cut short is found again.
+    # Last, so that a deletion that was interrupted is found and repeated.
     instance.run_storage.delete_run(run_id)
 
 
 def fail_run(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
-    """Report a run as failed, even if the database of its log cannot be read: that one goes."""
+    """Report a run as failed; deletes the database of its log if that cannot be read."""
     try:
         instance.report_run_failed(run, why)
     except DatabaseError:
@@ -277,9 +277,9 @@ def fail_run(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None
 
 
 def lives(run: dg.DagsterRun) -> bool | None:
-    """Ask the process that launched a run whether it still works; None for a run of a terminal.
+    """Ask the process that launched a run whether it is running; None for a run of a terminal.
 
-    True also where that process cannot tell: the run may well be at work.
+    True also if that process cannot tell: the run may still be running.
     """
     launched_by = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
     if not launched_by:
@@ -292,24 +292,24 @@ def lives(run: dg.DagsterRun) -> bool | None:
     try:
         children = deserialize_value(parent.get_current_runs(), GetCurrentRunsResult)
     except (DagsterUserCodeUnreachableError, DagsterUserCodeProcessError) as error:
-        # Busy, just ended, or the proxy of a `dagster dev`, which does not know the question.
+        # It is busy or just ended, or it is the proxy of a `dagster dev`, which cannot answer this.
         logger.warning("cannot tell whether run %s lives: %s", run.run_id, type(error).__name__)
         return True
     return run.run_id in children.current_runs
 
 
 def is_a_daemon_alive(instance: dg.DagsterInstance) -> bool:
-    """Whether a daemon is there to launch what waits in the queue."""
-    # A quarter of a second of imports, which few runs need.
+    """Whether a daemon is running that launches the runs in the queue."""
+    # Imported here because it takes a quarter of a second and few runs need it.
     from dagster._daemon.controller import all_daemons_live
 
     return all_daemons_live(instance)
 
 
 def will_be_retried(run: dg.DagsterRun) -> bool:
-    """Whether Dagster starts a failed run again by itself.
+    """Whether Dagster retries a failed run by itself.
 
-    It also sets the tag on runs that it cannot start again, such as those of a terminal.
+    It also sets the tag on runs that it cannot retry, such as those started from a terminal.
     """
     return run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin is not None
 
@@ -322,17 +322,17 @@ def asked_for_by(sensor: str) -> dict[str, str]:
 def check_of_test(
     manifest: Mapping[str, Any], translator: DagsterDbtTranslator, test: str
 ) -> dg.AssetCheckKey | None:
-    """The check as which dagster-dbt shows a dbt test; None for a test of several models."""
-    # Its callers have it loaded; others need no dbt.
+    """The asset check that dagster-dbt makes of a dbt test; None for a test of several models."""
+    # Imported here: the callers have loaded it already, and others need no dbt.
     from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
     return get_asset_check_key_for_test(manifest, translator, test, project=None)
 
 
 def hide_config(dagster_home: Path, run_id: str, op: str, config: dict[str, Any]) -> None:
-    """Put another config in the place of what an op of a run was launched with, for good.
+    """Replace the config that an op of a run was launched with, permanently.
 
-    Dagster keeps what was typed into its launchpad, and reads it again for a retry.
+    Dagster keeps the config that was typed into its launchpad, and reads it again for a retry.
     """
     with _opened(dagster_home / RUNS) as database:
         found = database.execute("select run_body from runs where run_id = ?", [run_id]).fetchone()
@@ -350,8 +350,8 @@ def forget(
 ) -> dict[str, int]:
     """Delete the failed runs, ticks and console logs that ``is_named`` finds: place → how many.
 
-    With them go runs of ``job`` whose config it finds, such as those that never began.
-    ``running`` is the run that asks for it, which stays.
+    Also deletes runs of ``job`` whose config it finds, such as those that never began.
+    ``running`` is the run that calls this; it stays.
     """
     home = dagster_home
     history = home / "history"
@@ -397,7 +397,7 @@ def forget(
 
 
 def _config_of(run_body: str, job: str) -> Any:
-    """What an erasure was launched with; nothing of other jobs, whose configs name nobody."""
+    """The config of an erasure; None for other jobs, whose configs name nobody."""
     body = json.loads(run_body)
     return body["run_config"] if body["pipeline_name"] == job else None
 
@@ -417,7 +417,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _shrink(database: sqlite3.Connection) -> None:
-    """Give back the pages of what was deleted, in the write-ahead log too; raises OSError."""
+    """Free the pages of deleted rows, in the write-ahead log too; raises OSError."""
     database.execute("vacuum")
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while True:

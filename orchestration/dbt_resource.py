@@ -1,4 +1,4 @@
-"""dbt as Dagster's steps are given it."""
+"""The dbt resource that Dagster's steps use."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -11,8 +11,8 @@ from packaging.version import Version
 class InstalledDbt(DbtCliResource):
     """The dbt of this environment, of the version that is installed in it.
 
-    The resource of dagster-dbt runs ``dbt --version`` before the first command of a run: that is
-    seconds of imports, and a question to PyPI whether there is a later one.
+    The resource of dagster-dbt runs ``dbt --version`` before the first command of a run. That takes
+    seconds of imports, and asks PyPI for a later version.
     """
 
     @cached_property
@@ -20,7 +20,7 @@ class InstalledDbt(DbtCliResource):
         return Version(version("dbt-core"))
 
     def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]
-        """No connection of Dagster's own to the warehouse.
+        """Open no connection from Dagster itself to the warehouse.
 
-        It reads columns for `fetch_column_metadata`, which nobody calls, and loads the project.
+        Dagster would use it for `fetch_column_metadata`, which nobody calls, and load the project.
         """

@@ -1,21 +1,21 @@
-"""When files that arrive are worth a run: once they rest, and at last when they never do."""
+"""When new files start a run: when no more arrive for a while, or after a maximum wait."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
 
-#: A collector with traffic seals a segment each minute and never rests; then a run is asked for
-#: after this many times the quiet period.
+#: A busy collector seals a segment each minute, so the landing is never quiet. A run is then
+#: requested after this many quiet periods.
 MAX_QUIET_PERIODS = 3
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the landing held at a look, and what of it a run was asked for.
+    """What the landing held at a tick, and for which of it a run was requested.
 
-    ``changed_at`` is when it last changed, ``waiting_since`` when the first change came that no
-    run was asked for; both are seconds since 1970.
+    ``changed_at`` is when it last changed. ``waiting_since`` is when the first change came for
+    which no run was requested. Both are seconds since 1970.
     """
 
     files: str = ""
@@ -24,7 +24,7 @@ class Look:
     asked_for: str = ""
 
     def after(self, files: str, now: float, quiet_seconds: float) -> Look:
-        """The next look. Files are asked for once they rest, or when they never come to rest."""
+        """The next state; requests a run when the landing is quiet or has waited too long."""
         look = self
         if files != self.files:
             is_first = self.files == self.asked_for
@@ -47,7 +47,7 @@ class Look:
 
     @staticmethod
     def from_json(text: str) -> Look:
-        """What `to_json` wrote; no look yet for the text of another version, or none."""
+        """What `to_json` wrote; an empty Look for no text or the text of another version."""
         try:
             return Look(**json.loads(text))
         except (ValueError, TypeError):

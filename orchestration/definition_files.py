@@ -29,17 +29,17 @@ logger = logging.getLogger(__name__)
 
 
 class MistakenSeeds(RuntimeError):
-    """Definitions that cannot be meant: a line for each, with file, line and what to write."""
+    """Definitions with mistakes: a line for each, with file, line and what to write."""
 
 
 def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | None = None) -> None:
     """Raise MistakenSeeds with every mistake in the definitions of the site's dbt project.
 
-    ``seen`` tells the names of all events that ever came. It is asked only where a funnel or a
-    conversion question names one that is not planned; without it no event is called unknown.
+    ``seen`` returns the names of all events that ever arrived. It is called only if a funnel or a
+    conversion question names an event that is not planned. Without it no event is reported as
+    unknown.
 
-    What is written in an older way is still read. A build, which gives ``seen``, logs what to
-    write instead.
+    The older notation is still read. A build, which gives ``seen``, logs what to write instead.
     """
     rows: dict[str, list[Row]] = {}
     mistakes: dict[str, list[Mistake]] = {}
@@ -54,7 +54,7 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
     named = {name for step in steps for name in event_names(step)} | asked.event_names
     unplanned = named - planned - BUILT_IN
     if seen is not None and unplanned and not mistakes["tracking_plan"]:
-        # Where nothing is planned and nothing came yet, there is nothing to judge a name by.
+        # If nothing is planned and nothing has arrived yet, a name cannot be validated.
         known = planned | set(seen())
         if known:
             mistakes["funnel_steps"] += judge_events(steps, known)
@@ -73,14 +73,14 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
 
 
 def questions_asked(settings: Settings) -> list[Question]:
-    """The conversion questions of the site; what ``refuse_mistakes`` refuses is not among them."""
+    """The conversion questions of the site, without those that ``refuse_mistakes`` refuses."""
     return [question for _, question in _asked(settings).questions]
 
 
 def names_seen(settings: Settings) -> set[str]:
-    """The names of all events that ever came, this night's among them.
+    """The names of all events that ever arrived, with those of this nightly run.
 
-    One pass over one column of raw. The caller holds the writer lock.
+    It reads one column of raw once. The caller holds the writer lock.
     """
     if not settings.warehouse.exists():
         return set()
@@ -116,6 +116,6 @@ def _asked(settings: Settings) -> Asked:
 
 
 def _shown(path: Path) -> Path:
-    """As somebody would type it from here."""
+    """The path as somebody would type it in the current folder."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Before all that imports dagster-dbt.
+# This import comes before all that import dagster-dbt.
 import orchestration.without_dbt  # noqa: F401
 
 # isort: split
@@ -38,7 +38,7 @@ settings = get_settings()
 # dbt reads its own variables; the child processes that Dagster starts for it inherit them.
 os.environ.update(dbt_environment(settings))
 
-#: The page on what an asset of this schema holds.
+#: Schema → the page that describes its assets.
 DOCUMENTS = {
     "landing": "durability.md",
     "raw": "architecture.md",
@@ -52,7 +52,7 @@ DOCUMENTS = {
 
 
 def signed(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """Whom to ask about an asset, and where to read on."""
+    """Add to an asset whom to ask about it, and its page in the docs."""
     document = CHECKOUT / "docs" / DOCUMENTS[spec.key.path[0]]
     return spec.replace_attributes(owners=[settings.owner]).merge_attributes(
         metadata={"documentation": dg.MetadataValue.path(str(document))}
@@ -67,7 +67,7 @@ nightly_schedule = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
-# What `watch` says each hour adds up. Landed files stay: only a person may decide that they go.
+# The hourly runs of `watch` pile up. Landed files stay: only a person may decide to delete them.
 sweep_schedule = dg.ScheduleDefinition(
     name="sweep_schedule",
     job=sweep_job,

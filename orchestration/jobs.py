@@ -13,15 +13,15 @@ from orchestration.repair import (
     verify_exactness,
 )
 
-# Days are partitions, and only rebuild_days is told which. dbt's source freshness costs the start
-# of a dbt; the job `watch` asks it.
+# Only rebuild_days is given days, which are partitions. Checking dbt's source freshness has to
+# start dbt, so only the job `watch` does it.
 _nightly = (
     dg.AssetSelection.all()
     - dg.AssetSelection.assets(received_days)
     - dg.AssetSelection.checks(check_source_freshness)
 )
 _published = dg.AssetSelection.assets(published_footfall)
-# What is made of raw, and what is said of it.
+# What is built from raw, and its checks.
 _models = dg.AssetSelection.assets(model_assets, conversion_assets)
 
 
@@ -52,10 +52,11 @@ rebuild_days = dg.define_asset_job(
 )
 
 
-# No op may have a job's name; within the job it goes by it, so that config says it once.
+# An op may not have the name of a job. Inside the job it has the alias of that name, so that config
+# uses one name for both.
 @dg.job(name="replay_quarantine", executor_def=dg.in_process_executor)
 def replay_quarantine_job() -> None:
-    """Judge refused events again, mended or as they are; what passes lands for the next load."""
+    """Validate refused events again, fixed or as they are; the next load takes those that pass."""
     replay_quarantine.alias("replay_quarantine")()
 
 

@@ -1,4 +1,4 @@
-"""Errors whose message is all that a person needs: said without a trace, wherever they are read."""
+"""Errors whose message is all that a person needs: they are shown without a traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from publishing.publish import PublishError
 from transformation.manifest import NotPrepared
 from warehouse.connection import HomeUnusable, WarehouseBusy, WarehouseUnusable
 
-#: What a run may meet that somebody has to mend. Each says what to do, and nothing of the data.
+#: Errors of a run that a person has to fix. Each says what to do and shows nothing of the data.
 MENDED_BY_PEOPLE: Final = (
     *(HomeUnusable, LandingUnusable, MistakenSeeds, NotPrepared),
     *(PublishError, WarehouseBusy, WarehouseUnusable),
@@ -23,7 +23,7 @@ MENDED_BY_PEOPLE: Final = (
 
 @contextmanager
 def plainly(*expected: type[Exception]) -> Iterator[None]:
-    """Let the message of these errors, and of those above, be all that a step's failure says."""
+    """Fail a step with only the message of these errors, and of those above."""
     errors: tuple[type[Exception], ...] = (*MENDED_BY_PEOPLE, *expected)
     try:
         yield

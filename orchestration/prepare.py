@@ -1,4 +1,4 @@
-"""What must stand before Dagster starts: the folders, its instance and dbt's manifest."""
+"""What must exist before Dagster starts: the folders, its instance and dbt's manifest."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from transformation.manifest import NotPrepared, keep_manifest, turn_to_prepare
 INSTANCE = Path(__file__).with_name("dagster.yaml")
 #: Where Dagster's event log is, in its home.
 EVENTS = "history/runs"
-#: One pool for everything that writes to the warehouse; dagster.yaml gives it one place.
+#: One pool for everything that writes to the warehouse; dagster.yaml limits it to one run.
 POOL = "warehouse"
 #: The asset of the received days, whose partitions `rebuild_days` takes.
 RECEIVED_DAYS = ("raw", "received_days")
 
 
 def instance_file(dagster_home: Path) -> bytes:
-    """The dagster.yaml of a home: the one of the checkout, which cannot say where that is."""
-    # A string of JSON is one of YAML.
+    """The dagster.yaml of a home: that of the checkout, with the path of the home filled in."""
+    # A JSON string is also a YAML string.
     return INSTANCE.read_bytes().replace(
         f"DAGSTER_HOME/{EVENTS}".encode(), json.dumps(str(dagster_home / EVENTS)).encode()
     )
 
 
 def prepare(settings: Settings) -> None:
-    """Make what is missing, torn or out of date; cheap when nothing is.
+    """Make what is missing, damaged or out of date; cheap if nothing is.
 
-    Processes that start together take turns: none reads what another is still writing. Raises
-    NotPrepared with what to do where the home cannot be written or read, or the project does not
+    Processes that start together take turns, so none reads what another is still writing. Raises
+    NotPrepared, which says what to do, if the home cannot be written or read, the project does not
     parse, or the engine does not know the reporting time zone.
     """
     try:
@@ -46,7 +46,7 @@ def prepare(settings: Settings) -> None:
     with turn_to_prepare(settings):
         instance = settings.dagster_home / INSTANCE.name
         content = instance_file(settings.dagster_home)
-        # Only where it differs: a daemon that runs may read it at any moment.
+        # Written only if it differs, because a running daemon may read it at any moment.
         if not instance.exists() or instance.read_bytes() != content:
             replace_file(instance, content)
         _try_records(settings.dagster_home)
@@ -74,8 +74,8 @@ def _limit_pool(dagster_home: Path) -> None:
     from orchestration.dagster_internals import limit_pool
 
     if limit_pool(dagster_home, POOL):
-        # What lies before others and has no record yet, Dagster's UI asks about: whoever starts
-        # the first nightly run there would be warned of an asset that the load itself marks.
+        # Dagster's UI warns of upstream assets without a record. Whoever starts the first nightly
+        # run there would be warned about an asset that the load itself records.
         with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
             instance.report_runless_asset_event(
                 dg.AssetMaterialization(

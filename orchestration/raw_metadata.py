@@ -1,4 +1,4 @@
-"""What dbt's documents say of the raw tables: written once, shown by Dagster too."""
+"""The descriptions of the raw tables: written once for dbt, and shown by Dagster too."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import dagster as dg
 
-#: Under which dagster-dlt, dagster-dbt and the UI keep the columns of an asset.
+#: The metadata key that dagster-dlt, dagster-dbt and the UI use for the columns of an asset.
 COLUMN_SCHEMA = "dagster/column_schema"
-#: Under which the UI looks for the rows of a table.
+#: The metadata key that the UI uses for the number of rows of a table.
 ROW_COUNT = "dagster/row_count"
 
 
@@ -38,7 +38,7 @@ class RawTable:
 
 
 def raw_tables(manifest: Mapping[str, Any]) -> dict[str, RawTable]:
-    """The raw tables by name, out of dbt's manifest."""
+    """The raw tables by name, from dbt's manifest."""
     return {
         source["name"]: RawTable(
             source["description"],

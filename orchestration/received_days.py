@@ -13,8 +13,8 @@ from orchestration.prepare import RECEIVED_DAYS as _KEY
 from warehouse.connection import connect, writer_lock
 from warehouse.pending_loads import NothingReceived, rebuild_days
 
-#: Days that one load tells of by themselves: a year and some weeks. An import of more tells of its
-#: last ones, because each is a record in Dagster's database.
+#: Most days that one load reports: a year and some weeks. A load of more days reports only the last
+#: ones, because each is a record in Dagster's database.
 MAX_DAYS_TOLD = 400
 RECEIVED_DAYS = dg.AssetKey(_KEY)
 
@@ -42,7 +42,7 @@ def _make_pending(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Non
 
 
 def day_mistake(text: str | None, today: date, settings: Settings) -> str | None:
-    """Why a terminal's --day is no received day that can be rebuilt; None where it may be one."""
+    """Why the day given by --day cannot be rebuilt; None if it may be possible."""
     if text is None:
         return WHICH_DAY
     try:
@@ -66,7 +66,7 @@ def day_mistake(text: str | None, today: date, settings: Settings) -> str | None
 
 
 with warnings.catch_warnings():
-    # One run for a range of days, not a build for each; backfill_policy is a beta of Dagster's.
+    # One run for a range of days, not one for each; backfill_policy is a beta feature of Dagster.
     warnings.simplefilter("ignore", dg.BetaWarning)
     received_days = dg.asset(
         key=RECEIVED_DAYS,
@@ -84,7 +84,7 @@ with warnings.catch_warnings():
 
 
 def days_of_load(settings: Settings, load_number: int) -> Iterator[dg.AssetMaterialization]:
-    """One materialization for each of the last received days that a load brought events of."""
+    """One materialization for each of the last received days of which a load had events."""
     with connect(settings, read_only=True) as connection:
         rows = connection.execute(
             """

@@ -21,7 +21,7 @@ from warehouse.connection import writer_lock
 
 
 class ReplayConfig(dg.Config):
-    """Which refused events are judged again, and how they are mended first."""
+    """Which refused events are validated again, and how they are fixed first."""
 
     source: str | None = Field(None, description="Only of this source.")
     reason: str | None = Field(None, description="Only refused for this reason.")
@@ -34,7 +34,7 @@ class ReplayConfig(dg.Config):
 
 @dg.op(name="replay_quarantine_op")
 def replay_quarantine(context: dg.OpExecutionContext, config: ReplayConfig) -> None:
-    """Judge refused events again; what passes lands, and the next load brings it."""
+    """Validate refused events again; those that pass land, and the next load takes them."""
     with plainly(ValueError, MendUnusable, OSError):
         day = date.fromisoformat(config.day) if config.day else None
         report = replay(

@@ -1,4 +1,4 @@
-"""A job once, in this process: what `python -m orchestration nightly` and `run` do."""
+"""Runs a job once in this process, as `python -m orchestration nightly` and `run` do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestration.definition_files import refuse_mistakes
 from orchestration.prepare import prepare
 from orchestration.runs.run_log import kept_in
 
-#: `failures` says what went wrong, in a line; the UI has every step, with its trace.
+#: `failures` says in a line what went wrong; the UI shows every step with its traceback.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -30,13 +30,13 @@ def run_job(
     *,
     is_verbose: bool = False,
 ) -> dg.ExecuteInProcessResult:
-    """Run a job of the definitions when its turn has come; it shows in the UI like any other.
+    """Run a job when its turn has come; the UI shows the run like any other.
 
-    The terminal gets a line for each step, and a log what dbt and the others say; all of it comes
-    to the terminal where ``is_verbose``. ``config`` is that of the job's one op; ``day`` the
-    received day of a job of days. Raises nothing for a failed step: ask the result. Raises
+    The terminal gets a line for each step, and a log gets the output of dbt and the others; with
+    ``is_verbose`` the terminal gets all of it. ``config`` is that of the job's one op. ``day`` is
+    the received day, for a job of days. A failed step raises nothing: look at the result. Raises
     MistakenSeeds and NotPrepared at once, and DagsterInvalidConfigError for a config that the job
-    does not take.
+    does not accept.
     """
     refuse_mistakes(settings)
     prepare(settings)
@@ -49,7 +49,7 @@ def run_job(
     job = defs.resolve_job_def(name)
     run_config: dict[str, Any] = dict(QUIET)
     if config:
-        # A repairing job has one op; one of assets takes the config of its build.
+        # A repair job has one op. A job of assets takes the config of its build.
         ops = [node.name for node in job.nodes]
         run_config["ops"] = {ops[0] if len(ops) == 1 else "build": {"config": dict(config)}}
     with (
@@ -79,10 +79,10 @@ def run_job(
 
 @contextmanager
 def _signals_noted() -> Iterator[Callable[[], bool]]:
-    """Note SIGTERM and SIGINT whoever handles them; yields whether one has come.
+    """Notice SIGTERM and SIGINT whoever handles them; yields a function: whether one has come.
 
-    dlt has handlers of its own while it loads, and one that comes as its work ends is lost there:
-    the run would go on for as long as it takes.
+    dlt sets its own handlers while it loads, and loses a signal that comes as its work ends. The
+    run would then go on to its end.
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -103,7 +103,7 @@ def _signals_noted() -> Iterator[Callable[[], bool]]:
 
 
 def notes(result: dg.ExecuteInProcessResult) -> list[str]:
-    """What the ops of a repairing job say of their work; what assets say stands in the UI."""
+    """The output metadata of a repair job's ops, as lines; that of assets is in the UI."""
     assets = {event.step_key for event in result.all_events if event.is_step_materialization}
     lines = []
     for event in result.all_events:

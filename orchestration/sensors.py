@@ -1,4 +1,4 @@
-"""The run when events arrive, for those who do not want to wait; and the end of runs that died."""
+"""The sensors that start a run when events arrive, and that report dead runs as failed."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,9 +16,9 @@ from orchestration.runs.arrival_runs import SENSOR, Failures, forget_old_runs, i
 
 #: Seconds between two looks at a landing on the local disk.
 LOOK_SECONDS = 10
-#: The same where each look is a listing that somebody has to pay for.
+#: The same for a landing where each look is a listing that costs money.
 REMOTE_LOOK_SECONDS = 60
-#: Seconds between two looks at the runs that are going, mostly none.
+#: Seconds between two looks at the active runs, mostly none.
 RUNS_LOOK_SECONDS = 30
 
 _settings = get_settings()
@@ -26,7 +26,7 @@ _landing = LandingDigest(_settings)
 
 
 def status_by_default(settings: Settings) -> dg.DefaultSensorStatus:
-    """Of landing_sensor, until somebody turns it on or off in the UI."""
+    """The status of landing_sensor until somebody turns it on or off in the UI."""
     if settings.run_on_arrival:
         return dg.DefaultSensorStatus.RUNNING
     return dg.DefaultSensorStatus.STOPPED
@@ -47,10 +47,10 @@ def status_by_default(settings: Settings) -> dg.DefaultSensorStatus:
     ),
 )
 def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Ask for a run when something has arrived and come to rest, one at a time."""
+    """Request a run when new files have arrived and the landing is quiet, one run at a time."""
     now = datetime.now(UTC).timestamp()
     if is_going(context.instance, nightly.name):
-        # What arrives meanwhile is looked at afterwards, so that there is a rest between two runs.
+        # Files that arrive meanwhile are looked at afterwards, so there is a pause between runs.
         return dg.SkipReason("a run waits or works")
     failures = Failures.of(context.instance, nightly.name)
     if failures.over_at > now:
@@ -64,7 +64,7 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
         return dg.SkipReason(str(away))
     last = Look.from_json(context.cursor or "")
     if failures.interrupted:
-        # What it was to load still waits: it was ended with `make up`, or a machine.
+        # The run was ended with `make up` or with the machine, so its files still wait.
         last = replace(last, asked_for="")
     look = last.after(files, now, _settings.quiet_seconds)
     if look.asked_for == last.asked_for:
@@ -88,6 +88,6 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     ),
 )
 def fail_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Let no dead run keep the warehouse."""
+    """Report dead runs as failed, so that none keeps the warehouse."""
     dead = run_queue.fail_dead_runs(_settings, context.instance)
     return dg.SkipReason(f"runs that had died: {dead}")

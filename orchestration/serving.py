@@ -1,7 +1,8 @@
 """Dagster's three processes on a server: the definitions, the daemon and the webserver.
 
-The daemon by itself would load the definitions anew each minute, and the webserver once more: 7
-seconds of processor a minute and twice 315 MiB, which one process for both saves.
+Without the first process the daemon would load the definitions again each minute, and the
+webserver would load them too. One process for both saves 7 seconds of processor time a minute and
+twice 315 MiB.
 """
 
 from __future__ import annotations
@@ -23,34 +24,34 @@ from transformation.manifest import NotPrepared
 
 CHECKOUT = Path(__file__).parents[1]
 CODE, DAEMON, WEBSERVER = "code", "daemon", "webserver"
-#: Told to code_server.yaml, by us alone.
+#: Read by code_server.yaml; only we set it.
 SOCKET_VARIABLE = "DAGSTER_CODE_SOCKET"
-#: The kernel's bound of a socket's path, its end mark included.
+#: The kernel's limit for the path of a socket, with its terminating byte.
 MAX_SOCKET_PATH = 108
-#: Started together, the definitions are there after 10 to 40 seconds on two cores.
+#: If all start together, the definitions are ready after 10 to 40 seconds on two cores.
 AWAITED_SECONDS = 60.0
 
 
 def code_socket(settings: Settings) -> Path:
-    """Where the other two, and nobody but this user, reach the definitions."""
+    """The socket at which the other two processes, and only this user, reach the definitions."""
     return settings.dagster_home / "code.sock"
 
 
 def dagster_environment(settings: Settings) -> dict[str, str]:
-    """What Dagster and every process it starts must find, whatever folder it is started in."""
+    """The environment of Dagster and every process it starts, in whatever folder it starts."""
     return {
         **dbt_environment(settings),
         f"{PREFIX}DBT_PROJECT": str(settings.dbt_project),
         "DAGSTER_HOME": str(settings.dagster_home),
-        # Where the daemon and the webserver, programs of Dagster's, find the event log's class.
+        # So that the daemon and the webserver, programs of Dagster, find the event log's class.
         "PYTHONPATH": os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])),
     }
 
 
 def command(settings: Settings, role: str, path: Path | None = None) -> list[str]:
-    """The program behind a role, of this virtual environment whatever the PATH says.
+    """The program for a role, from this virtual environment whatever the PATH says.
 
-    ``path`` is another socket than the home's.
+    ``path`` is a socket to use instead of the home's.
     """
     if role == CODE:
         return [
@@ -70,7 +71,7 @@ def command(settings: Settings, role: str, path: Path | None = None) -> list[str
 
 
 def become(settings: Settings, role: str) -> NoReturn:
-    """Make ready, then be that program: signals reach it, and its end is this process's.
+    """Prepare, then replace this process by that program, so that it gets the signals.
 
     Raises NotPrepared.
     """
@@ -84,7 +85,8 @@ def become(settings: Settings, role: str) -> NoReturn:
     if role != CODE:
         await_code(path)
     os.chdir(CHECKOUT)
-    # Dagster ends on SIGTERM as on SIGINT, and a shell has what it starts with & ignore SIGINT.
+    # Dagster ends on SIGTERM as it does on SIGINT. A shell makes programs started with & ignore
+    # SIGINT.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     arguments = command(settings, role)
     environment = {**dagster_environment(settings), SOCKET_VARIABLE: str(path)}
@@ -92,9 +94,9 @@ def become(settings: Settings, role: str) -> NoReturn:
 
 
 def await_code(path: Path, look: Callable[[], None] = lambda: None) -> None:
-    """Let the definitions be there first; both find them later too, but complain until then.
+    """Wait until the definitions are ready; both also find them later, but log errors until then.
 
-    ``look`` may raise, so as to wait no longer.
+    ``look`` may raise to end the wait.
     """
     deadline = time.monotonic() + AWAITED_SECONDS
     while time.monotonic() < deadline:

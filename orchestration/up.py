@@ -28,11 +28,11 @@ from orchestration.serving import (
 )
 
 COLLECTOR = "collector"
-#: A collector seals its segments and Dagster ends its processes in this time, in seconds.
+#: Seconds in which a collector seals its segments and Dagster ends its processes.
 GRACE_SECONDS = 20
-#: Seconds between two looks at the processes, and at what runs have come to.
+#: Seconds between two looks at the processes and the runs.
 LOOK_SECONDS = 1.0
-#: Lines that a process which ended by itself is quoted with; the reason is the last one or two.
+#: Log lines shown of a process that ended by itself; the reason is the last one or two.
 LAST_LINES = 5
 #: The key of a fresh checkout, so that the first event needs no configuration. Loopback only.
 TRY_OUT_KEYS = "try-out=try-out-key"
@@ -45,14 +45,14 @@ class _Ended(Exception):
 def serve(settings: Settings) -> int:
     """Run all until one ends or a signal comes; returns 0 after Ctrl-C.
 
-    Without a configured write key the collector takes a well-known one, and says so. The terminal
-    shows where things are and what becomes of each run; a log for each process has the rest.
+    Without a configured write key the collector accepts a well-known one, and says so. The terminal
+    shows where things are and how each run ends; each process has a log with the rest.
     """
     prepare(settings)
-    # A socket of its own: services of this home may have the usual one, and its path is bounded.
+    # A socket of its own: services of this home may use the usual one, and the path must be short.
     folder = Path(tempfile.mkdtemp(prefix="footfall-"))
     site = _Site(settings, folder / "code.sock")
-    # Set before the children start: one that is started with SIGINT ignored would ignore it too.
+    # Set before the children start: a child that starts while SIGINT is ignored ignores it too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -88,12 +88,12 @@ class _Site:
         }
 
     def start(self) -> None:
-        """Start each once it can find those before it, and say where it is; raises _Ended."""
+        """Start each process once those it needs are ready, and print addresses; raises _Ended."""
         settings = self._settings
         key = ""
         if not settings.write_keys and not settings.write_keys_file:
             self._environment[f"{PREFIX}WRITE_KEYS"] = TRY_OUT_KEYS
-            # No other key than this one is ever printed.
+            # Only this key is ever printed.
             key = f"?writeKey={TRY_OUT_KEYS.partition('=')[2]}"
             _say(
                 "No write keys are set: the collector takes the key 'try-out-key' as source "
@@ -117,8 +117,8 @@ class _Site:
         _say("Ctrl-C ends all.")
 
     def tell_runs(self) -> None:
-        """Say what runs begin and what becomes of them, until a process ends; raises _Ended."""
-        # Seconds of imports, in which the others have come up.
+        """Print which runs begin and how they end, until a process ends; raises _Ended."""
+        # These imports take seconds; the other processes have started by then.
         import dagster as dg
 
         from orchestration.runs.run_progress import RunsFollowed
@@ -132,11 +132,11 @@ class _Site:
                 time.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
-        """Ask all to end, and end what has not after a while."""
+        """Ask all to end, and kill those that have not ended after a while."""
         _say("Stopping: the collector seals what it has, and a run that is going is ended.")
         for child in self._children.values():
             if child.poll() is None:
-                # Its group: the process with the definitions would wait for its runs, for hours.
+                # The whole group, or the process with the definitions would wait hours for its runs.
                 os.killpg(child.pid, signal.SIGINT)
         deadline = time.monotonic() + GRACE_SECONDS
         for child in self._children.values():
@@ -147,7 +147,7 @@ class _Site:
 
     def _start(self, name: str, arguments: list[str]) -> None:
         with new_log(self._settings, name) as log:
-            # Each in a session of its own: Ctrl-C reaches us alone, and we end them in order.
+            # Each has its own session, so that Ctrl-C reaches only us and we end them in order.
             self._children[name] = subprocess.Popen(
                 arguments,
                 cwd=CHECKOUT,

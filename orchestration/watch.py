@@ -1,4 +1,4 @@
-"""The job that only looks: nothing is loaded or built, so a nightly that never ran is noticed."""
+"""The job that only checks, and so notices a nightly run that never began."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from orchestration.checks.asset_checks import CHECKS
 
 _settings = get_settings()
 
-# It waits in the queue while another run has the pool, and skips what it cannot read while a
-# writer that Dagster does not know of has the warehouse.
+# It waits in the queue while another run has the pool. It skips what it cannot read while a writer
+# that Dagster does not know has the warehouse.
 watch = dg.define_asset_job(
     "watch",
     selection=dg.AssetSelection.checks(*CHECKS),

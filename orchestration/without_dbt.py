@@ -1,7 +1,7 @@
-"""Imports dagster-dbt without dbt, which it can do without: a second of processor time a process.
+"""Imports dagster-dbt without dbt, which saves a second of processor time in each process.
 
-dagster-dbt also serves an engine that is no Python library. Where it finds no dbt it takes all it
-has to know out of the manifest, and the libraries are left to what runs dbt, if anything does.
+dagster-dbt also supports an engine that is not a Python library. If it finds no dbt, it reads all
+it needs from the manifest. Only the process that runs dbt then loads dbt's libraries.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 _ENGINE = "dbt.version"
 
 if _ENGINE not in sys.modules:
-    # Python's own way to say that there is no such module.
+    # With this value Python reports that there is no such module.
     sys.modules[_ENGINE] = None  # type: ignore[assignment]
     try:
         import dagster_dbt  # noqa: F401

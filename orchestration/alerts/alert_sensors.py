@@ -1,4 +1,4 @@
-"""The sensors that tell: of every failed run, failed check and late asset, once."""
+"""The sensors that send one alert for each failed run, failed check and late asset."""
 
 from collections.abc import Mapping
 from itertools import groupby
@@ -11,11 +11,11 @@ from orchestration.alerts.channels import Alert, one_message, send
 from orchestration.dagster_internals import will_be_retried
 from orchestration.plain_failures import MENDED_BY_PEOPLE
 
-#: Failed runs are told at the next tick, a bad check within this time.
+#: A failed run is reported at the next tick, a bad check within this time.
 LOOK_SECONDS = 30
-#: Assets named in one alert; a night that never began makes all of them late.
+#: Most assets named in one alert. A nightly run that never began makes all of them late.
 SHOWN = 20
-#: Of any other error the name is told: its message may quote the data.
+#: For any other error an alert gives only its name, because its message may quote the data.
 OUR_ERRORS = {each.__name__ for each in MENDED_BY_PEOPLE}
 
 _settings = get_settings()
@@ -30,9 +30,10 @@ FRESHNESS_ADVICE = (
 def run_alert(
     settings: Settings, run: dg.DagsterRun, began: float, failed_steps: list[dg.DagsterEvent]
 ) -> Alert:
-    """What is told of a failed run."""
+    """The alert for a failed run."""
     lines = [_told(event) for event in failed_steps] or ["It ended without a word of its own."]
-    # Told all the same: Dagster marks runs so which it then cannot repeat, as those of a terminal.
+    # Reported even so: Dagster also sets this tag on runs it cannot retry, such as those started
+    # from a terminal.
     if will_be_retried(run):
         lines.append("Dagster tries it once more by itself.")
     return Alert(
@@ -64,7 +65,7 @@ def _told(event: dg.DagsterEvent) -> str:
 def change_alerts(
     settings: Settings, changes: list[Change], descriptions: Mapping[str, str]
 ) -> list[Alert]:
-    """What is told of checks and assets; late assets of one moment are told together.
+    """The alerts for checks and assets; assets that are late at the same time share one alert.
 
     ``descriptions`` are the checks' three lines, by "<asset> <check>".
     """
@@ -114,7 +115,7 @@ def _check_alert(settings: Settings, change: Change, descriptions: Mapping[str, 
     )
 
 
-# All code locations: a run of `make nightly` belongs to none, and counts too.
+# All code locations, because a run of `make nightly` belongs to none and is reported too.
 @dg.run_failure_sensor(
     name="tell_failed_runs",
     monitor_all_code_locations=True,
@@ -123,7 +124,7 @@ def _check_alert(settings: Settings, change: Change, descriptions: Mapping[str, 
     description="Tells every failed run to the channels of FOOTFALL_ALERT_URLS.",
 )
 def tell_failed_runs(context: dg.RunFailureSensorContext) -> None:
-    """One message a failed run, the first try of one that Dagster repeats included."""
+    """Send one message for each failed run, also for one that Dagster will retry."""
     run = context.dagster_run
     record = context.instance.get_run_record_by_id(run.run_id)
     began = (record and (record.start_time or record.create_timestamp.timestamp())) or 0.0
@@ -140,7 +141,7 @@ def tell_failed_runs(context: dg.RunFailureSensorContext) -> None:
     ),
 )
 def tell_failed_checks(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """One message a look, however many changes there were."""
+    """Send at most one message at each tick, however many changes there were."""
     cursor = Cursor.from_json(context.cursor) if context.cursor else None
     if cursor is None:
         return _done("beginning to look", Cursor.at_end(context.instance))
@@ -149,7 +150,8 @@ def tell_failed_checks(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return _done("nothing changed", cursor)
     alert = one_message(change_alerts(_settings, changes, _descriptions(context.repository_def)))
     send(_settings, alert)
-    # Whether it arrived or not: a channel that is down must not hear it for ever after.
+    # The cursor moves even if the message was not delivered. Otherwise a channel that is down
+    # would get the same message at every tick.
     return _done(f"told: {alert.title}", cursor)
 
 

@@ -16,7 +16,7 @@ from dagster import DagsterEventType
 
 from orchestration.dagster_internals import logged_after, newest_log_id
 
-#: Events read at one look, of each kind: a nightly run evaluates about two hundred checks.
+#: Most events of each kind read at one tick. A nightly run evaluates about two hundred checks.
 BATCH = 500
 
 _KINDS = {
@@ -40,7 +40,7 @@ class Change:
 
 @dataclass
 class Cursor:
-    """How far the log was read, by kind, and the problems that were told and have not ended."""
+    """How far the log was read, by kind, and the reported problems that have not ended."""
 
     read: dict[str, int]
     open: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -60,17 +60,17 @@ class Cursor:
 
     @staticmethod
     def at_end(instance: dg.DagsterInstance) -> Cursor:
-        """From now on: what is long past is not news."""
+        """A cursor at the end of the log, so that old events cause no alert."""
         newest = newest_log_id(instance)
         return Cursor(dict.fromkeys(_KINDS, newest))
 
 
 def changes_since(instance: dg.DagsterInstance, cursor: Cursor) -> list[Change]:
-    """The changes after the cursor, in order, which moves behind them; a bounded number a call."""
+    """The changes after the cursor, in order, a bounded number per call; moves the cursor on."""
     changes: list[Change] = []
     newest = newest_log_id(instance)
     for kind, event_type in _KINDS.items():
-        # Behind a log that was wiped the numbers begin anew.
+        # After the log was deleted, its ids start again.
         cursor.read[kind] = min(cursor.read[kind], newest)
         entries = logged_after(instance, cursor.read[kind], event_type, BATCH)
         for record_id, entry in entries.items():
@@ -82,7 +82,7 @@ def changes_since(instance: dg.DagsterInstance, cursor: Cursor) -> list[Change]:
 
 
 def _state(entry: dg.EventLogEntry) -> Change | None:
-    """What one event says of its check or asset; None where it says neither good nor bad."""
+    """What one event says about its check or asset; None if it says neither good nor bad."""
     event = entry.dagster_event
     if event is None:
         return None
@@ -113,7 +113,7 @@ def _state(entry: dg.EventLogEntry) -> Change | None:
 
 
 def _compare(open_problems: dict[str, dict[str, Any]], state: Change) -> Change | None:
-    """The state if it is news, noted among the open problems."""
+    """The state if it is a change, else None; updates the open problems."""
     name = f"{state.asset} {state.check or '(freshness)'}"
     known = open_problems.get(name)
     if state.has_recovered:
@@ -133,5 +133,5 @@ def _replaced(state: Change, known: Mapping[str, Any]) -> Change:
 
 
 def utc(seconds: float) -> str:
-    """An instant as alerts tell it."""
+    """An instant as alerts show it."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

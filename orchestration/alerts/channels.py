@@ -1,8 +1,8 @@
-"""Alerts: what is told, and how it gets to the people on call.
+"""Alerts, and how they are sent to the people on call.
 
-Apprise speaks to the channels of FOOTFALL_ALERT_URLS. A channel that is missing, fails or hangs
-costs a line in the log and a bounded time, never an exception: what reports a failure must not
-add one.
+Apprise sends to the channels of FOOTFALL_ALERT_URLS. A channel that is missing, fails or hangs
+causes a line in the log and a bounded delay, never an exception: reporting a failure must not
+cause another one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ingestion.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: One message takes no longer, all channels together. Dagster gives a sensor 60 seconds, in which
-#: it may have five failed runs to tell of.
+#: Time limit for one message, all channels together. Dagster gives a sensor 60 seconds, in which
+#: it may have to report five failed runs.
 SEND_SECONDS = 10
 #: A channel that refuses is tried once more at once: a dropped connection is the common case.
 RETRIES = 1
@@ -35,10 +35,10 @@ class Alert:
 
 
 def send(settings: Settings, alert: Alert) -> bool:
-    """Send to every channel and return whether all took it; raises nothing.
+    """Send to every channel and return whether all accepted it; raises nothing.
 
     Without a channel the alert is a line in the log. Addresses hold secrets and are never
-    logged: a channel is told by its number and the name of its service.
+    logged: the log names a channel by its number and its service.
     """
     urls = settings.alert_urls.get_secret_value().split()
     if not urls:
@@ -47,13 +47,13 @@ def send(settings: Settings, alert: Alert) -> bool:
     try:
         return _send(urls, alert)
     except Exception as error:
-        # A border that must not fall: a plugin of any service stands behind it.
+        # Apprise may call a plugin of any service, and nothing it raises may leave this function.
         logger.error("alert not sent (%s): %s", type(error).__name__, alert.title)
         return False
 
 
 def _send(urls: list[str], alert: Alert) -> bool:
-    # Apprise's own log names hosts, and what it cannot parse.
+    # Apprise's own log contains host names, and addresses it cannot parse.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     channels = Apprise(asset=AppriseAsset(app_id="Footfall", default_service_retry=RETRIES))
     known = [number for number, url in enumerate(urls, 1) if channels.add(url)]
@@ -77,7 +77,7 @@ def _send(urls: list[str], alert: Alert) -> bool:
 
 
 def send_test(settings: Settings) -> bool:
-    """Send a message that asks for nothing, and return whether every channel took it."""
+    """Send a message that needs no action, and return whether every channel accepted it."""
     return send(
         settings,
         Alert(
@@ -89,7 +89,7 @@ def send_test(settings: Settings) -> bool:
 
 
 def one_message(alerts: Sequence[Alert]) -> Alert:
-    """Several alerts of one moment as one: a night that fails must not ring twenty times."""
+    """Join several alerts into one, so that a failed nightly run does not send twenty."""
     if len(alerts) == 1:
         return alerts[0]
     bad = sum(not alert.is_good for alert in alerts)

@@ -1,1 +1,1 @@
-"""Checks on time, files and volumes. Those on rows are dbt's own tests (dbt_project/tests)."""
+"""Checks on time, files and volumes. Checks on rows are dbt tests (dbt_project/tests)."""

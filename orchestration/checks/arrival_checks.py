@@ -20,7 +20,7 @@ from orchestration.checks.check_result import DELIVERIES, Finding
 #: A collector tries again every minute at the latest to seal what it could not seal
 #: (ingestion/collector/sealer.py): after this long it has failed ten times in a row.
 SEALING_GRACE = timedelta(minutes=10)
-#: Names and sources told in full; the counts are always of all.
+#: Most names and sources listed in a result; the counts always include all of them.
 SHOWN = 20
 
 
@@ -32,7 +32,7 @@ def raw_events_are_fresh(
     Matters: a load of nothing, or of old events only, succeeds; the job is green all the same.
     Do: ask the collector's /readyz, then what the product sends; see docs/operations.md.
     """
-    # A clock that runs ahead would keep its source fresh for ever.
+    # Events from a clock that runs ahead would make their source look fresh for ever.
     rows = connection.execute(
         f"""
         with deliveries as ({DELIVERIES})
@@ -66,7 +66,7 @@ def raw_events_are_fresh(
 
 
 def _nothing_loaded(settings: Settings) -> str:
-    """Why there is no event yet: none came, or those that came wait to be sealed."""
+    """Why there is no event yet: none arrived, or those that arrived are not sealed yet."""
     waiting = sorted(minted_at(path) for path in _open_segments(settings) if path.stat().st_size)
     if not waiting:
         return "no source has ever sent anything"
@@ -144,7 +144,7 @@ def every_line_is_readable(
     Matters: they are in no answer; raw.bad_lines keeps each with its file, line and reason.
     Do: mend what writes them, then land the mended lines under a new file name.
     """
-    # Where nothing was loaded lately, the last load that brought a file: nothing was mended since.
+    # If nothing was loaded lately, we take the last load that had a file: nothing was fixed since.
     rows = connection.execute(
         """
         with files as (
@@ -171,5 +171,5 @@ def every_line_is_readable(
 
 
 def naive(instant: datetime) -> datetime:
-    """The UTC reading without its zone, as all times of the warehouse are told."""
+    """The time in UTC without its zone, as the warehouse stores all times."""
     return instant.astimezone(UTC).replace(tzinfo=None)

@@ -29,14 +29,14 @@ _settings = get_settings()
 
 
 def _spec(asset: str, claim: Callable[..., Finding]) -> dg.AssetCheckSpec:
-    """A check is named as its claim, and described by the three lines under it."""
+    """A check has the name of its function, and the three lines of its docstring."""
     return dg.AssetCheckSpec(
         claim.__name__, asset=dg.AssetKey(asset.split("/")), description=described(claim)
     )
 
 
 def described(claim: Callable[..., Finding]) -> str:
-    """What the claim flags, why it matters and what to do: three lines."""
+    """The three lines of a check: what it flags, why it matters and what to do."""
     lines = (inspect.getdoc(claim) or "").replace("\n\n", "\n").splitlines()
     sentences: list[str] = []
     for line in lines:
@@ -48,7 +48,7 @@ def described(claim: Callable[..., Finding]) -> str:
 
 
 def _result(spec: dg.AssetCheckSpec, finding: Finding) -> dg.AssetCheckResult:
-    # WARN: late or little data is no reason to keep readers from the data there is.
+    # WARN: late or missing data is no reason to stop publishing the data we have.
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
@@ -62,9 +62,9 @@ def _result(spec: dg.AssetCheckSpec, finding: Finding) -> dg.AssetCheckResult:
 def check_data(
     settings: Settings, specs: list[tuple[dg.AssetCheckSpec, Claim]], now: datetime
 ) -> Iterator[dg.AssetCheckResult]:
-    """Try the claims on the warehouse as it is; raises WarehouseBusy while somebody writes."""
+    """Run the checks on the warehouse as it is; raises WarehouseBusy while somebody writes."""
     with writer_lock(settings, wait_seconds=0):
-        # Before the first load there is no file, and an empty warehouse says the same.
+        # Before the first load there is no file, and an empty warehouse gives the same results.
         exists = settings.warehouse.exists()
         with (
             connect(settings, read_only=True, wait_seconds=0)
@@ -106,7 +106,7 @@ _source_freshness = _spec("raw/events", sources_are_fresh)
 def check_source_freshness(
     context: dg.AssetCheckExecutionContext, dbt: DbtCliResource
 ) -> Iterator[dg.AssetCheckResult]:
-    """`dbt source freshness`, which costs the start of a dbt: not in the nightly job."""
+    """`dbt source freshness`. It is not in the nightly job, because starting dbt is slow."""
     try:
         with writer_lock(_settings, wait_seconds=0):
             finding = sources_are_fresh(dbt, dbt_target(_settings))

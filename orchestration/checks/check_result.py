@@ -1,4 +1,4 @@
-"""What a check on the data found, and the rows that such checks read."""
+"""The result of a check on the data, and the rows that such checks read."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ DELIVERIES = """
     inner join raw._dlt_loads as loads
         on events._dlt_load_id = loads.load_id and loads.status = 0
 """
-#: An event that was older than this when it arrived says nothing of the day it arrived on: it
-#: comes from a backfill, or from a device that was away.
+#: An event that was older than this when it arrived says nothing about the day it arrived on. It
+#: comes from a backfill, or from a device that was offline.
 LIVE_HOURS = 24
 
 
@@ -44,7 +44,7 @@ LIVE_HOURS = 24
 class Finding:
     """Whether a claim holds, what was seen in one sentence, and the numbers behind it.
 
-    Neither holds anything that could be about a person: both go into alerts.
+    Neither may contain anything about a person, because both go into alerts.
     """
 
     passed: bool
@@ -55,7 +55,7 @@ class Finding:
 def markdown_table(
     header: Sequence[object], rows: Iterable[Sequence[object]]
 ) -> dg.MarkdownMetadataValue:
-    """A table for the UI, whose cells show as the text that they are."""
+    """A table for the UI; Markdown characters in its cells are shown as text."""
     lines = [[as_markdown(str(cell)) for cell in line] for line in (header, *rows)]
     lines.insert(1, ["---"] * len(header))
     return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))

@@ -42,7 +42,7 @@ def published_is_current(
             {"now": naive(now)},
         ).fetchone()
     published_at, data_through, occurred_at = row or (None, None, None)
-    # As in staging: nothing was received after the load began that brought it.
+    # As in staging: an event counts as received no later than the start of its load.
     found = connection.execute(
         f"select max(least(received_at, load_began_at)) from ({DELIVERIES})"
     ).fetchone()

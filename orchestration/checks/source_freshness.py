@@ -17,14 +17,14 @@ def sources_are_fresh(dbt: DbtCliResource, target: Path) -> Finding:
     Do: as for raw_events_are_fresh, which says it source by source.
     """
     results = target / "sources.json"
-    # What a dbt that does not come to its end left behind is another run's word.
+    # If dbt fails before it writes results, the file here would be that of another run.
     results.unlink(missing_ok=True)
     dbt.cli(["source", "freshness"], target_path=target, raise_on_error=False).wait()
     try:
         found = json.loads(results.read_text())["results"]
     except (FileNotFoundError, json.JSONDecodeError):
         found = []
-    # A source that it cannot read is an error in its log and no result at all.
+    # For a source that it cannot read, dbt logs an error and writes no result.
     if not found:
         return Finding(False, "dbt could not read its sources: its log in the run says why")
     statuses = {each["unique_id"].split(".", 2)[2]: each for each in found}

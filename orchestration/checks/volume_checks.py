@@ -1,4 +1,4 @@
-"""Claims about how much arrives: as many events as usual, and no more refusals than usual."""
+"""Checks on how much arrives: as many events as usual, and no more refusals than usual."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from ingestion.settings import Settings
 from orchestration.checks.arrival_checks import SEALING_GRACE, SHOWN, naive
 from orchestration.checks.check_result import DELIVERIES, LIVE_HOURS, Finding, markdown_table
 
-#: Weeks looked back: two months follow a product's growth, and one holiday does not move a median.
+#: Weeks compared: two months follow a product's growth, and one holiday does not change a median.
 WEEKS = 8
-#: Below this many the median is any of them.
+#: With fewer weeks than this a median means little.
 MIN_WEEKS = 4
-#: Half and double. Seasons, campaigns and a holiday move a weekday by tens of per cent; a dead
-#: tag, a broken release or a tag that fires twice by half or more.
+#: Half and double. Seasons, campaigns and holidays change a weekday's count by tens of per cent.
+#: A dead tag, a broken release or a tag that fires twice changes it by half or more.
 FEWEST = 0.5
 MOST = 2.0
-#: Counts of independent events scatter by their square root. Four times that is reached by chance
-#: once in 16,000 days: it is what keeps a source of five events a day quiet.
+#: The standard deviation of a count of independent events is its square root. Chance reaches four
+#: times that once in 16,000 days. This prevents alerts for a source of five events a day.
 DEVIATIONS = 4.0
 
-#: What is refused is compared with the four weeks before.
+#: Refusals are compared with those of the four weeks before.
 USUAL_DAYS = 28
-#: Fewer refusals than this are somebody trying something out.
+#: Fewer refusals than this are ignored: somebody may be trying something out.
 MIN_REFUSED = 10
-#: A share that doubles, and one in a hundred of what arrives: both, so that neither a source that
-#: never had one nor a source that always has some is flagged for a handful.
+#: Flagged is a share that doubles and is at least one in a hundred. Both must hold, so that a few
+#: refusals flag neither a source that never had any nor a source that always has some.
 MORE = 2.0
 MIN_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class Volume:
-    """One source's day beside what the same weekday of the weeks before lets expect.
+    """One source's day, and what is expected from the same weekday of the weeks before.
 
-    Bounds are inclusive; None where there is too little to compare with, said in ``reason``.
+    Bounds are inclusive. They are None if there is too little to compare with; ``reason`` says why.
     """
 
     seen: int
@@ -59,7 +59,7 @@ class Volume:
 
 
 def compare(day: date, counts: Mapping[date, int], first_day: date) -> Volume:
-    """The day's count beside the median of the same weekday of up to eight weeks before.
+    """Compare a day's count with the median of the same weekday of up to eight weeks before.
 
     Days before the source's first whole day do not count; later ones without events do, as 0.
     """
@@ -76,7 +76,8 @@ def compare(day: date, counts: Mapping[date, int], first_day: date) -> Volume:
     at_least = max(0, ceil(min(FEWEST * expected, expected - noise)))
     at_most = floor(max(MOST * expected, expected + noise))
     if min(weeks.values()):
-        # It never was silent on this weekday, so silence is not chance, however few they are.
+        # The source always had events on this weekday, so a day without any is not chance, however
+        # few events it usually has.
         at_least = max(1, at_least)
     return Volume(seen, weeks, expected, at_least, at_most, f"median of {len(weeks)} weeks")
 
@@ -93,7 +94,7 @@ def as_many_events_as_usual(
     if day is None:
         return Finding(True, "no whole day is loaded yet")
     days = [day - timedelta(weeks=week) for week in range(WEEKS + 1)]
-    # Only what happened when it arrived: a backfill does not fill a silent day.
+    # Only events that arrived soon after they happened: a backfill does not fill an empty day.
     rows = connection.execute(
         f"""
         with deliveries as ({DELIVERIES}),
@@ -153,7 +154,7 @@ def as_many_events_as_usual(
 def last_whole_day(connection: duckdb.DuckDBPyConnection, settings: Settings) -> date | None:
     """The last UTC day of which everything was sealed when the last load began; None: none is.
 
-    A load's id is the second it began in (dlt). A load of nothing counts: it saw that nothing
+    In dlt a load's id is the second it began in. An empty load counts too: it shows that nothing
     was there.
     """
     row = connection.execute(
@@ -174,7 +175,7 @@ def quarantine_does_not_grow(
     Matters: a release that sends what cannot be taken loses nothing yet, but is in no answer.
     Do: `python -m ingestion.quarantine list` says why; mend and replay them (docs/quarantine.md).
     """
-    # The loads of the freshness window; where there are none, the last that brought something.
+    # The loads of the freshness window; if there are none, the last load that was not empty.
     rows = connection.execute(
         f"""
         with arrivals as (
@@ -236,7 +237,7 @@ def quarantine_does_not_grow(
 
 
 def has_grown(refused: int, received: int, usual_share: float) -> bool:
-    """Whether so many refusals are more than chance and more than usual."""
+    """Whether the number of refusals is more than chance explains and more than usual."""
     share = _share(refused, received)
     return refused >= MIN_REFUSED and share >= MIN_SHARE and share > MORE * usual_share
 

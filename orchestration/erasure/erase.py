@@ -1,7 +1,7 @@
-"""Erasing a person, from whom to the receipt: docs/erasure.md says what goes and what stays.
+"""Erasing a person, from the id to the receipt: docs/erasure.md says what goes and what stays.
 
-The tombstones come first and the receipt last; what lies between can be done again at any point,
-by the hashes alone. So whatever a kill cuts short, the same call makes good.
+The tombstones are written first and the receipt last. All steps between them can be repeated at
+any point, from the hashes alone. If an erasure is killed, the same call completes it.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from transformation.manifest import NotPrepared
 from warehouse.connection import connect, writer_lock
 from warehouse.meta import CONVERSION_SCORES
 
-#: The model that says whose each event is, and all that it rests on.
+#: The model that says whose each event is.
 ATTRIBUTION: Final = "int_events_attributed"
-#: On a receipt: what stays, because the models could not say whose it is.
+#: On a receipt: events that stay because the models could not say whose they are.
 UNDECIDED: Final = "left: nameless events on shared devices, not attributed by any build"
 
 
 class NobodyThere(ValueError):
-    """Nothing names whom an erasure was asked for; nothing was changed."""
+    """Nothing names the person to erase; nothing was changed."""
 
 
 class Incomplete(RuntimeError):
-    """Something stands in the way. The tombstones hold; the same call goes on from here."""
+    """The erasure could not finish. The tombstones hold; the same call continues it."""
 
 
 class Unbuildable(RuntimeError):
@@ -59,7 +59,7 @@ class Unbuildable(RuntimeError):
 
 @dataclass(frozen=True)
 class Asked:
-    """Whom an erasure is asked for: by the id, or by the subject of an earlier attempt."""
+    """The person to erase: by id, or by the subject of an earlier attempt."""
 
     user_id: str | None = None
     anonymous_id: str | None = None
@@ -83,9 +83,9 @@ class Asked:
 
 
 def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: str = "") -> Receipt:
-    """Erase a person everywhere under the home and in the landing; the receipt, once it is written.
+    """Erase a person everywhere under the home and in the landing; return the written receipt.
 
-    Done again for the same person it takes away whatever came back, by a backup say. Raises
+    A second call for the same person erases what came back, for instance from a backup. Raises
     BadSubject, NobodyThere, SharedDevice, WarehouseBusy, Unsettled, Incomplete or OSError.
     """
     erasures = TombstoneFile(settings.home)
@@ -101,7 +101,7 @@ def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: st
         if dry_run:
             return _foreseen(settings, tombstones, subject)
         folder = settings.home / "erasures"
-        # What an erasure of anybody had taken out when it was killed may still be published.
+        # If an erasure of anybody was killed, what it had deleted may still be published.
         is_due = entry is None or bool(unfinished(folder))
         account = Account(folder, entry.subject if entry else str(subject))
         if entry is None:
@@ -118,7 +118,7 @@ def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: st
 
 
 def _rebuild(settings: Settings, tombstones: Tombstones, run_id: str) -> None:
-    """Build and publish what is left; where that fails, publish the old file without the person.
+    """Build and publish what is left; if that fails, publish the old file without the person.
 
     Raises Incomplete with what is done and what is not.
     """
@@ -141,11 +141,12 @@ def _rebuild(settings: Settings, tombstones: Tombstones, run_id: str) -> None:
 def _resolved(
     settings: Settings, erasures: TombstoneFile, tombstones: Tombstones, account: Account
 ) -> Entry:
-    """The tombstones of the person, who shows only once all that came is loaded."""
+    """The tombstones of the person; loads all landed files first, to find every id and event."""
     subject = Subject.parse(account.begun.subject)
     settle(settings, erasures, tombstones)
     load(settings)
-    # Only whose the nameless events on a shared device are rests on it; else the last build says.
+    # Only the owner of anonymous events on a shared device depends on this build. If it fails, we
+    # use the last build.
     with suppress(Unbuildable):
         _dbt(settings, "run", "--select", f"+{ATTRIBUTION}")
     with connect(settings) as connection:
@@ -160,7 +161,7 @@ def _entry(tombstones: Tombstones, subject: Subject, person: Person, erasure_id:
         for names in (person.users, person.devices, person.events)
     )
     if not (users or devices):
-        # Refused events name it, or lines nobody can read; no event does.
+        # No event names the id, only refused events or lines that cannot be parsed.
         (users if subject.kind == "user" else devices).add(subject.digest)
     return Entry(
         erasure_id=erasure_id,
@@ -185,7 +186,7 @@ def _check_nothing_waits(settings: Settings) -> None:
 def _take_out(
     settings: Settings, tombstones: Tombstones, account: Account, names: set[str], run_id: str
 ) -> bool:
-    """Take the facts out of the landing, the records of runs and raw; whether raw had any."""
+    """Delete the events from the landing, the run records and raw; whether raw had any."""
     landed = LandedFiles(settings)
     with connect(settings) as connection:
         found = find_in_raw(connection, tombstones)
@@ -201,7 +202,7 @@ def _take_out(
         forget_in_dbt(settings)
         account.note(forget_in_dagster(settings, found.names | names, running=run_id))
         forget_scores(connection)
-        # Last: as long as raw has the rows, they tell what is to be done.
+        # Last, because the rows in raw show what is still to be done.
         delete_from_raw(connection, found, landed)
     return any(found.counts.values())
 
@@ -209,12 +210,12 @@ def _take_out(
 def _counts(
     settings: Settings, connection: duckdb.DuckDBPyConnection, found: InRaw
 ) -> dict[str, int]:
-    """Rows by place: raw, what was built from it, and what is published."""
+    """Rows by place: raw, the models and the published file."""
     counts = {f"raw.{table}": count for table, count in found.counts.items()}
     counts[CONVERSION_SCORES] = count_scores(connection)
     counts |= count_built(connection, found.person, settings.warehouse.stem, "")
     path = str(settings.published).replace("'", "''")
-    # There may be none to read.
+    # There may be no published file.
     with suppress(duckdb.IOException):
         connection.execute(f"attach '{path}' as published (read_only)")
         counts |= count_built(connection, found.person, "published", "published ")
@@ -223,7 +224,7 @@ def _counts(
 
 
 def _foreseen(settings: Settings, tombstones: Tombstones, subject: Subject) -> Receipt:
-    """What an erasure would take, as far as the last build knows; nothing is written."""
+    """What an erasure would delete, according to the last build; nothing is written."""
     landed = LandedFiles(settings)
     with connect(settings, read_only=True) as connection:
         entry = tombstones.entry_of(str(subject))

@@ -14,7 +14,7 @@ from warehouse.connection import HomeUnusable, WarehouseBusy, WarehouseUnusable
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Erase; 0 done, 1 something stands in the way and the same call goes on, 2 nobody to erase."""
+    """Erase; 0 done, 1 not finished (the same call continues it), 2 nobody to erase."""
     try:
         asked = Asked(_given(options.user_id), _given(options.anonymous_id), options.subject)
         receipt = erase(settings, asked, dry_run=options.dry_run)
@@ -33,5 +33,5 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _given(text: str | None) -> str | None:
-    """The argument, or a line of standard input: a shell's history keeps what is typed."""
+    """The argument, or a line of standard input, which a shell's history does not keep."""
     return sys.stdin.readline().rstrip("\n") if text == "-" else text

@@ -1,4 +1,4 @@
-"""The job `erase_person`: an erasure launched from Dagster's UI, which forgets whom it was for."""
+"""The job `erase_person`: an erasure from Dagster's UI, which does not keep the person's id."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class Erasure(dg.Config):
     subject: str | None = Field(
         default=None, description="The hash that an earlier attempt or its receipt gave."
     )
-    # No default: one would take for done what was only counted, the other for counted what is gone.
+    # No default: with either one somebody could mistake a dry run for an erasure or the reverse.
     dry_run: bool = Field(description="True counts what would go. False erases it, for good.")
 
 
@@ -62,9 +62,9 @@ def erase_op(context: dg.OpExecutionContext, config: Erasure) -> dg.Output[None]
 
 
 def _forget_whom(context: dg.OpExecutionContext, config: Erasure) -> Asked:
-    """Put the hash in the place of the id in Dagster's records; a retry finds the person by it.
+    """Replace the id with its hash in Dagster's records; a retry finds the person by the hash.
 
-    Raises BadSubject where the config names nobody, or more than one; the ids are gone then too.
+    Raises BadSubject if the config names nobody or more than one; the ids are removed then too.
     """
     hidden: dict[str, Any] = {"dry_run": config.dry_run}
     try:

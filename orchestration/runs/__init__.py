@@ -1,1 +1,1 @@
-"""Runs of Dagster: how one waits its turn, what it says, and how long its records are kept."""
+"""Runs of Dagster: how they queue, what they print, and how long their records are kept."""

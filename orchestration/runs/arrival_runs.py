@@ -1,7 +1,7 @@
-"""The runs that landing_sensor asks for: when the next may come, and how many are remembered.
+"""The runs that landing_sensor requests: when the next may start, and how many are kept.
 
 A site with steady traffic has more than a thousand a day, each with 3 MB of records in Dagster's
-databases, where a nightly run alone would have one.
+databases. A site with only the nightly run has one a day.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from orchestration.runs.run_queue import GOING
 from orchestration.runs.sweeping import FINISHED, delete_logs
 
 SENSOR: Final = "landing_sensor"
-#: The newest are kept: two hours of steady traffic, a week of a quiet site, 300 MB.
+#: Runs kept, the newest: two hours of steady traffic, a week of a quiet site, 300 MB.
 KEPT_RUNS: Final = 100
-#: Deleted at once at most, some ten milliseconds each: a look may take a minute.
+#: Most runs deleted at one tick, some ten milliseconds each: a tick may take a minute.
 FORGOTTEN_AT_ONCE: Final = 50
-#: Seconds until the next try after a failed run, doubled with each one more. Whatever ails a run
-#: mostly ails the next one too, and each is an alert.
+#: Seconds until the next try after a failed run, doubled with each further failure. The cause
+#: mostly makes the next run fail too, and each failure is an alert.
 FIRST_PAUSE_SECONDS: Final = 60.0
 LONGEST_PAUSE_SECONDS: Final = 3600.0
-#: Failures that are told apart: the pause is at its longest by then.
+#: Most failures counted: the pause has its greatest length by then.
 COUNTED_FAILURES: Final = 8
 
 
 def is_going(instance: dg.DagsterInstance, job: str) -> bool:
-    """Whether a run of the job waits or works."""
+    """Whether a run of the job is queued or running."""
     statuses = [dg.DagsterRunStatus.QUEUED, *GOING]
     return bool(instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=statuses)))
 
 
 @dataclass(frozen=True)
 class Failures:
-    """How the last runs of a job ended, as far as they failed: the newest decides.
+    """The failed runs of a job since its last success.
 
-    ``over_at`` is when it may be tried again, in seconds since 1970; 0 where the last one went
-    well, or was told to end.
+    ``over_at`` is when it may be tried again, in seconds since 1970; 0 if the last run succeeded or
+    was interrupted. ``interrupted`` is the id of the last run if it was interrupted.
     """
 
     over_at: float = 0.0
@@ -51,7 +51,7 @@ class Failures:
 
     @staticmethod
     def of(instance: dg.DagsterInstance, job: str) -> Failures:
-        """Those of an instance."""
+        """Read them from an instance."""
         ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
         records = instance.get_run_records(
             dg.RunsFilter(job_name=job, statuses=ended), limit=COUNTED_FAILURES
@@ -70,7 +70,7 @@ class Failures:
 
 
 def _was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Whether a step was told to end, as by Ctrl-C."""
+    """Whether a step was interrupted, for instance by Ctrl-C."""
     entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     errors = [
         entry.dagster_event.step_failure_data.error for entry in entries if entry.dagster_event
@@ -79,11 +79,11 @@ def _was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 def forget_old_runs(settings: Settings, instance: dg.DagsterInstance) -> int:
-    """Delete all but the newest runs that the sensor asked for, with their records; how many."""
+    """Delete the runs that the sensor requested, except the newest, and count them."""
     asked_for = dg.RunsFilter(tags=asked_for_by(SENSOR), statuses=FINISHED)
     old = instance.get_run_ids(asked_for, limit=KEPT_RUNS + FORGOTTEN_AT_ONCE)[KEPT_RUNS:]
     for run_id in old:
         delete_logs(settings, run_id)
-        # The newest mark of a received day stays: the UI tells by it that the day is loaded.
+        # The newest mark of a received day stays: the UI needs it to show that the day is loaded.
         delete_run(instance, run_id, keep_marks_of=dg.AssetKey(RECEIVED_DAYS))
     return len(old)

@@ -1,4 +1,4 @@
-"""What dbt, dlt and Dagster say of a run: kept in a file, so that the terminal shows the news."""
+"""The output of dbt, dlt and Dagster goes to a file, so that the terminal shows only progress."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import BinaryIO, TextIO
 
 from ingestion.settings import Settings
 
-#: Their warnings are for whoever waits at the terminal: what a run waits for, what it passes over.
+#: Loggers whose warnings go to the terminal: what a run waits for, and what it skips.
 OURS = ("ingestion", "warehouse", "transformation", "publishing", "conversion", "orchestration")
 
 
 def log_path(settings: Settings, name: str) -> Path:
-    """The log of a job of a terminal, or of a process of `make up`."""
+    """The log of a job started from a terminal, or of a process of `make up`."""
     return settings.home / "logs" / f"{name}.log"
 
 
 def new_log(settings: Settings, name: str) -> BinaryIO:
-    """Begin a log anew: it holds the last start alone, and so does not grow without end.
+    """Start an empty log. It holds only the last start, so it does not grow without end.
 
-    Every write goes to its end, also once an erasure has emptied it.
+    Every write is appended, also after an erasure has emptied the file.
     """
     path = log_path(settings, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def new_log(settings: Settings, name: str) -> BinaryIO:
 
 @contextmanager
 def kept_in(settings: Settings, name: str) -> Iterator[TextIO]:
-    """Send to a log what this process and its children write; yields the terminal's output.
+    """Redirect the output of this process and its children to a log; yields the terminal.
 
     Our own warnings still go to the terminal's standard error.
     """

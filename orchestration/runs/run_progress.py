@@ -1,4 +1,4 @@
-"""The news of a run: what it is at, and what came of it, in a line each."""
+"""The progress of a run: a line for each step that begins, and one for how it ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import dagster as dg
 from ingestion.settings import Settings
 from transformation.current import UNCHANGED
 
-#: Step of a job → what it is at. A repairing job has one step, of the job's own name.
+#: Step of a job → what it does. A repair job has one step, with the name of the job.
 AT = {
     "load": "loading what has landed",
     "build": "building and testing the models",
@@ -21,9 +21,9 @@ AT = {
 }
 EVENTS = dg.AssetKey(["raw", "events"])
 PUBLISHED = dg.AssetKey(["published", "footfall"])
-#: What Dagster raises where a step is told to end.
+#: What Dagster raises if a step is interrupted.
 INTERRUPTED = "DagsterExecutionInterruptedError"
-#: The only events that say anything here; a run has some two thousand others.
+#: The only events that are shown here; a run has some two thousand others.
 TOLD = {
     dg.DagsterEventType.STEP_START,
     dg.DagsterEventType.STEP_FAILURE,
@@ -38,7 +38,7 @@ OVER = {
 
 
 def progress(event: dg.DagsterEvent) -> str | None:
-    """The line of an event that says how a run gets on; None for nearly all."""
+    """The line for an event that shows progress; None for nearly all events."""
     if event.is_step_start:
         return AT.get(event.step_key or "")
     if event.is_step_materialization and event.asset_key == PUBLISHED:
@@ -82,10 +82,10 @@ def failures(events: Iterable[dg.DagsterEvent]) -> list[str]:
 
 
 class RunsFollowed:
-    """The runs of an instance, each from its first news to its last."""
+    """Follows the runs of an instance, each from its start to its end."""
 
     def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
-        """Follow what begins from now on."""
+        """Follow the runs that begin from now on."""
         self._settings = settings
         self._instance = instance
         self._since = datetime.now(UTC)
@@ -93,14 +93,14 @@ class RunsFollowed:
         self._over: set[str] = set()
 
     def news(self) -> Iterator[str]:
-        """What happened since the last look."""
+        """What happened since the last call."""
         began = dg.RunsFilter(created_after=self._since)
         for run in reversed(self._instance.get_runs(began)):
             if run.run_id not in self._over:
                 yield from self._news_of(run)
 
     def _news_of(self, run: dg.DagsterRun) -> Iterator[str]:
-        # Its state was read first: whatever led to it is in the record by now.
+        # The state was read first, so the events that led to it are in the record by now.
         if run.run_id not in self._told:
             self._told[run.run_id] = 0
             yield f"{run.job_name}  {self._settings.ui_url}/runs/{run.run_id}"

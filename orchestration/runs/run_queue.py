@@ -1,9 +1,9 @@
-"""Which runs are at work, and when a run of a terminal may begin.
+"""Which runs are running, and when a run of a terminal may begin.
 
-Dagster counts every run that is at work, also those of a terminal, so that no two of them write. If
+Dagster counts every run that is running, also those of a terminal, so that no two of them write. If
 a run dies, Dagster hears it from the process that launched the run: run monitoring asks the
 launcher, and Dagster's default launcher cannot tell. A run that died together with that process, or
-in a terminal, would be at work for ever by the record, and every other run would wait for it.
+in a terminal, would stay recorded as running for ever, and every other run would wait for it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def turn_of_a_terminal(
 ) -> Iterator[None]:
     """Wait until no run has the warehouse; other terminals wait until this turn is over.
 
-    ``tell`` is given each that is waited for. A run that Dagster launches in the seconds between
-    the last look and our start meets `writer_lock`, where the later of the two waits.
+    ``tell`` is called with a message for each run that we wait for. Dagster may launch a run in the
+    seconds between the last look and our start. Then the later of the two waits at `writer_lock`.
     """
     with _terminal(settings) as lock:
         if not _is_free(lock):
@@ -58,7 +58,8 @@ def turn_of_a_terminal(
 def fail_dead_runs(settings: Settings, instance: dg.DagsterInstance) -> int:
     """Report runs that died unseen as failed, and give their number.
 
-    They free their place, are told like any failed run, and those of the daemon are tried again.
+    They free their place in the pool and are reported like any failed run. Those of the daemon are
+    retried.
     """
 
     def is_terminal_idle() -> bool:
@@ -83,9 +84,9 @@ def _is_free(lock: IO[str]) -> bool:
 
 
 def _before_us(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs that have the pool's one place, or wait for it with a daemon to launch them.
+    """The runs that have the pool's one place, or are queued for it while a daemon is running.
 
-    Without the latter both would begin as the place becomes free.
+    If queued runs did not count, both would begin when the place becomes free.
     """
     _fail_dead(instance, is_terminal_idle=lambda: True)
     queued = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
@@ -102,7 +103,7 @@ def _going(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
 
 
 def _fail_dead(instance: dg.DagsterInstance, is_terminal_idle: Callable[[], bool]) -> int:
-    """Report the dead. Of runs that start or stop, run monitoring takes care."""
+    """Report dead runs as failed. Run monitoring handles runs that are starting or stopping."""
     count = 0
     for run in _going(instance):
         if run.status != dg.DagsterRunStatus.STARTED or _lives(run, is_terminal_idle):

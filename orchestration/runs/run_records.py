@@ -1,6 +1,6 @@
-"""What dbt's and Dagster's own records may hold of a person: texts of errors quote the data.
+"""What dbt's and Dagster's own records may contain about a person: error texts quote the data.
 
-Everything else in them is names of tables, counts and times.
+The rest of them is names of tables, counts and times.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from ingestion.landing.ids_in_text import pieces_in
 from ingestion.settings import Settings
 from orchestration import dagster_internals
 
-#: The job whose config says whom.
+#: The job whose config names a person.
 ERASURES: Final = "erase_person"
-#: What dbt writes of a run, and not of the project.
+#: What dbt writes about a run, not about the project.
 DBT_RECORDS: Final = ("*.log*", "run_results.json", "sources.json")
 
 
 def forget_in_dbt(settings: Settings) -> int:
-    """Delete dbt's logs and results; the files that went. The parsed project stays.
+    """Delete dbt's logs and results, and count the files. The parsed project stays.
 
-    The logs of terminals quote dbt. They are emptied: a `make up` goes on writing to its own.
+    The logs of terminals quote dbt. They are emptied, not deleted, because a running `make up`
+    still writes to its own.
     """
     folder = settings.home / "dbt"
     paths = [path for name in DBT_RECORDS for path in folder.rglob(name)]
@@ -36,8 +37,8 @@ def forget_in_dbt(settings: Settings) -> int:
 def forget_in_dagster(settings: Settings, names: set[str], *, running: str = "") -> dict[str, int]:
     """Delete the failed runs, ticks and console logs that name anybody: place → how many.
 
-    With them go erasures that never began, which still say whom they were for.
-    ``running`` is the run that asks for it, which stays.
+    Also deletes erasures that never began, because they still name the person.
+    ``running`` is the run that calls this; it stays.
     """
 
     def is_named(text: str) -> bool:

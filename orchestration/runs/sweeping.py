@@ -1,4 +1,4 @@
-"""Sweeping: what runs left behind, and what the site no longer wants to keep."""
+"""Sweeping: deletes what runs left behind, and what the site no longer wants to keep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ingestion.settings import Settings
 from orchestration.dagster_internals import files_of_run
 from warehouse.connection import connect
 
-#: What a killed publish, verification or load leaves in the folders of the home.
+#: Files that a killed publish, verification or load leaves in the folders of the home.
 LEFTOVERS = (
     ("published", ".footfall-*"),
     ("warehouse", ".verify-*"),
@@ -48,13 +48,13 @@ class Retention:
 
 @dataclass
 class Swept:
-    """What went, or would go: by place, how many and how many bytes."""
+    """What was or would be deleted: by place, how many and how many bytes."""
 
     counts: Counter[str] = field(default_factory=Counter)
     sizes: Counter[str] = field(default_factory=Counter)
 
     def add(self, place: str, size_bytes: int = 0, count: int = 1) -> None:
-        """Count something that goes."""
+        """Count something that is deleted."""
         if count:
             self.counts[place] += count
             self.sizes[place] += size_bytes
@@ -70,8 +70,9 @@ def sweep(
 ) -> Swept:
     """Delete orphan rows, leftovers, and landed files and runs past their retention.
 
-    A landed file goes only when a completed load holds it, and never a manifest: these are small,
-    and the ledger's proof. With ``dry_run`` nothing is written. The caller holds the writer lock.
+    A landed file is deleted only if a completed load has it. Manifests are never deleted: they are
+    small, and they prove what the ledger says. With ``dry_run`` nothing is written. The caller
+    holds the writer lock.
     """
     swept = Swept()
     with connect(settings) as connection:
@@ -112,10 +113,10 @@ def _sweep_runs(
     *,
     dry_run: bool,
 ) -> None:
-    """Delete finished runs and their logs; a run that still waits or works stays.
+    """Delete finished runs and their logs; a queued or running run stays.
 
-    Of a run that may have marked received days the logs go and the record stays: the marks are
-    part of it, and the UI tells by them which days are loaded.
+    For a run that may have marked received days we delete the logs and keep the record. It holds
+    the marks, and the UI needs them to show which days are loaded.
     """
     runs = instance.get_runs(
         dg.RunsFilter(statuses=FINISHED, created_before=before.astimezone(UTC))
@@ -132,12 +133,12 @@ def _sweep_runs(
             continue
         if not is_kept:
             instance.delete_run(run.run_id)
-        # Dagster empties its database of the run's events and leaves the file, and the output.
+        # Dagster deletes the run's events from its database and keeps the file and the output.
         delete_logs(settings, run.run_id)
 
 
 def delete_logs(settings: Settings, run_id: str) -> None:
-    """Delete what a run said."""
+    """Delete the logs of a run."""
     for path in files_of_run(settings.dagster_home, run_id):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
