@@ -1,1 +1,1 @@
-"""What the README's figures come from; ratios of one run on one machine."""
+"""The benchmarks behind the README's figures; ratios of one run on one machine."""

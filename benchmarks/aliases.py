@@ -1,8 +1,8 @@
 """What it costs to find who is connected by aliases: chains, stars and trees of them.
 
-Run ``python -m benchmarks.aliases``. Printed are the processor seconds of int_users_connected on
-one thread, by shape and number of links. A chain in the order of its ids is what a product makes
-that gives everybody a new id (UUIDv7, say) at each visit.
+Run ``python -m benchmarks.aliases``. It prints the processor seconds of int_users_connected on
+one thread, by shape and number of links. A product that gives everybody a new id (for instance a
+UUIDv7) at each visit makes a chain in the order of its ids.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """One question asked in one way, in a process that does nothing else: seconds, memory, answer.
 
-Seconds are those of the clock and those of the processors, which a busy machine disturbs less.
+It measures seconds of the clock and of the processors. A busy machine disturbs the latter less.
 
 ``python -m benchmarks.ask HOME WAY QUESTION`` prints a line of JSON. ClickHouse is chDB, in this
-process; it is no dependency of the project. The peak is Linux's VmHWM: unlike ru_maxrss it is of
-this program alone and not of the one that started it.
+process; it is no dependency of the project. The peak is Linux's VmHWM, which, unlike
+ru_maxrss, is of this program alone and not of the one that started it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def open_clickhouse(home: Path) -> Ask:
 
 
 def fill_clickhouse(home: Path) -> None:
-    """Give ClickHouse the published events, in its own best order."""
+    """Give ClickHouse the published events, in the order that is best for it."""
     rows = home / "events.parquet"
     with duckdb.connect(str(Settings(home=home).published), read_only=True) as connection:
         connection.execute(
@@ -84,7 +84,7 @@ def fill_clickhouse(home: Path) -> None:
 
 
 def memory(name: str) -> float:
-    """MiB of this process: VmRSS for now, VmHWM for the most it ever had."""
+    """MiB of this process: VmRSS is the present value, VmHWM the peak."""
     found = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found
     return int(found[1]) / 1024
@@ -95,7 +95,7 @@ def main() -> None:
     home, way, question = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     query = WAYS[way][question]
     ask = open_clickhouse(home) if WAYS[way] is CLICKHOUSE else open_duckdb(home)
-    # Whatever is opened or built up at the first query of all is no part of the question.
+    # Work that is done once, at the first query of all, is not part of the question.
     ask("select 1")
     before = memory("VmRSS")
     seconds, busy = [], []

@@ -1,8 +1,8 @@
-"""A full build of all models, and a night that adds 1 %: time and peak memory of each.
+"""A full build of all models, and a nightly run that adds 1 %: time and peak memory of each.
 
-The events are made up: of 50,000 persons most have few and some many (the busiest one in 200 of
-all, the median one about 14 of a million), two months of days, visits of a few events. The
-figures are ratios, because the machine is whatever it is.
+The events are synthetic: two months, visits of a few events, 50,000 persons. Most persons have few
+events and some have many: the busiest has one in 200 of all events, the median one about 14 of a
+million. The figures are ratios, because absolute ones depend on the machine.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def main() -> None:
             write_events(landed / f"history-{part}.ndjson", events // 4, part, 0, DAYS)
         with writer_lock(settings):
             load(settings)
-            # Parsing is not building: let dbt have parsed once.
+            # Let dbt parse once before, because parsing is not part of the build.
             timed_build(settings, "--select", "stg_footfall__loads", "resource_type:seed")
             full, full_memory = timed_build(settings)
             write_events(landed / "night.ndjson", events // 100, 99, DAYS, 1)

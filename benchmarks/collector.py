@@ -2,8 +2,8 @@
 
 Run ``python -m benchmarks.collector``. It starts the collector and its peers (``benchmarks/peers``)
 one after the other, sends over 64 kept-alive loopback connections, and prints events a second,
-latencies, processor time and the ratios between them: absolute figures are the machine's, ratios
-travel. The load comes from the same machine and takes its share of it.
+latencies, processor time and the ratios between them. Absolute figures depend on the machine;
+ratios hold elsewhere too. The load generator runs on the same machine and uses part of it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Sender(asyncio.Protocol):
         self._send()
 
     def data_received(self, data: bytes) -> None:
-        """Take an answer in, and send the next request."""
+        """Read an answer, and send the next request."""
         self.received += data
         head, separator, body = self.received.partition(b"\r\n\r\n")
         if not separator:
@@ -97,7 +97,7 @@ class Sender(asyncio.Protocol):
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one run: acknowledged events, their rate a second, and latencies in ms."""
+    """Figures of one run: acknowledged events, events a second, and latencies in ms."""
 
     events: int
     rate: float
@@ -167,7 +167,7 @@ def _compare(home: Path, seconds: float) -> None:
 
 
 def _watch_memory(home: Path, minutes: float) -> None:
-    """Keep the collector at full load and print what memory it holds, ten times on the way."""
+    """Keep the collector at full load and print its memory ten times meanwhile."""
     steps = 10
     with running(COLLECTOR, home) as server:
         for step in range(steps):

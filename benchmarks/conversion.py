@@ -1,8 +1,8 @@
-"""What the conversion question costs: features in full and of a day more, learning, scores, odds.
+"""What the conversion question costs: features (all, and one more day), training, scores, odds.
 
 Run ``python -m benchmarks.conversion``. People start trials at an even pace over twelve weeks,
 use three features and buy by chance; with the shipped question each of them is looked at on up to
-13 days. Printed are seconds of each step, of the trial models by themselves too, and the peak
+13 days. It prints the seconds of each step, also those of the trial models alone, and the peak
 memory of its process. ``--home`` names a folder to keep the warehouse in.
 """
 
@@ -94,7 +94,7 @@ def _line(number: int, event: str, at: datetime, random: Random) -> dict[str, An
 
 
 def land(settings: Settings, count: int) -> int:
-    """All but the last day into the landing; the last day beside it. The events of both."""
+    """Land all but the last day, and put the last day beside the landing; the events of both."""
     folder = Path(settings.landing) / "events"
     folder.mkdir(parents=True, exist_ok=True)
     last_day = (START + timedelta(days=DAYS - 1)).isoformat()
@@ -113,7 +113,7 @@ def land(settings: Settings, count: int) -> int:
 
 
 def build(settings: Settings, name: str) -> None:
-    """One build of everything; how much of it the trial models are."""
+    """Build everything, and measure the share of the trial models."""
     seconds, memory = timed_build(settings)
     told = json.loads((settings.home / "dbt" / "target" / "run_results.json").read_text())
     taken = {
@@ -127,7 +127,7 @@ def build(settings: Settings, name: str) -> None:
 
 
 def foretell(home: Path) -> None:
-    """In a process of its own: a night that learns, and the night after, which only scores."""
+    """In its own process: a nightly run that trains, and the next one, which only scores."""
     settings = with_definitions(Settings(home=home))
     questions = questions_asked(settings)
     for night, name in enumerate(("learn and score", "score the same again")):
@@ -147,7 +147,7 @@ def foretell(home: Path) -> None:
 
 
 def ask(settings: Settings) -> None:
-    """The median of some questions to the published file."""
+    """Ask the published file some questions and print the median."""
     with duckdb.connect(
         str(settings.published), read_only=True, config={"threads": 2}
     ) as connection:

@@ -1,11 +1,10 @@
-"""What a night costs when the history grows: the same small batch on 1, 3 and 10 million events.
+"""What a nightly run costs as history grows: a small batch on 1, 3 and 10 million events.
 
 Run ``python -m benchmarks.growth``. Persons grow with the events, so the persons of the batch
-have as much history in each warehouse; what then still grows with the warehouse is work on rows
-that the batch cannot have changed. Printed are the seconds of the load, of each model and each
-test that takes more than a tenth of a second somewhere, of publishing, and how much the total
-grew. ``--home`` names a folder to keep the warehouses in: one that stands there gets another
-night.
+have as much history in each warehouse. What still grows with the warehouse is then work on rows
+that the batch cannot have changed. It prints the seconds of the load, of each model and test that
+takes more than a tenth of a second in any warehouse, of publishing, and how much the total grew.
+``--home`` names a folder to keep the warehouses in: an existing one gets another nightly run.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from transformation.dbt_command import DBT, dbt_environment
 from warehouse.connection import writer_lock
 
 SIZES: Final = (1_000_000, 3_000_000, 10_000_000)
-#: The batch of a night, the same for every size.
+#: The batch of a nightly run, the same for every size.
 NIGHT_EVENTS: Final = 10_000
 #: Events of one landed file, about 250 MB.
 FILE_EVENTS: Final = 500_000
@@ -97,7 +96,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--events", type=int, nargs="+", default=SIZES)
-    # The first night finds everything prepared by the build; the second is like the rest.
+    # The first nightly run still profits from the build; the second is like all later ones.
     parser.add_argument("--nights", type=int, default=2, help="of which the last counts")
     parser.add_argument("--home", type=Path, help="folder to keep the warehouses in")
     options = parser.parse_args()

@@ -1,8 +1,8 @@
-"""How long after ``track()`` an event is in the published file, with ``make up`` as it comes.
+"""How long after ``track()`` an event is in the published file, with the default ``make up``.
 
 Run ``python -m benchmarks.latency``. On a home with a history a client tracks an event every few
-seconds, and looks for each in the published file. Printed are the time from the call to the file
-that has the event, and where it went:
+seconds, and looks for each in the published file. It prints the time from the call to the file
+that has the event, and the parts of that time:
 
 - *client*: until the collector received it;
 - *segment*: until its segment was sealed, or a run was asked for, which seals what is open;
@@ -10,7 +10,7 @@ that has the event, and where it went:
 - *queue*: until that run began;
 - *run*: until the file was there.
 
-``--home`` names a folder to keep the history in: one that stands there is gone on with.
+``--home`` names a folder to keep the history in: an existing one is continued.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Seen:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """A newcomer's: no setting but where the home is and which ports are free."""
+    """A newcomer's environment: it sets only the home and free ports."""
     others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return others | {
         f"{PREFIX}HOME": str(settings.home),
@@ -116,7 +116,7 @@ def measure(settings: Settings, seconds: float, pause: float) -> Seen:
                 client.track(user_id="always-on", action=EVENT, event_id=event_id)
                 next_at = now + pause
             with suppress(FileNotFoundError):
-                # Each publish is another file, which may have the number of the last but one.
+                # Each publish makes a new file, which may have the inode of the last but one.
                 found = settings.published.stat()
                 if (file := (found.st_ino, found.st_mtime_ns)) != looked_at:
                     looked_at = file

@@ -1,10 +1,10 @@
 """Loading sealed segments into raw, beside DuckDB reading the same files into a table.
 
-The second is the floor: the same parsing and the same table, without ledger, dlt or exactly once.
-Beside it stand files that no manifest vouches for, whose lines are judged one by one, and the
-two ways dlt is used most: a resource that yields dicts (a small share of the events is enough
-to wait for), and one that yields Arrow. Each subject runs in a process of its own, so that its
-peak memory is its own. Absolute figures are the machine's; ratios travel.
+The second is the lower limit: the same parsing and table, without ledger, dlt or exactly once.
+It also loads files without a manifest, whose lines are validated one by one, and measures the two
+most common ways to use dlt: a resource that yields dicts (with a small share of the events, to
+save time), and one that yields Arrow. Each subject runs in its own process, to measure its own
+peak memory. Absolute figures depend on the machine; ratios hold elsewhere too.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def main() -> None:
         events = chosen.events // SEGMENTS * SEGMENTS
         write_segments(Settings(home=home, landing_url=""), events)
         rates: dict[str, float] = {}
-        # The one without manifests takes them away for good, so it and what follows run after.
+        # The subject without manifests deletes them, so it and those after it run last.
         for round_names in (["floor", "footfall"] * chosen.rounds, ["judged", "arrow", "dicts"]):
             for name in round_names:
                 rows, seconds, peak = measure(home, name)

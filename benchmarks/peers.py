@@ -1,9 +1,9 @@
-"""What the collector is measured against, each on a port of its own while a block runs.
+"""What the collector is compared with, each on its own port while a block runs.
 
 - *storing nothing*: the collector's server with an app that reads the body and answers.
 - *fsync off*: the collector itself, whose every fsync returns at once.
 - *nginx log*: nginx that writes the same bodies into its access log, without fsync and without
-  looking into them: the classic pixel collector.
+  reading them: the classic pixel collector.
 
 ``python -m benchmarks.peers bare|unsynced`` runs one of the first two in the foreground.
 """
@@ -72,7 +72,7 @@ class Running:
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def resident_bytes(self) -> int:
-        """Memory the group holds."""
+        """Memory that the group uses."""
         pages = sum(int(fields[21]) for _, fields in self._processes())
         return pages * os.sysconf("SC_PAGE_SIZE")
 

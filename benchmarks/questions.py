@@ -1,7 +1,7 @@
 """Three questions, asked of the published file and of ClickHouse on the same rows.
 
 Run ``python -m benchmarks.questions`` with chDB installed (ClickHouse in a process of ours; it is
-no dependency of the project, and left out where it is missing). Sessions a day, daily actives and a
+no dependency of the project, and is left out if it is missing). Sessions a day, daily actives and a
 three-step funnel within 7 days, each with two threads and asked as benchmarks/ways.py says:
 
 - *stored*: of the mart that answers it, as BI does; the funnel is defined in the warehouse's seed;
@@ -10,10 +10,10 @@ three-step funnel within 7 days, each with two threads and asked as benchmarks/w
 - *ClickHouse*: of a MergeTree table of the same rows, with window functions, ``uniqExact`` and
   ``windowFunnel``.
 
-Each way is asked three times in a process of its own, all ways one after the other and that twice;
-the best time counts, the answers must be equal. Memory is what the process had at most, and what
-of it was there before the question. ``--home`` names a folder to keep: a warehouse that stands
-there is asked again.
+Each way is asked three times in its own process. All ways run one after the other, and then all
+once more. The best time counts, and the answers must be equal. Memory is the peak of the process,
+and how much it had before the question. ``--home`` names a folder to keep: a warehouse in it is
+used again.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def asked(home: Path, way: str, question: str) -> Answer:
 
 
 def compare(home: Path, question: str, ways: list[str], rounds: int) -> None:
-    """Ask in every way, and print times and memory beside those of the last."""
+    """Ask in every way, and print times and memory relative to the last way."""
     ways = [way for way in ways if question in WAYS[way]]
     best: dict[str, Answer] = {}
     for way in ways * rounds:

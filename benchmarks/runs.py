@@ -3,7 +3,7 @@
 Run ``python -m benchmarks.runs``. Two warehouses hold the same history; then runs that find
 nothing and runs that find a small file alternate between the two checkouts, each in a process of
 its own, as ``python -m orchestration nightly`` starts it. Both use this environment's libraries.
-Where git or the commit is missing there is nothing to compare with.
+Without git or the commit there is nothing to compare with.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from demo.project import with_definitions
 from ingestion.settings import Settings
 
 CHECKOUT: Final = Path(__file__).parents[1]
-#: The commit before runs began to cost what arrived.
+#: The commit before the cost of a run came to depend on what arrived.
 BASE: Final = "1e92b97"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one run: of the processors, its children's too, and of the clock."""
+    """Seconds of one run: of the processors (with its children) and of the clock."""
 
     processor: float
     clock: float
@@ -64,7 +64,7 @@ def nightly(checkout: Path, home: Path) -> Cost:
     clean = {name: value for name, value in os.environ.items() if "FOOTFALL_" not in name}
     project = with_definitions(Settings(home=home, dbt_project=checkout / "dbt_project"))
     funnels = project.dbt_project / "seeds" / "funnel_steps.csv"
-    # The older way to write a condition: both commits read it.
+    # The older notation of a condition, which both commits read.
     funnels.write_text(funnels.read_text().replace("[value=annual],,", ",value,annual"))
     before, started = os.times(), time.monotonic()
     done = subprocess.run(
@@ -123,7 +123,7 @@ def main() -> None:
                     PERSONS * options.events // 1_000_000,
                 )
             if number < 0:
-                # Where the definition has changed since, a full refresh and its first increment.
+                # If the definition has changed since: a full refresh and its first increment.
                 for checkout, home in homes.items():
                     nightly(checkout, home)
                 continue

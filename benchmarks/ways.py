@@ -1,7 +1,7 @@
 """Three questions, and the SQL of every way in which each is asked: one definition for all.
 
-The definitions are those of docs/metrics.md; the made-up events hold no user change inside of a
-visit, and which of two events at one moment is the first does not change how many sessions begin.
+The definitions are those of docs/metrics.md; in the synthetic events no user changes within a
+visit, and the order of two events at one moment does not change how many sessions begin.
 Every way of a question gives the same rows.
 """
 
@@ -17,7 +17,7 @@ WINDOW_HOURS: Final = 168
 _STEP_LIST: Final = ", ".join(f"'{step}'" for step in STEPS)
 _STEP_CONDITIONS: Final = ", ".join(f"event_name = '{step}'" for step in STEPS)
 
-#: DuckDB, of the mart that answers it, as BI does.
+#: DuckDB, from the mart that answers it, as BI does.
 STORED: Final = {
     "sessions": """
         select session_date, count(*) from marts.fct_sessions where not is_bot
@@ -31,7 +31,7 @@ STORED: Final = {
         ) group by step_number order by step_number
     """,
 }
-#: DuckDB, of ``marts.fct_events`` with nothing prepared.
+#: DuckDB, from ``marts.fct_events`` with nothing prepared.
 FACTS: Final = {
     "sessions": """
         with gaps as (
@@ -75,7 +75,7 @@ FACTS: Final = {
         from marts.fct_events group by 1 order by 1
     """,
 }
-#: DuckDB, of the macros of the published file (docs/asking.md).
+#: DuckDB, with the macros of the published file (docs/asking.md).
 MACRO: Final = {
     "daily actives": "select activity_date, persons from actives() order by 1",
     "funnel": f"""
@@ -83,7 +83,7 @@ MACRO: Final = {
         from funnel([{_STEP_LIST}], within := interval {WINDOW_HOURS} hour) order by 1
     """,
 }
-#: ClickHouse, of a MergeTree table of the same rows, ordered by visitor and time.
+#: ClickHouse, from a MergeTree table of the same rows, ordered by visitor and time.
 CLICKHOUSE: Final = {
     "sessions": """
         with gaps as (

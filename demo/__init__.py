@@ -1,5 +1,5 @@
 """`make demo`: a product's first weeks, from the client to the answers.
 
-Everybody in it is synthetic. What they do is drawn from a seed, and what is true of them is known
-(`demo.law`), so that an answer can be held against it.
+Everybody in it is synthetic. What they do is drawn from a seed, and the truth about them is known
+(`demo.law`), so that an answer can be compared with it.
 """

@@ -1,4 +1,4 @@
-"""`python -m demo`: live through a product's first weeks and print the answers."""
+"""`python -m demo`: simulate a product's first weeks and print the answers."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from demo.progress import Progress
 from demo.project import with_definitions
 from ingestion.settings import Settings, get_settings
 
-#: A delivery that took longer was late; before that it is what networks do.
+#: A delivery that took longer was late; a shorter delay is normal for networks.
 LATE: Final = timedelta(hours=24)
-#: What is older is told as history, the rest as it happens.
+#: Older events are sent as history, the rest as current events.
 LIVE: Final = timedelta(days=1)
-#: Below the words of a numbered step.
+#: Indents lines to the text of a numbered step.
 MARGIN: Final = " " * 14
 
 
@@ -184,7 +184,7 @@ def _conclude(settings: Settings) -> None:
     published = shlex.quote(_short(settings.published))
     is_default = settings.home == Path("data").absolute()
     home = "" if is_default else f"FOOTFALL_HOME={shlex.quote(_short(settings.home))} "
-    # Without them the next nightly run would build what a site without definitions has.
+    # Without these variables the next nightly run would build without the demo's definitions.
     home += f"FOOTFALL_DBT_PROJECT={shlex.quote(_short(settings.dbt_project))} "
     size = settings.published.stat().st_size / 1e6
     print(

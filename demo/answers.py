@@ -98,7 +98,7 @@ def sessions(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
 
 
 def trial_funnel(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Where trials end, over those whose time is up, with the open ones beside them."""
+    """Where trials end, of those whose time is up; the open ones are counted beside them."""
     # Only days whose every window has closed: a table of whole days reads more easily.
     first_open = _rows(
         connection,
@@ -150,7 +150,7 @@ def trial_funnel(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
 
 
 def features(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """What the people used who bought: what the data shows beside what is true."""
+    """Which features buyers used: what the data shows, and what is true."""
     used = ", ".join(
         f"bool_or(events.event_name = '{feature}' and events.occurred_at < trials.started_at"
         f" + interval {DECISION_AFTER.days} day)"
@@ -198,7 +198,7 @@ def features(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
 
 
 def odds(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Who is about to buy, of those who used nothing that sells: counted, foretold and true."""
+    """Who is about to buy, of those who used nothing that sells: counted, predicted and true."""
     question = """conversion_odds(trial_day := {}, horizon := interval {} day,
       without := ['report_created', 'dashboard_shared'])"""
     rows = []
@@ -232,7 +232,7 @@ def odds(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
 
 
 def oddities(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """What real data brings, and the warehouse has sorted out."""
+    """Oddities as real data has them, which the warehouse has handled."""
     row = _rows(
         connection,
         """
@@ -269,7 +269,7 @@ def oddities(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
 
 
 def ledger(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Whether everything that was received has its place."""
+    """Whether everything that was received is accounted for."""
     rows = _rows(
         connection,
         """

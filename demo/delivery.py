@@ -1,4 +1,4 @@
-"""From facts to HTTP: through the real client, and for what it would never send, by hand."""
+"""Sends facts over HTTP: with the real client, or by hand if it would never send them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any, Final
 import footfall
 from demo.facts import Fact
 
-#: Of one request: the demo is in a hurry, and 500 events stay far below the endpoint's limits.
+#: Events of one request: many, for speed; 500 stay far below the endpoint's limits.
 BATCH_EVENTS: Final = 500
-#: Seconds to wait for what is still under way at the end.
+#: Seconds to wait at the end for events that are still being sent.
 FLUSH_SECONDS: Final = 60.0
 #: Seconds that the endpoint may take to answer a request made by hand.
 ANSWER_SECONDS: Final = 10.0
 
 
 class NotDelivered(Exception):
-    """The collector did not take what was sent; the message says how much."""
+    """The collector did not accept what was sent; the message says how much."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Endpoint:
 
 
 class Courier:
-    """Delivers facts in their order, those of each source with a client of its own.
+    """Delivers facts in their order, with one client for each source.
 
-    What was delivered before ``live_from`` is told as history, as by whoever brings the past
-    along: otherwise all of it would count as known only now.
+    Facts delivered before ``live_from`` are sent as history, as an importer of old data does.
+    Otherwise all of them would count as known only now.
     """
 
     def __init__(self, endpoint: Endpoint, live_from: datetime) -> None:
@@ -94,7 +94,7 @@ class Courier:
         self._post(source, slips)
 
     def close(self) -> None:
-        """Stop the clients; after a failure nothing that is left is worth a wait."""
+        """Stop the clients, without waiting for what is left after a failure."""
         for client in self._clients.values():
             client.shutdown(timeout=0.0)
 
@@ -105,7 +105,7 @@ class Courier:
         *,
         clock_error: timedelta = timedelta(0),
     ) -> None:
-        """Send events as an SDK does that lives on a device whose clock is wrong by so much."""
+        """Send events as an SDK does on a device whose clock is wrong by ``clock_error``."""
         for batch in _cut(events):
             body = {"batch": batch, "sentAt": (datetime.now(UTC) + clock_error).isoformat()}
             answer = _post(self._endpoint, source, json.dumps(body).encode())
@@ -136,7 +136,7 @@ def report(client: footfall.Client, fact: Fact) -> None:
 
 
 def wire_event(fact: Fact) -> dict[str, Any]:
-    """Write the fact as it goes over the wire from its device, told by the device's clock."""
+    """Write the fact as its device sends it, with times from the device's clock."""
     event: dict[str, Any] = {
         "type": fact.kind,
         "messageId": fact.event_id,
@@ -154,7 +154,7 @@ def wire_event(fact: Fact) -> dict[str, Any]:
 
 
 def by_week(facts: Iterable[Fact], starts_at: datetime) -> Iterator[list[Fact]]:
-    """Cut facts, in order of delivery, into the weeks in which they are delivered."""
+    """Split facts, in order of delivery, by the week in which they are delivered."""
     week: list[Fact] = []
     ends_at = starts_at + timedelta(weeks=1)
     for fact in facts:

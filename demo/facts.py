@@ -18,14 +18,14 @@ PHONE: Final = "demo_phone"
 SOURCES: Final = (WEB, PHONE)
 
 
-#: Which telling: to be raised with every change to what people do, for a home that holds an
-#: earlier one would hold the same people doing other things at other times.
+#: Raise it with every change to what people do. Otherwise a home with an earlier edition would
+#: hold the same people doing other things at other times.
 EDITION: Final = 1
 
 
 @dataclass(frozen=True)
 class Story:
-    """Which first weeks: the same values give the same people doing the same things."""
+    """What is simulated: the same values give the same people doing the same things."""
 
     seed: int
     persons: int

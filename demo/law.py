@@ -1,4 +1,4 @@
-"""The law by which the demo's trials turn into purchases: known, so that analyses can be judged."""
+"""The known law by which the demo's trials become purchases, to check analyses against."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ PURCHASE_BEFORE: Final = timedelta(days=13, hours=12)
 
 #: Log-odds of buying without any feature: 6 of 100 do.
 BASE_LOG_ODDS: Final = -2.75
-#: What having used a feature at all adds. ``query_saved`` adds nothing: the same people who use
-#: the others use it too, so it looks as if it sold plans until the others are accounted for.
+#: Log-odds added by any use of a feature. ``query_saved`` adds nothing. The people who use the
+#: other features use it too, so it seems to sell plans until the others are accounted for.
 FEATURE_LOG_ODDS: Final = MappingProxyType(
     {"report_created": 1.7, "dashboard_shared": 1.2, "query_saved": 0.0}
 )
 FEATURES: Final = tuple(FEATURE_LOG_ODDS)
 
-#: Of those who buy, whatever they used.
+#: Among those who buy, whatever they used.
 ANNUAL_SHARE: Final = 0.3
 
 
 def purchase_probability(features: Iterable[str]) -> float:
     """Give the chance that a trial buys, by the features used before ``DECISION_AFTER``.
 
-    How often a feature was used does not matter, and nothing else does: given the features, how
-    eager a person is has no say. Raises KeyError for what is not one of ``FEATURES``.
+    How often a feature was used does not matter. Nothing else matters: given the features, the
+    eagerness of a person has no effect. Raises KeyError for what is not one of ``FEATURES``.
     """
     log_odds = BASE_LOG_ODDS + sum(FEATURE_LOG_ODDS[feature] for feature in set(features))
     return 1 / (1 + math.exp(-log_odds))

@@ -1,4 +1,4 @@
-"""Which story a home holds already, so that a second run tells the same one and goes on with it."""
+"""Which story a home already holds, so that a second run repeats and continues it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DEFAULT_PERSONS: Final = 1500
 DEFAULT_WEEKS: Final = 6
 
 MAX_WEEKS: Final = 26
-#: How long a story goes on after its first weeks. Much longer, and to send it again from the
-#: start would take longer than anybody waits for.
+#: How long a story goes on after its first weeks. Each run sends it again from the start, which
+#: would take too long for a much longer story.
 MORE_WEEKS: Final = 20
 
 
@@ -35,10 +35,10 @@ class Wishes:
 
 
 def story_of(folder: Path, wishes: Wishes, now: datetime) -> tuple[Story, bool]:
-    """Give the story to tell, and whether this home has heard it before; remembers a new one.
+    """Return the story to simulate, and whether this home already has it; saves a new one.
 
-    Raises OtherStory where the home holds another one: two stories in one warehouse would share
-    ids, and no answer would be right. Raises OSError where ``folder`` cannot be written.
+    Raises OtherStory if the home holds another one: two stories in one warehouse would share
+    ids, and no answer would be right. Raises OSError if ``folder`` cannot be written.
     """
     path = folder / "story.json"
     if path.exists():

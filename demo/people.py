@@ -27,7 +27,7 @@ PHONE_EVERY: Final = 3
 #: Share of deliveries whose acknowledgement is lost, so that they are made again.
 REPEATED_SHARE: Final = 0.008
 
-#: Chance, by weekday from Monday, that somebody as eager as can be is active.
+#: Chance, by weekday from Monday, that the most eager person is active.
 WEEKDAY_ACTIVITY: Final = (1.0, 1.0, 0.95, 0.95, 0.85, 0.3, 0.25)
 
 #: How much use an eager person makes of each feature on an active day.
@@ -76,7 +76,7 @@ class Person:
 class Household:
     """One or two people at one laptop, from their first visit on.
 
-    ``facts`` are the same for every ``until``, but for those that it cuts off: the story can
+    ``facts`` are the same for every ``until``, except those that it cuts off, so the story can
     go on later from where it ended.
     """
 
@@ -205,7 +205,7 @@ class Household:
     def _session(
         self, person: Person, at: datetime, rng: Random, decides_at: datetime
     ) -> Iterator[Fact]:
-        """One sitting; features used before ``decides_at`` have a say in the purchase."""
+        """One sitting; features used before ``decides_at`` affect the purchase."""
         on_phone = len(person.devices) > 1 and rng.random() < 0.4
         device = person.devices[on_phone]
         if on_phone:
@@ -213,7 +213,7 @@ class Household:
                 yield self._screen(device, at, name, person.user_id)
                 at += timedelta(seconds=rng.uniform(10, 90))
         elif rng.random() < 0.15:
-            # Logged out in the meantime: the sitting begins without a name.
+            # The person was logged out meanwhile, so the sitting begins anonymously.
             yield self._page(device, at, "/")
             at += timedelta(seconds=rng.uniform(10, 40))
             yield self._fact("identify", device, at, person.user_id)
@@ -239,13 +239,13 @@ class Household:
         yield self._page(laptop, at - timedelta(minutes=3), "/app/billing", user_id=person.user_id)
         yield self._track(person, laptop, at, "plan_purchased", {"value": plan})
 
-    # What becomes of it on the way.
+    # How facts are delivered.
 
     def _deliveries(self, fact: Fact) -> Iterator[Fact]:
-        # Apart from the life itself, so that how a fact travels never changes what happens next.
+        # A separate random generator, so that the delivery never changes what people do next.
         fate = Random(fact.event_id)
         if fact.source == PHONE and self._is_one_in(OFFLINE_PHONE_EVERY) and fate.random() < 0.5:
-            # Without a network in between: the phone sends days later.
+            # The phone had no network and sends days later.
             delay = timedelta(days=fate.uniform(1, 5))
             fact = replace(fact, delivered_at=fact.occurred_at + delay)
         if fact.delivered_at < self._until:

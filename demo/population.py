@@ -10,7 +10,7 @@ from typing import Any, Final
 from demo.facts import WEB, Fact, Story
 from demo.people import Household
 
-#: As these crawlers name themselves. They load pages in a browser, so only their name tells.
+#: The names that these crawlers give. They load pages in a browser, so only the name shows it.
 BOTS: Final[Mapping[str, str]] = {
     "crawler-1": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "crawler-2": "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
@@ -37,9 +37,9 @@ def live(story: Story, until: datetime) -> list[Fact]:
 
 
 def slips(story: Story) -> list[dict[str, Any]]:
-    """Events as a hasty programmer sends them: no endpoint can place them, so it refuses them.
+    """Events with a programmer's mistakes, which the endpoint refuses.
 
-    Each misses another rule of the endpoint; the rest of each is in order.
+    Each breaks a different rule of the endpoint; the rest of each is valid.
     """
     event = {"type": "track", "event": "report_created", "userId": "u1", "properties": {"rows": 3}}
     broken = [

@@ -42,9 +42,9 @@ def free_port() -> int:
 def collector(
     settings: Settings, port: int, keys: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a collector on this port and home; on the way out it is ended, having sealed.
+    """Run a collector on this port and home; on exit it seals and is ended.
 
-    Raises CannotRun with its own words where it does not start.
+    Raises CannotRun with its own output if it does not start.
     """
     environment = {
         **_environment(settings),
@@ -69,9 +69,9 @@ def collector(
 
 
 def run_nightly(settings: Settings, log: Path, progress: Callable[[int, int], None]) -> None:
-    """Run the nightly job; ``progress`` hears how many of how many models and tests are done.
+    """Run the nightly job; ``progress`` gets the number of models and tests done, and of all.
 
-    Raises CannotRun with its last words where it fails.
+    Raises CannotRun with its last output if it fails.
     """
     environment = _environment(settings) | {"PYTHONUNBUFFERED": "1"}
     with (
@@ -96,9 +96,9 @@ def run_nightly(settings: Settings, log: Path, progress: Callable[[int, int], No
 def _running(
     *arguments: str, environment: Mapping[str, str], output: IO[bytes] | int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a module of this checkout, and see to it that neither it nor its children outlive us.
+    """Run a module of this checkout, and end it and its children with this block.
 
-    It gets a session of its own: Ctrl-C reaches us alone, and we end it.
+    It gets its own session, so that Ctrl-C reaches only us, and we end it.
     """
     process: subprocess.Popen[bytes] | None = None
     try:
@@ -122,7 +122,7 @@ def _running(
 def _signals_held_back() -> Iterator[None]:
     """Raise KeyboardInterrupt for a signal afterwards, not in the middle.
 
-    A process that starts while a signal comes would be running with nobody who knows its id.
+    Otherwise a process that starts when a signal comes could keep running with its id unknown.
     """
     came: list[int] = []
     former = {
@@ -170,7 +170,7 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
 def _last_words(program: str, log: Path) -> str:
     """Say what a program that failed said last, and where the rest is."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    # Indented lines are the inside of a traceback; what it came to stands at the margin.
+    # Indented lines are the inside of a traceback; the error itself is not indented.
     telling = [line for line in lines if line[:1].strip() and not line.startswith("Traceback")]
     said = "\n".join(f"    {line}" for line in telling[-3:])
     return f"{program} failed:\n{said}\n    (all of it: {log})"

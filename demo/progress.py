@@ -1,4 +1,4 @@
-"""How far a long step has come: one line that fills up, or just its end where nobody watches."""
+"""The progress of a long step: a line that fills up, or only its end without a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 BAR_WIDTH: Final = 24
-#: Seconds between two redrawings; more often is flicker.
+#: Seconds between two redrawings; more would flicker.
 REDRAW_SECONDS: Final = 0.1
 
 
@@ -32,7 +32,7 @@ class Progress:
         self._draw(f"  {self._label}  {bar}{note}")
 
     def end(self, result: str) -> None:
-        """Replace the line by what came of the step and how long it took."""
+        """Replace the line by the result of the step and how long it took."""
         seconds = time.monotonic() - self._started
         self._draw(f"  {self._label}  {result}  ({seconds:.1f} s)\n")
 

@@ -16,7 +16,7 @@ DEFINITIONS: Final = Path(__file__).with_name("definitions")
 def with_definitions(settings: Settings) -> Settings:
     """These settings with a project copied under their home; raises OSError.
 
-    It is made anew each time, so it is never older than the models beside it.
+    It is copied again each time, so it is never older than the models beside it.
     """
     project = settings.home / "demo" / "dbt_project"
     shutil.rmtree(project, ignore_errors=True)

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final, Union
 
-#: 0.5 s, 1, 2, … 30 s: short enough that a restarted endpoint is found again soon, long enough
-#: that a fleet of clients leaves it alone.
+#: 0.5 s, 1, 2, … 30 s: short enough to find a restarted endpoint soon, long enough that many
+#: clients do not overload it.
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
 
-#: The most a Retry-After is believed: a mistyped one must not silence a product for a day.
+#: Longest Retry-After that is obeyed: a mistyped one must not stop a product for a day.
 MAX_RETRY_AFTER_SECONDS: Final = 300.0
 
-#: Statuses that speak of the endpoint and not of the batch: it is away, or asks for patience.
-#: They are waited out; everything else that may pass is tried MAX_FAULTS times.
+#: Statuses that are about the endpoint, not the batch: it is down, or asks clients to wait.
+#: The client waits as long as they last. Other faults that may pass are tried MAX_FAULTS times.
 _ENDPOINT_AWAY: Final = frozenset({408, 425, 429, 502, 503, 504})
 
 #: Attempts at a batch that the endpoint answers with a fault of its own (500, or a redirect).
-#: One poisoned batch must not stop all that follow; nine pauses take about two minutes.
+#: One bad batch must not stop all that follow; nine pauses take about two minutes.
 MAX_FAULTS: Final = 10
 
 
@@ -37,26 +37,26 @@ class Answer:
 
 @dataclass(frozen=True)
 class Delivered:
-    """The endpoint took charge of the batch but for ``refused`` events of it."""
+    """The endpoint accepted the batch except ``refused`` of its events."""
 
     refused: int = 0
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """The endpoint will never take this batch."""
+    """The endpoint will never accept this batch."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class TooBig:
-    """The endpoint may take the batch in smaller pieces."""
+    """The endpoint may accept the batch in smaller pieces."""
 
 
 @dataclass(frozen=True)
 class Again:
-    """The same batch may pass later; ``fault`` says that the batch may be the cause."""
+    """The same batch may succeed later; ``fault`` says that the batch may be the cause."""
 
     after_seconds: float | None = None
     fault: bool = False
@@ -82,8 +82,8 @@ def judge(answer: Answer, events: int, *, now: float | None = None) -> Verdict:
 def pause_seconds(failures: int) -> float:
     """Length of the pause after the given number of failures: exponential, with jitter.
 
-    Between half and the whole of the nominal length, so that clients that failed together do
-    not come back together.
+    It is between half and all of the nominal length, so that clients that failed together do
+    not retry together.
     """
     nominal = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 16))
     return nominal * random.uniform(0.5, 1.0)

@@ -7,7 +7,7 @@ Event = tuple[int, bytes]
 
 
 class OutOfTime(Exception):
-    """The queue is closing, and whatever would come next would come too late."""
+    """The queue is closing, and no time is left for another attempt."""
 
 
 class Batch:
@@ -17,7 +17,7 @@ class Batch:
 
     def __init__(self, events: list[Event], *, on_disk: bool = False) -> None:
         self.events = events
-        #: They also lie in the spool: giving the batch up leaves them there.
+        #: They are also in the spool, and stay there if the batch is given up.
         self.on_disk = on_disk
 
     @property

@@ -16,12 +16,12 @@ Properties = Union[Mapping[str, Any], None]
 
 
 class Calls(ABC):
-    """The six calls; every one returns at once, and whatever is wrong with it is only counted.
+    """The six calls. Each returns at once; errors in it are only counted.
 
     All need a ``user_id``, an ``anonymous_id`` or both. ``timestamp`` is when it happened, if not
     now: a datetime (a naive one is UTC), ISO 8601 text or seconds since 1970. ``context`` says
     under which circumstances. ``event_id`` makes a repeated report count once; without it each
-    call is an event of its own.
+    call is a separate event.
     """
 
     def track(
@@ -171,11 +171,11 @@ class Calls(ABC):
         context: object,
         event_id: object,
     ) -> None:
-        """Report one event; ``fields(*arguments)`` makes what is particular to its type."""
+        """Report one event; ``fields(*arguments)`` makes the fields of its type."""
 
 
 def track_fields(action: str, value: object, extra_info: object) -> dict[str, Any]:
-    """Write what a track call says, in the endpoint's words."""
+    """Write the fields of a track call as the endpoint names them."""
     return {"event": required_name(action), "properties": track_properties(value, extra_info)}
 
 
@@ -195,5 +195,5 @@ def _view_fields(name: object, properties: object) -> dict[str, Any]:
     held = as_mapping(properties, "properties")
     if name is None:
         return {"properties": held}
-    # Segment's own SDKs say the name in both places.
+    # Segment's own SDKs write the name in both places.
     return {"name": name, "properties": {**held, "name": name}}

@@ -30,10 +30,10 @@ logger = logging.getLogger(__name__)
 #: Seconds that flush waits unless told otherwise.
 FLUSH_SECONDS: Final = 10.0
 
-#: Kinds of drops that are logged once each; past that a product has other worries.
+#: Most kinds of drops that are logged, each once, so that the log stays small.
 _MAX_LOGGED_KINDS: Final = 100
 
-#: The event that tells the warehouse how many events this process dropped, and whose it is.
+#: The event that reports how many events this process dropped, and its anonymous id.
 DROPS_EVENT: Final = "footfall_events_dropped"
 DROPS_ANONYMOUS_ID: Final = "footfall-client"
 
@@ -83,7 +83,7 @@ class Client(Calls):
         self._spool = (
             Spool(
                 settings.spool_dir,
-                # History waits apart: what another client sends on, it sends as it happens.
+                # History has its own spool: another client would send it as if it happened now.
                 host=self._host + (path if settings.historical else ""),
                 write_key=self._write_key,
             )
@@ -115,7 +115,7 @@ class Client(Calls):
     def shutdown(self, timeout: float | None = None) -> None:
         """Send what is there within ``timeout`` seconds (``exit_timeout`` by default) and stop.
 
-        What cannot be sent in that time is spooled, or dropped where there is no spool. Events
+        What cannot be sent in that time is spooled, or dropped if there is no spool. Events
         reported afterwards are dropped.
         """
         with self._starting:
@@ -149,7 +149,7 @@ class Client(Calls):
         self.shutdown()
 
     def restart_in_child(self) -> None:
-        """Begin anew in a forked child: what the parent has yet to send is the parent's."""
+        """Start empty in a forked child: the parent sends its own queued events."""
         self._transport.abandon()
         if self._spool is not None:
             self._spool.release()
@@ -185,7 +185,7 @@ class Client(Calls):
             self._queue.drop_at_once(verdict.reason)
             self._tell(verdict.reason, 1, str(verdict))
         except Exception:
-            # Whatever is wrong here, the product's own work must not stop for it.
+            # No error here may stop the product's own work.
             self._queue.drop_at_once("client_fault")
             self._tell("client_fault", 1)
 
@@ -200,7 +200,7 @@ class Client(Calls):
             self._tell(reason, 1)
 
     def _started(self) -> bool:
-        """Start the sender unless it runs; False where no thread can be started."""
+        """Start the sender unless it runs; False if no thread can be started."""
         with self._starting:
             if self._sender is not None:
                 return True
@@ -258,7 +258,7 @@ class Client(Calls):
         try:
             callback(reason, count)
         except Exception:
-            # The product's callback; the thread it runs on has other things to do.
+            # An error in the product's callback must not stop the thread that called it.
             logger.exception("on_drop failed")
         finally:
             self._in_callback.active = False

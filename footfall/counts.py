@@ -13,7 +13,7 @@ class Stats:
     ``enqueued == sent + spooled + sum(dropped.values()) + pending`` holds in every reading.
     """
 
-    #: Every event a call handed over, the client's own reports, and events taken from the spool.
+    #: All events from calls, the client's own reports, and events read from the spool.
     enqueued: int
     #: Acknowledged by the endpoint: stored there.
     sent: int
@@ -21,9 +21,9 @@ class Stats:
     spooled: int
     #: Given up, by reason.
     dropped: dict[str, int]
-    #: In the queue, or in an attempt that has not come to an end.
+    #: In the queue, or in an attempt that has not ended.
     pending: int
-    #: Of the enqueued ones, those taken over from the spool: they were enqueued once before.
+    #: The enqueued events that were read from the spool: they were enqueued once before.
     recovered: int
 
 
@@ -38,7 +38,7 @@ class Counts:
     dropped: Counter[str] = field(default_factory=Counter)
 
     def reading(self, pending: int) -> Stats:
-        """Copy the counters beside a number of pending events that was counted, not derived."""
+        """Copy the counters; ``pending`` is a counted number of events, not a derived one."""
         return Stats(
             self.enqueued, self.sent, self.spooled, dict(self.dropped), pending, self.recovered
         )

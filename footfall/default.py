@@ -32,7 +32,7 @@ class DefaultClient(Calls):
         """Set up the module's client; the options are those of ``Client``.
 
         Raises ValueError or TypeError for a bad option. A client configured earlier is shut down
-        first, with all it has left to send.
+        first, and sends what it has left.
         """
         replacement = Client(write_key, host, **options)
         former, self.client = self.client, replacement

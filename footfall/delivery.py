@@ -25,7 +25,7 @@ SPOOL_SCAN_SECONDS: Final = 10.0
 #: Seconds between two looks at an empty queue without a spool: an event ends the wait anyway.
 IDLE_SECONDS: Final = 3600.0
 
-#: Seconds between two reports of dropped events: loss stays visible and is not made worse.
+#: Seconds between two reports of dropped events: enough to show a loss without adding to it.
 REPORT_EVERY_SECONDS: Final = 60.0
 
 #: Longest pause between attempts while the process waits to exit; less than its deadline.
@@ -56,7 +56,7 @@ class Delivery:
         self._flush_interval = flush_interval
         self._report = report
         self._on_drop = on_drop
-        #: Whether the endpoint took the last batch: no report goes where nothing is taken.
+        #: Whether the endpoint accepted the last batch; if not, no report is sent.
         self._welcome = True
         self._reported = 0
         self._report_at = 0.0
@@ -92,7 +92,7 @@ class Delivery:
         except OutOfTime:
             raise
         except Exception:
-            # As above: whatever this is, the next batch may do without it.
+            # As below: the thread must survive, and the next batch may not have this fault.
             logger.exception("The sender failed; it goes on")
             if batch is not None:
                 self._drop(batch, "client_fault")
@@ -101,7 +101,7 @@ class Delivery:
         return not finished
 
     def _deliver(self, batch: Batch) -> bool:
-        """Try until the batch is settled; True when the endpoint took it, or part of it.
+        """Try until the batch is settled; True when the endpoint accepted it, or part of it.
 
         Raises OutOfTime, with the batch unsettled, when a closing queue leaves no time.
         """
@@ -136,7 +136,7 @@ class Delivery:
             logger.debug("No answer for %d events: %s", len(batch.events), type(error).__name__)
             return Again()
         except Exception:
-            # The thread must outlive any fault: without it every later event would be lost.
+            # The thread must survive any fault, or every later event would be lost.
             logger.exception("An attempt failed for a reason that is not the network")
             return Again(fault=True)
         logger.debug(
@@ -156,7 +156,7 @@ class Delivery:
         return self._queue.pause(seconds, firm=asked_for is not None, patient=self._spool is None)
 
     def _drain_spool(self) -> bool:
-        """Send one chunk of the spool; True when the endpoint took it."""
+        """Send one chunk of the spool; True when the endpoint accepted it."""
         if self._spool is None or time.monotonic() < self._scan_at:
             return False
         chunk = self._spool.oldest()
@@ -198,13 +198,13 @@ class Delivery:
 
 
 def envelope(bodies: list[bytes]) -> bytes:
-    """Write the request of one attempt; ``sentAt`` is this attempt's own."""
+    """Write the request of one attempt; ``sentAt`` is the time of this attempt."""
     sent_at = iso(datetime.now(timezone.utc))
     return b'{"batch":[' + b",".join(bodies) + b'],"sentAt":"' + sent_at.encode() + b'"}'
 
 
 def in_batches(bodies: list[bytes], max_events: int) -> Iterator[list[bytes]]:
-    """Cut events into pieces that each fit into one request."""
+    """Split events into pieces that each fit into one request."""
     piece: list[bytes] = []
     size = 0
     for body in bodies:

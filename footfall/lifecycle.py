@@ -1,4 +1,4 @@
-"""The ends and splits of a process: exit, SIGTERM, fork."""
+"""What clients do when the process exits, gets SIGTERM or forks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIGTERM_SECONDS: Final = 5.0
 
 
 class Member(Protocol):
-    """What the end of a process asks of a client."""
+    """What a client must be able to do when the process ends."""
 
     def flush(self, timeout: float | None = None) -> bool:
         """Send what is there."""
@@ -26,18 +26,18 @@ class Member(Protocol):
         """Send what is there and stop."""
 
     def restart_in_child(self) -> None:
-        """Begin anew in a forked child."""
+        """Start empty in a forked child."""
 
 
 _members: list[Member] = []
-#: All clients there are, also those shut down: a fork may find their locks taken too.
+#: All clients, also those shut down: their locks too may be held during a fork.
 _forked_with: weakref.WeakSet[Member] = weakref.WeakSet()
 _hooked = False
 _previous_sigterm: signal._HANDLER = None
 
 
 def join(member: Member, *, on_sigterm: bool) -> None:
-    """Have a client told of the ends of this process, until it leaves."""
+    """Register a client for exit, SIGTERM and fork, until it leaves."""
     global _hooked
     _members.append(member)
     _forked_with.add(member)
@@ -51,7 +51,7 @@ def join(member: Member, *, on_sigterm: bool) -> None:
 
 
 def leave(member: Member) -> None:
-    """Forget a client; with the last one SIGTERM becomes what it was."""
+    """Unregister a client; after the last one the former SIGTERM handler is restored."""
     if member in _members:
         _members.remove(member)
     if not _members:
@@ -59,9 +59,9 @@ def leave(member: Member) -> None:
 
 
 def hook_worker_exit() -> None:
-    """See to it that a multiprocessing worker flushes too: it ends without running atexit.
+    """Make a multiprocessing worker flush too, because it ends without running atexit.
 
-    To be called in the worker itself, after the fork: multiprocessing forgets what was
+    Call it in the worker itself, after the fork: multiprocessing drops what was
     registered before.
     """
     process = sys.modules.get("multiprocessing.process")
@@ -105,7 +105,7 @@ def _on_sigterm(signum: int, frame: FrameType | None) -> None:
     for member in list(_members):
         member.flush(max(until - time.monotonic(), 0.0))
     if callable(_previous_sigterm):
-        # It may go on for a while, so the clients stay open; atexit comes after it.
+        # The process may go on for a while, so the clients stay open; atexit runs later.
         _previous_sigterm(signum, frame)
         return
     previous = _previous_sigterm

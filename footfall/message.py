@@ -1,4 +1,4 @@
-"""One event from a call's arguments to the bytes that go over the wire (Segment's shape)."""
+"""Turns the arguments of a call into the bytes of one event (Segment's format)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from footfall.version import __version__
 #: 32 KiB: the endpoint's limit for one event, in bytes of its JSON.
 MAX_EVENT_BYTES: Final = 32 * 1024
 
-#: From here on a decimal no longer tells one whole number from the next.
+#: From here on a float can no longer distinguish neighbouring whole numbers.
 FIRST_INEXACT: Final = 2**53
 
 LIBRARY_NAME: Final = "footfall-python"
@@ -41,7 +41,7 @@ _NULL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class Unsendable(Exception):
-    """The event cannot be sent; ``reason`` is the counter it goes under, the text says why."""
+    """The event cannot be sent; ``reason`` is the counter that counts it, the text says why."""
 
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
@@ -51,13 +51,13 @@ class Unsendable(Exception):
 class Composer:
     """Turns calls into events of one process.
 
-    Each event carries the process's id and a number that rises by one, whether or not the event
-    arrives, so that the warehouse can see what is missing.
+    Each event has the id of the process and a number that rises by one with every event, so that
+    the warehouse can see which are missing.
     """
 
     def __init__(self) -> None:
         self.process_id = str(uuid.uuid4())
-        # next() on it is one step of the interpreter: it needs no lock that a fork could break.
+        # next() on it is atomic in the interpreter, so it needs no lock that a fork could break.
         self._sequence = itertools.count(1)
 
     def compose(
@@ -72,8 +72,8 @@ class Composer:
     ) -> bytes:
         """Write one event as JSON. Raises Unsendable.
 
-        ``ids`` are checked and ``fields`` are converted. What the caller changes afterwards in
-        any of them no longer changes the event.
+        ``ids`` are checked and ``fields`` are converted. Later changes by the caller to any of
+        them do not change the event.
         """
         now_ns = time.time_ns()
         sequence = next(self._sequence)
@@ -131,7 +131,7 @@ def track_properties(value: object, extra_info: object) -> dict[Any, Any]:
 
 
 def as_mapping(given: object, name: str) -> Mapping[Any, Any]:
-    """Give back a mapping; keep anything else, by its argument's name, rather than lose it."""
+    """Return a mapping; anything else is kept under its argument's name, not lost."""
     if given is None:
         return {}
     if isinstance(given, Mapping):
@@ -159,7 +159,7 @@ def required_id(name: str, given: object) -> str:
 def _identifier(name: str, given: object) -> str | None:
     """Check an id: text, or a whole number or UUID as databases have them; blank means none.
 
-    Columns with a hole come as decimals: 123.0 is 123, and NaN is the hole.
+    Columns with missing values arrive as floats: 123.0 means 123, and NaN a missing value.
     """
     if given is None:
         return None
@@ -169,7 +169,7 @@ def _identifier(name: str, given: object) -> str | None:
         return str(given)
     if not isinstance(given, bool):
         if hasattr(given, "__index__"):
-            with suppress(TypeError):  # numpy's flags have the method and no number
+            with suppress(TypeError):  # numpy's bools have the method but no number
                 return str(operator.index(given))
         if isinstance(given, (numbers.Real, Decimal)):
             number = float(given)
@@ -181,7 +181,7 @@ def _identifier(name: str, given: object) -> str | None:
 
 
 def _on_the_wire(text: str) -> bytes:
-    """Encode JSON text, with U+FFFD for what no reader at the other end can hold."""
+    """Encode JSON text, with U+FFFD for what the receiver cannot store."""
     if "\\u0000" in text:
         text = _NULL.sub(r"\1\\ufffd", text)
     try:

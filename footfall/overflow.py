@@ -10,14 +10,14 @@ from footfall.spool import CHUNK_EVENTS, Spool
 #: Seconds between two looks at whether the queue has closed.
 _LOOK_SECONDS: Final = 3600.0
 
-#: Seconds without another try after the disk took nothing: it may be full for long.
+#: Seconds until the next try after a failed write: the disk may stay full for long.
 _DISK_PAUSE_SECONDS: Final = 5.0
 
 
 def run_overflow(queue: EventQueue, spool: Spool) -> None:
     """Spool whenever the queue is crowded, until it closes.
 
-    It has a thread of its own because the sender may be waiting for an answer, and the product's
+    It has its own thread because the sender may be waiting for an answer, and the product's
     threads must not wait for a disk.
     """
     while queue.closes_at is None:

@@ -1,7 +1,7 @@
-"""From whatever a product hands over to plain JSON values.
+"""Converts any value that a product passes into plain JSON values.
 
-An event is a fact that somebody wants to keep, so a value JSON cannot carry is written as the
-nearest thing it can, and never costs the event.
+An event must not be lost because of a value that JSON cannot represent. Such a value is written
+as the nearest one that JSON can.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 
 from footfall.timestamp import iso
 
-#: Deeper than any event anyone reads; keeps the walk far from Python's recursion limit.
+#: Deeper than any useful event; keeps the walk far from Python's recursion limit.
 MAX_DEPTH = 32
-#: Integers of 64 bits are the most that databases and other languages' JSON readers keep exactly.
+#: Databases and JSON readers of other languages keep integers exactly up to 64 bits.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 CYCLE = "<cycle>"
@@ -28,14 +28,14 @@ TOO_DEEP = "<nested too deep>"
 
 
 class TooLarge(Exception):
-    """The value cannot fit into its size limit; found before time was spent on all of it."""
+    """The value exceeds its size limit; found before all of it was converted."""
 
 
 class Walk:
     """One pass over one event's values that copies them into plain JSON values.
 
-    ``budget`` is a number of characters. Each value and each character of text takes from it, so
-    that neither a huge list nor a small one that refers to itself can hold up the caller.
+    ``budget`` is a number of characters. Each value and each character of text uses some of it, so
+    that neither a huge list nor one that contains itself can delay the caller for long.
     """
 
     __slots__ = ("_budget", "_path")
@@ -64,7 +64,7 @@ class Walk:
         return self._unusual(value)
 
     def mapping(self, source: Mapping[Any, Any]) -> Any:
-        """Copy a mapping; its keys become text, and of two keys of one text the last one stays."""
+        """Copy a mapping. Keys become text; if two keys have the same text, the last one stays."""
         if not self._entered(source):
             return CYCLE if id(source) in self._path else TOO_DEEP
         copied: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class Walk:
             raise
         except Exception:
             # The product's own __str__, __getattr__ or iterator failed. That is the product's
-            # bug, but not one that may surface through a call that reports an event.
+            # bug, but a call that reports an event must not raise it.
             return f"<{type(value).__name__}>"
 
     def _nearest(self, value: Any) -> Any:
@@ -133,13 +133,13 @@ class Walk:
             return self._sequence(value, _in_order(value))
         if isinstance(value, (list, tuple)):
             return self._sequence(value, value)
-        # numpy's scalars, among others, say through these two classes that they are numbers.
+        # numpy's scalars, among others, are registered as numbers with these two classes.
         if isinstance(value, numbers.Integral):
             return self.value(int(value))
         if isinstance(value, numbers.Real):
             return self.value(float(value))
         if getattr(getattr(value, "dtype", None), "kind", None) == "b" and not value.shape:
-            return bool(value)  # numpy's flags are neither
+            return bool(value)  # numpy's bools are neither
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self.mapping({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
         return self.value(str(value))
@@ -162,7 +162,7 @@ def _digits(value: int) -> str:
 
 
 def _decimal(value: Decimal) -> float | str | None:
-    """Write a number where no digit is lost by it, else text with every digit."""
+    """Write a number if that loses no digit, else text with every digit."""
     if not value.is_finite():
         return None
     number = float(value)
@@ -176,7 +176,7 @@ def _moment(value: datetime | date | time) -> str:
 
 
 def _in_order(items: Set[Any]) -> list[Any]:
-    # Sorted where it can be: the same set is the same JSON in every process.
+    # Sorted if possible, so that the same set gives the same JSON in every process.
     try:
         return sorted(items)
     except TypeError:

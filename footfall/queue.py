@@ -15,15 +15,15 @@ from typing import Final
 from footfall.batch import Batch, Event, OutOfTime
 from footfall.counts import Counts, Stats
 
-#: 500 KiB: the endpoint's limit for one batch; 1 KiB of it is left to the envelope.
+#: 500 KiB is the endpoint's limit for one batch; 1 KiB of it is reserved for the envelope.
 MAX_BATCH_BYTES: Final = 500 * 1024 - 1024
 
-#: Longest wait of one attempt to get a lock back; a wait has to end so that signals are seen.
+#: Longest single wait to get a lock back; a wait has to end so that signals are handled.
 _FOREVER: Final = 3600.0
 
 
 class EventQueue:
-    """Events in the order of their calls, batches in flight, and what became of the rest."""
+    """Events in the order of their calls, unsettled batches, and counters of the rest."""
 
     def __init__(self, *, max_events: int, max_bytes: int) -> None:
         self._max_events = max_events
@@ -50,7 +50,7 @@ class EventQueue:
     def put(self, body: bytes, *, block: bool = False) -> str | None:
         """Add an event, or count it as dropped and return the reason.
 
-        With ``block`` a full queue is waited for, as long as it takes or until the queue closes.
+        With ``block`` it waits for room in a full queue, until there is room or the queue closes.
         """
         with self._lock:
             while block and self._is_full() and self._closes_at is None:
@@ -74,7 +74,7 @@ class EventQueue:
         return None
 
     def drop_at_once(self, reason: str) -> None:
-        """Count an event that never came as far as the queue."""
+        """Count an event that was dropped before it reached the queue."""
         with self._lock:
             self._counts.enqueued += 1
             self._counts.dropped[reason] += 1
@@ -103,7 +103,7 @@ class EventQueue:
     # What the sender calls.
 
     def take(self, *, max_events: int, linger: float, idle: float) -> Batch | None:
-        """Wait for a batch: a full one, or whatever is there once its oldest waited ``linger`` s.
+        """Wait for a batch: a full one, or all there is once the oldest has waited ``linger`` s.
 
         Returns None after ``idle`` seconds without any event, or when the queue is closed and
         empty.
@@ -124,9 +124,9 @@ class EventQueue:
                 self._due.wait(wait)
 
     def begin(self, bodies: list[bytes], *, recovered: bool = False) -> Batch:
-        """Start a batch of events that come not from a call but from the spool or the client.
+        """Start a batch of events that come from the spool or the client, not from a call.
 
-        Raises OutOfTime once the queue was seized: nobody would settle it any more.
+        Raises OutOfTime once the queue was seized, because nobody would settle the batch.
         """
         with self._lock:
             if self._seized:
@@ -150,7 +150,7 @@ class EventQueue:
     ) -> bool:
         """Count what became of a batch; the numbers add up to its length.
 
-        A batch that was seized in the meantime is no longer the caller's: False, nothing counted.
+        If the batch was seized meanwhile, it is no longer the caller's: counts nothing, False.
         """
         with self._lock:
             if batch not in self._in_flight:
@@ -163,7 +163,7 @@ class EventQueue:
             return True
 
     def split(self, batch: Batch) -> list[Batch]:
-        """Replace a batch by its two halves, or by nothing where it was seized."""
+        """Replace a batch by its two halves, or by nothing if it was seized."""
         with self._lock:
             if batch not in self._in_flight:
                 return []
@@ -177,10 +177,10 @@ class EventQueue:
             return halves
 
     def pause(self, seconds: float, *, firm: bool, patient: bool) -> bool:
-        """Wait before the next attempt; False says that no time is left for one.
+        """Wait before the next attempt; False if no time is left for one.
 
-        A flush or the closing of the queue cuts the wait short, unless it is ``firm``: the
-        endpoint asked for it. Without ``patient`` a closing queue waits no more at all.
+        A flush or the closing of the queue ends the wait early, unless it is ``firm``, which
+        means that the endpoint asked for it. Without ``patient`` a closing queue does not wait.
         """
         until = time.monotonic() + seconds
         with self._lock:
@@ -222,7 +222,7 @@ class EventQueue:
             self._due.notify_all()
 
     def close(self, timeout: float) -> None:
-        """Take no more events, and give those at hand ``timeout`` seconds."""
+        """Accept no more events, and give those in the queue ``timeout`` seconds."""
         with self._lock:
             self._closes_at = time.monotonic() + timeout
             self._flush_before = self._next_ticket
@@ -240,13 +240,13 @@ class EventQueue:
             return self._closes_at is not None and not self._events
 
     def is_crowded(self) -> bool:
-        """Whether three quarters of the queue are taken: time to move some to disk."""
+        """Whether three quarters of the queue are full: time to move some events to disk."""
         return (
             len(self._events) * 4 >= self._max_events * 3 or self._bytes * 4 >= self._max_bytes * 3
         )
 
     def seize(self) -> list[Batch]:
-        """Take every unsettled event, also out of the hands of a sender that is still trying."""
+        """Take every unsettled event, also from a sender that is still trying."""
         with self._lock:
             self._seized = True
             rest = [Batch(batch.events, on_disk=batch.on_disk) for batch in self._in_flight]

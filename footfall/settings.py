@@ -1,4 +1,4 @@
-"""What a product may choose, with the defaults of a web service."""
+"""The options of a client; the defaults suit a web service."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ MAX_BATCH_EVENTS: Final = 2500
 class Settings:
     """The options of ``Client`` and ``configure``. A bad one raises ValueError, at start."""
 
-    #: Most events of one request; the endpoint's limit in bytes holds beside it. Field's default.
+    #: Most events of one request; the endpoint's limit in bytes holds too. A common default.
     batch_size: int = 100
-    #: Seconds an event waits for company before a batch that is not full is sent.
+    #: Seconds an event waits for others before a batch that is not full is sent.
     flush_interval: float = 0.5
     #: Events the queue holds, in memory: at 330 bytes each, 3 MB.
     max_queue_events: int = 10_000
     #: Bytes the queue holds, for products with large events.
     max_queue_bytes: int = 32 * 1024 * 1024
-    #: Make a call wait while the queue is full. For importers that must lose nothing and have
-    #: nobody waiting; a product's own calls are never to wait, so its events are dropped instead.
+    #: Make a call wait while the queue is full. It is for importers, which must lose nothing and
+    #: can wait. A product's own calls must never wait, so by default events are dropped.
     block_when_full: bool = False
     #: Seconds an attempt may take, from the request to the end of the answer.
     request_timeout: float = 10.0
@@ -36,14 +36,14 @@ class Settings:
     flush_on_sigterm: bool = True
     #: Folder for events that cannot be delivered in time; None keeps nothing on disk.
     spool_dir: str | os.PathLike[str] | None = None
-    #: What is told happened long ago, and counts as known when it happened: for importers.
+    #: Events happened long ago, and count as known since they happened: for importers.
     historical: bool = False
     #: Compress requests larger than a network packet.
     gzip: bool = True
-    #: Called with a reason and a number of events when they are dropped, on whichever thread
-    #: found out: keep it short. What it raises is logged and goes no further.
+    #: Called with a reason and a number of events when they are dropped, on any thread, so it
+    #: must be quick. What it raises is only logged.
     on_drop: Callable[[str, int], object] | None = None
-    #: False turns every call into nothing.
+    #: If False, calls do nothing.
     enabled: bool = True
     #: Log each dropped event, not only the first of its kind, and each failed call's traceback.
     debug: bool = False

@@ -1,7 +1,7 @@
-"""Events on disk: what could not be delivered in time waits here for this or a later process.
+"""Events on disk that could not be delivered in time; this or a later process sends them.
 
 A chunk of events is one file. It is written under another name, fsynced and renamed, so a file
-that bears the name of a chunk is whole. It is deleted only after its events are settled, so a
+with the name of a chunk is complete. It is deleted only after its events are settled, so a
 crash in between sends some events twice and loses none.
 """
 
@@ -25,13 +25,13 @@ else:
 
 logger = logging.getLogger(__name__)
 
-#: Events in one file: one fsync for many, and still little to send twice after a crash.
+#: Events in one file: one fsync for many events, and few events sent twice after a crash.
 CHUNK_EVENTS: Final = 1000
 
-#: 256 MiB, some 800,000 events of 330 bytes: a long outage, and no full disk.
+#: 256 MiB, some 800,000 events of 330 bytes: enough for a long outage, without filling a disk.
 MAX_SPOOL_BYTES: Final = 256 * 1024 * 1024
 
-#: An unfinished file this old has no writer any more; its whole lines are taken over.
+#: Age at which an unfinished file has no writer any more; its complete lines are recovered.
 ABANDONED_AFTER_SECONDS: Final = 3600.0
 
 _SEALED: Final = ".ndjson"
@@ -59,12 +59,12 @@ class Spool:
         self._folder = Path(folder) / owner
         self._lock_file: int | None = None
         self._written = 0
-        #: Files that can be neither read nor deleted; to try them again would be a loop.
+        #: Files that can be neither read nor deleted; trying them again would never end.
         self._passed_over: set[Path] = set()
         self._process = f"{os.getpid()}-{os.urandom(4).hex()}"
 
     def write(self, bodies: list[bytes]) -> bool:
-        """Put events on disk, fsynced; False where there is no room or the disk fails."""
+        """Write events to disk and fsync them; False if there is no room or the disk fails."""
         data = b"\n".join(bodies) + b"\n"
         self._written += 1
         name = f"{time.time_ns() // 1_000_000:013d}-{self._process}-{self._written}"

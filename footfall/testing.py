@@ -1,4 +1,4 @@
-"""A pytest fixture for products: what they report while a test runs, and nothing is sent.
+"""A pytest fixture for products: it collects what they report in a test and sends nothing.
 
 pytest finds it through the package's entry point; nothing else imports this module.
 """
@@ -28,7 +28,7 @@ class CapturedEvents(list[dict[str, Any]]):
 def captured_events(monkeypatch: pytest.MonkeyPatch) -> Iterator[CapturedEvents]:
     """Collect every event of every client, whether or not the product configures one.
 
-    An event the client would refuse is not among them: it is dropped here as it would be there.
+    An event that the client would refuse is not included: it is dropped, as in production.
     """
     captured = CapturedEvents()
 
@@ -36,7 +36,7 @@ def captured_events(monkeypatch: pytest.MonkeyPatch) -> Iterator[CapturedEvents]
         captured.append(json.loads(body))
 
     monkeypatch.setattr(footfall.Client, "enqueue", capture)
-    # What a client says of its own accord, such as how many events it dropped.
+    # Events that a client sends by itself, such as how many events it dropped.
     monkeypatch.setattr(Transport, "post", lambda *_, **__: Answer(200))
     client = footfall.Client("captured", flush_on_sigterm=False)
     monkeypatch.setattr(footfall._default, "client", client)

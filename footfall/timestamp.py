@@ -19,7 +19,7 @@ def iso(moment: datetime) -> str:
     """Write a moment in UTC, to the microsecond; a naive one is taken to be UTC."""
     if moment.tzinfo is not None and moment.tzinfo is not timezone.utc:
         moment = moment.astimezone(timezone.utc)
-    # The first 26 characters are the moment; after them stands the offset, if any, of zero.
+    # The first 26 characters are the moment; an offset of zero may follow.
     return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
@@ -29,10 +29,10 @@ def iso_from_ns(unix_ns: int) -> str:
 
 
 def iso_from_any(given: object) -> str:
-    """Write what a caller calls a timestamp: a datetime, ISO 8601 text or seconds since 1970.
+    """Write a caller's timestamp: a datetime, ISO 8601 text or seconds since 1970.
 
-    Raises ValueError when it is none of these or names no real moment. Guessing would put an
-    event on the wrong day, so nothing is guessed.
+    Raises ValueError if it is none of these or no real moment. A guess could put an event on the
+    wrong day, so nothing is guessed.
     """
     try:
         if isinstance(given, datetime):

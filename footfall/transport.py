@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 
-# Resolving a name imports this module. On the sender's thread, amid a fork, that would leave the
-# child with a module lock that nobody ever releases; so it is imported beforehand.
+# Resolving a name imports this module. If the sender's thread did that during a fork, the child
+# would have a module lock that nobody ever releases. So it is imported here.
 import encodings.idna  # noqa: F401
 import http.client
 import os
@@ -18,21 +18,22 @@ from urllib.parse import urlsplit
 from footfall.answer import Answer
 from footfall.version import __version__
 
-#: Seconds for a connection; a route that needs longer is as good as down.
+#: Seconds to connect; an endpoint that needs longer is treated as down.
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 
 #: Most bytes read of an answer. A verdict on each of a thousand events takes about 150 KiB.
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 
-#: Below one network packet there is nothing to save. Above, level 1 takes 1.6 µs an event
-#: (0.16 ms for 100 events, 32 KiB) and makes it a tenth; level 6 takes half as much again for 11 %.
+#: Below one network packet there is nothing to save. Above it, level 1 takes 1.6 µs an event
+#: (0.16 ms for 100 events, 32 KiB) and gives a tenth of the size. Level 6 takes half as much time
+#: again to save 11 %.
 GZIP_MIN_BYTES: Final = 1400
 GZIP_LEVEL: Final = 1
 
 _GZIP_FORMAT: Final = 31  # zlib's window bits for a gzip header and trailer
 
 
-#: Where the endpoint takes what happens, and what happened long ago.
+#: Where the endpoint accepts current events, and those that happened long ago.
 BATCH_PATH: Final = "/v1/batch"
 IMPORT_PATH: Final = "/v1/import"
 
@@ -87,10 +88,10 @@ class Transport:
                 connection.close()
 
     def abandon(self) -> None:
-        """Give up a connection that a forked child inherited, without a word to the other side.
+        """Give up a connection that a forked child inherited, without sending anything.
 
         Only the descriptor is closed. The objects around it may be locked by a thread that
-        exists in the parent alone.
+        exists only in the parent.
         """
         connection, self._connection = self._connection, None
         if connection is not None and connection.sock is not None:
@@ -118,12 +119,12 @@ class Transport:
                 connection.sock.settimeout(limit)
             connection.request("POST", self._path, body, headers)
             response = connection.getresponse()
-            # read1 gives back what has come so far: an answer that trickles in ends in time.
+            # read1 returns what has arrived so far, so a slow answer ends in time.
             received = bytearray()
             while len(received) < MAX_ANSWER_BYTES:
                 piece = response.read1(MAX_ANSWER_BYTES - len(received))
                 if not piece:
-                    response.read()  # nothing is left; this says so to http.client
+                    response.read()  # nothing is left; http.client learns it here
                     break
                 received += piece
                 if time.monotonic() > until:

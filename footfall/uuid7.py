@@ -1,11 +1,11 @@
-"""Event ids: UUIDv7 (RFC 9562), so that ids sort by time and tell nothing about the machine."""
+"""Event ids: UUIDv7 (RFC 9562), so that ids sort by time and reveal nothing about the machine."""
 
 from __future__ import annotations
 
 import os
 
-#: 26 bits of counter (12 in rand_a, 14 in rand_b): 67 million events before it wraps, and a wrap
-#: can only be seen by two events of one millisecond. It leaves 48 random bits.
+#: 26 bits of counter (12 in rand_a, 14 in rand_b): 67 million events before it wraps. A wrap
+#: only matters for two events of one millisecond. 48 random bits are left.
 _COUNTER_MASK = (1 << 26) - 1
 
 

@@ -1,4 +1,4 @@
-"""The client's version, as the package and every event's context give it."""
+"""The client's version, for the package and for every event's context."""
 
 from __future__ import annotations
 

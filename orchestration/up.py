@@ -136,7 +136,7 @@ class _Site:
         _say("Stopping: the collector seals what it has, and a run that is going is ended.")
         for child in self._children.values():
             if child.poll() is None:
-                # The whole group, or the process with the definitions would wait hours for its runs.
+                # The whole group: else the process with the definitions waits hours for its runs.
                 os.killpg(child.pid, signal.SIGINT)
         deadline = time.monotonic() + GRACE_SECONDS
         for child in self._children.values():

@@ -83,7 +83,7 @@ class Asked:
 
 
 def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: str = "") -> Receipt:
-    """Erase a person everywhere under the home and in the landing; return the written receipt.
+    """Erase a person everywhere under the home and in the landing; return the receipt.
 
     A second call for the same person erases what came back, for instance from a backup. Raises
     BadSubject, NobodyThere, SharedDevice, WarehouseBusy, Unsettled, Incomplete or OSError.
