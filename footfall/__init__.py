@@ -5,7 +5,7 @@ import footfall
 footfall.configure(write_key="…", host="http://127.0.0.1:8080")
 footfall.track(user_id="u1", action="click", value="buy_button", extra_info={"plan": "annual"})
 
-The functions here speak to the one client that ``configure`` makes; ``Client`` is the same
+The functions here use the one client that ``configure`` makes; ``Client`` is the same
 without state in the module.
 """
 

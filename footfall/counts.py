@@ -29,7 +29,7 @@ class Stats:
 
 @dataclass
 class Counts:
-    """The counters themselves; whoever holds one of these also holds the lock around it."""
+    """The counters themselves; only code that holds the queue's lock may use them."""
 
     enqueued: int = 0
     sent: int = 0

@@ -1,4 +1,4 @@
-"""The one client that the module's own functions speak to."""
+"""The one client that the module's own functions use."""
 
 from __future__ import annotations
 

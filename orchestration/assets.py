@@ -175,7 +175,7 @@ _translator = ModelTranslator(
 def model_assets(
     context: dg.AssetExecutionContext, dbt: DbtCliResource, config: BuildConfig
 ) -> Iterator[Any]:
-    """Build and test the models; where a test fails, nothing is published.
+    """Build and test the models; if a test fails, nothing is published.
 
     Definitions that make no sense fail before anything is built, each with its line. Where nothing
     has changed, nothing is built.

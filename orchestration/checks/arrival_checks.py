@@ -29,7 +29,7 @@ def raw_events_are_fresh(
 ) -> Finding:
     """Flags: a source in which nothing has happened for FOOTFALL_FRESHNESS_HOURS.
 
-    Matters: a load of nothing, or of old events only, succeeds; the job is green all the same.
+    Matters: a load of nothing, or of old events only, succeeds, so the job is green.
     Do: ask the collector's /readyz, then what the product sends; see docs/operations.md.
     """
     # Events from a clock that runs ahead would make their source look fresh for ever.
@@ -119,7 +119,7 @@ def every_segment_is_sealed(
 ) -> Finding:
     """Flags: a segment in landing/open that should have been sealed more than ten minutes ago.
 
-    Matters: what is not sealed is on one disk only and in no answer, though it was acknowledged.
+    Matters: its events were acknowledged, but they are on one disk only and in no answer.
     Do: ask the collector's /readyz; start one that is down (it seals what it left), else its log
     says why it cannot seal: the landing is away, full or not writable.
     """
@@ -142,7 +142,7 @@ def every_line_is_readable(
     """Flags: lines that could not be parsed, in the loads of the last FOOTFALL_FRESHNESS_HOURS.
 
     Matters: they are in no answer; raw.bad_lines keeps each with its file, line and reason.
-    Do: mend what writes them, then land the mended lines under a new file name.
+    Do: fix what writes them, then land the fixed lines under a new file name.
     """
     # If nothing was loaded lately, we take the last load that had a file: nothing was fixed since.
     rows = connection.execute(

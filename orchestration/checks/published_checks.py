@@ -19,7 +19,7 @@ def published_is_current(
     """Flags: a published file that cannot be read, is older than FOOTFALL_FRESHNESS_HOURS, or
     holds only older events, or less than the warehouse.
 
-    Matters: readers see no error, they see yesterday's numbers.
+    Matters: readers see no error; they see yesterday's numbers.
     Do: look at the last run of `nightly`: what failed there kept the file as it was. If it went
     well, nothing new arrives: see raw_events_are_fresh.
     """
@@ -72,9 +72,9 @@ def published_is_current(
 def every_erasure_is_finished(
     connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
 ) -> Finding:
-    """Flags: an erasure that was begun and not finished.
+    """Flags: an erasure that has begun and has not finished.
 
-    Matters: until it is, what people read may still tell of somebody who asked to be forgotten.
+    Matters: until then the published file may contain a person who asked to be erased.
     Do: run it again, by the subject given here: docs/erasure.md.
     """
     left = unfinished(settings.home / "erasures")

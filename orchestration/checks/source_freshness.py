@@ -1,4 +1,4 @@
-"""dbt's own word on its sources: `dbt source freshness`."""
+"""dbt's own check of its sources: `dbt source freshness`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from orchestration.checks.check_result import Finding
 def sources_are_fresh(dbt: DbtCliResource, target: Path) -> Finding:
     """Flags: a source of the models whose newest event is older than its YAML allows.
 
-    Matters: models build without a word on what is old; it is dbt's own view of what they read.
-    Do: as for raw_events_are_fresh, which says it source by source.
+    Matters: models build without a warning of old data; this is dbt's own view of what they read.
+    Do: as for raw_events_are_fresh, which reports each source.
     """
     results = target / "sources.json"
     # If dbt fails before it writes results, the file here would be that of another run.

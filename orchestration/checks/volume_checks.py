@@ -85,7 +85,7 @@ def compare(day: date, counts: Mapping[date, int], first_day: date) -> Volume:
 def as_many_events_as_usual(
     connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
 ) -> Finding:
-    """Flags: a source whose last whole day brought under half or over double its weekday's median.
+    """Flags: a source whose last whole day had under half or over double its weekday's median.
 
     Matters: a tag that died on one page, or that fires twice, leaves every job and test green.
     Do: look at dim_events for the event that went or doubled; ask what was released that day.
@@ -170,10 +170,10 @@ def last_whole_day(connection: duckdb.DuckDBPyConnection, settings: Settings) ->
 def quarantine_does_not_grow(
     connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
 ) -> Finding:
-    """Flags: a source of which twice the usual share is refused, in the last day's loads.
+    """Flags: a source with twice its usual share of refused events, in the last day's loads.
 
-    Matters: a release that sends what cannot be taken loses nothing yet, but is in no answer.
-    Do: `python -m ingestion.quarantine list` says why; mend and replay them (docs/quarantine.md).
+    Matters: refused events of a faulty release are not lost yet, but they are in no answer.
+    Do: `python -m ingestion.quarantine list` says why; fix and replay them (docs/quarantine.md).
     """
     # The loads of the freshness window; if there are none, the last load that was not empty.
     rows = connection.execute(

@@ -75,7 +75,7 @@ class Asked:
         return {name for name in (self.user_id, self.anonymous_id) if name}
 
     def hashed(self, tombstones: Tombstones) -> Subject:
-        """The same without the id; raises BadSubject where the subject is none."""
+        """The same without the id; raises BadSubject if the subject is not one."""
         if self.subject:
             return Subject.parse(self.subject)
         kind: Kind = "user" if self.user_id else "device"
