@@ -12,7 +12,7 @@ MAX_QUIET_PERIODS = 3
 
 @dataclass(frozen=True)
 class Look:
-    """What the landing held at a tick, and for which of it a run was requested.
+    """What the landing held at a tick, and the part for which a run was requested.
 
     ``changed_at`` is when it last changed. ``waiting_since`` is when the first change came for
     which no run was requested. Both are seconds since 1970.
