@@ -40,7 +40,7 @@ CLAIMS: Final = {
         "have anything to do with the conversion, and whether there are enough conversions."
     ),
     "models_are_calibrated": (
-        "Flags: a model that foretells more or fewer conversions than came, or does in some "
+        "Flags: a model that predicts more or fewer conversions than came, or does in some "
         "tenth.\n"
         "Matters: a probability of 10 % would not mean one of ten.\n"
         "Do: nothing is lost, the model before goes on. Look whether the product, its price or "
@@ -215,7 +215,7 @@ def _of_evaluations(foreseen: Sequence[Foreseen]) -> dict[str, Any]:
                 ],
             )
             metadata[f"{name}: calibration"] = markdown_table(
-                ("tenth", "rows", "persons", "foretold", "observed", "95 % interval"),
+                ("tenth", "rows", "persons", "predicted", "observed", "95 % interval"),
                 [
                     (
                         tenth.decile,
@@ -230,7 +230,7 @@ def _of_evaluations(foreseen: Sequence[Foreseen]) -> dict[str, Any]:
             )
             metadata[f"{name}: calibration, drawn"] = dg.MetadataValue.md(
                 calibration_chart(
-                    f"{name}: foretold and observed",
+                    f"{name}: predicted and observed",
                     [
                         (tenth.predicted_rate, tenth.observed_rate, tenth.low, tenth.high)
                         for tenth in judged.deciles

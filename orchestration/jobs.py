@@ -3,7 +3,6 @@
 import dagster as dg
 
 from orchestration.assets import model_assets, published_footfall
-from orchestration.checks.asset_checks import check_source_freshness
 from orchestration.conversion_assets import conversion_assets
 from orchestration.received_days import received_days
 from orchestration.repair import (
@@ -13,13 +12,8 @@ from orchestration.repair import (
     verify_exactness,
 )
 
-# Only rebuild_days is given days, which are partitions. Checking dbt's source freshness has to
-# start dbt, so only the job `watch` does it.
-_nightly = (
-    dg.AssetSelection.all()
-    - dg.AssetSelection.assets(received_days)
-    - dg.AssetSelection.checks(check_source_freshness)
-)
+# Received days are partitions. Only rebuild_days says which of them it takes.
+_nightly = dg.AssetSelection.all() - dg.AssetSelection.assets(received_days)
 _published = dg.AssetSelection.assets(published_footfall)
 # What is built from raw, and its checks.
 _models = dg.AssetSelection.assets(model_assets, conversion_assets)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import dagster as dg
 import duckdb
-from dagster_dbt import DbtCliResource
 
 from ingestion.settings import Settings, get_settings
 from orchestration.checks.arrival_checks import (
@@ -17,10 +16,8 @@ from orchestration.checks.arrival_checks import (
 )
 from orchestration.checks.check_result import Finding
 from orchestration.checks.published_checks import every_erasure_is_finished, published_is_current
-from orchestration.checks.source_freshness import sources_are_fresh
 from orchestration.checks.volume_checks import as_many_events_as_usual, quarantine_does_not_grow
 from orchestration.prepare import POOL
-from transformation.dbt_command import dbt_target
 from warehouse.connection import WarehouseBusy, connect, writer_lock
 
 Claim = Callable[[duckdb.DuckDBPyConnection, Settings, datetime], Finding]
@@ -97,25 +94,6 @@ def _checks(name: str, claims: list[tuple[str, Claim]]) -> dg.AssetChecksDefinit
     return run
 
 
-_source_freshness = _spec("raw/events", sources_are_fresh)
-
-
-@dg.multi_asset_check(
-    name="check_source_freshness", specs=[_source_freshness], can_subset=True, pool=POOL
-)
-def check_source_freshness(
-    context: dg.AssetCheckExecutionContext, dbt: DbtCliResource
-) -> Iterator[dg.AssetCheckResult]:
-    """`dbt source freshness`. It is not in the nightly job, because starting dbt is slow."""
-    try:
-        with writer_lock(_settings, wait_seconds=0):
-            finding = sources_are_fresh(dbt, dbt_target(_settings))
-    except WarehouseBusy as busy:
-        context.log.warning("skipped: %s", busy)
-    else:
-        yield _result(_source_freshness, finding)
-
-
 check_arrivals = _checks(
     "check_arrivals",
     [
@@ -135,4 +113,4 @@ check_answers = _checks(
     ],
 )
 
-CHECKS = [check_arrivals, check_answers, check_source_freshness]
+CHECKS = [check_arrivals, check_answers]
