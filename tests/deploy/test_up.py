@@ -74,6 +74,11 @@ def test_up_publishes_what_arrives_tells_so_in_a_few_lines_and_a_terminal_waits(
         assert site.over(run) == "SUCCESS", logs(site)
         assert terminal.returncode == 0, beside
         assert set(ticks(site)) == {"SKIPPED"}
+        # `up` reads what a run writes a moment later.
+        for line in up.stdout:
+            said.append(line)
+            if said.count("nightly  done\n") == 2:
+                break
     finally:
         os.kill(up.pid, signal.SIGINT)
         said.append(up.communicate()[0])
