@@ -160,16 +160,18 @@ def audited(
     """
     asked = queries(settings)
     with connect(settings) as connection:
-        is_next = is_whole and not is_full_refresh and is_increment(settings, connection)
-        steps = increment(settings, connection) if is_next and asked else []
-        yield from _built(connection, steps, context, settings, manifest, translator)
+        may_be_increment = is_whole and not is_full_refresh
+        steps = increment(settings, connection) if may_be_increment and asked else []
+        if steps:
+            yield from _built(connection, steps, context, settings, manifest, translator)
+        is_first = may_be_increment and not steps and is_increment(settings, connection)
     results: list[dict[str, Any]] = []
     if not steps:
         arguments = ["build", "--exclude-resource-type", "unit_test", *(["test"] if asked else [])]
         arguments += ["--full-refresh"] if is_full_refresh else []
         written = yield from _built_by_dbt(dbt, arguments, context, settings, manifest)
         results = written.get("results", [])
-        if is_next:
+        if is_first:
             keep_increment(settings, written, manifest)
     checks = {test: check_of_test(manifest, translator, test) for test in manifest["nodes"]}
     keys = {
@@ -205,7 +207,7 @@ def _built(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Run an increment without dbt."""
     try:
-        for name, seconds in run(connection, steps, context.run_id if steps else ""):
+        for name, seconds in run(connection, steps, context.run_id):
             if (node := manifest["nodes"][name])["resource_type"] != "operation":
                 key = translator.get_asset_key(node)
                 yield dg.MaterializeResult(asset_key=key, metadata={DURATION: seconds})

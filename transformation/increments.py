@@ -118,16 +118,15 @@ def keep_increment(
         *TopologicalSorter(built).static_order(),
         *(name for name in hooks if "-on-run-end-" in name),
     ]
+    invocation = results["metadata"]["invocation_id"]
     steps = []
     for name in order:
         statements = _statements(name, compiled[name], manifest, dbt_target(settings))
         if statements is None:
             return
-        node = manifest["nodes"].get(name, {})
-        steps.append(Step(name, node.get("relation_name"), statements))
-    invocation = results["metadata"]["invocation_id"]
-    for step in steps:
-        step.statements[:] = [each.replace(invocation, INVOCATION) for each in step.statements]
+        relation = manifest["nodes"].get(name, {}).get("relation_name")
+        of_any_run = [each.replace(invocation, INVOCATION) for each in statements]
+        steps.append(Step(name, relation, of_any_run))
     keep_compiled(settings, KIND, [asdict(step) for step in steps])
 
 

@@ -61,3 +61,52 @@
         {{ number_rank(text, same_text) }} < {{ number_rank(other, same_other) }}, {{ text }} < {{ other }}
     )
 {%- endmacro %}
+
+{#
+    Events beside each condition of the alternatives that may mean them. `conditions` is a relation
+    of event_alternatives() whose event_name is called wanted_name. All columns of both, and
+    found_text: what the event has under the path of the condition.
+#}
+{% macro events_beside_conditions(events, conditions) -%}
+    select
+        named.*,
+        case
+            when named.comparison is not null then {{ event_text('named', 'named.property_name') }}
+        end as found_text
+    from (
+        select
+            {{ events }}.*,
+            {{ conditions }}.*
+        from {{ events }}
+        inner join {{ conditions }}
+            on {{ events }}.event_name = {{ conditions }}.wanted_name
+
+        union all
+
+        select
+            {{ events }}.*,
+            {{ conditions }}.*
+        from {{ events }}
+        cross join {{ conditions }}
+        where {{ conditions }}.wanted_name is null
+    ) as named
+{%- endmacro %}
+
+{#
+    The distinct values of some columns for events that meet every condition of an alternative, from
+    a relation with a row for each condition that is met. `alternative` is the column that numbers
+    the alternatives. Most have one condition: to group these as well takes three times as long.
+#}
+{% macro every_condition_met(relation, columns, alternative) -%}
+    select {{ columns | join(', ') }}
+    from {{ relation }}
+    where condition_count = 1
+
+    union distinct
+
+    select {{ columns | join(', ') }}
+    from {{ relation }}
+    where condition_count > 1
+    group by {{ columns | join(', ') }}, {{ alternative }}
+    having count(distinct condition_number) = max(condition_count)
+{%- endmacro %}

@@ -41,35 +41,9 @@ steps as (
 
 ),
 
-events_named as (
-
-    select
-        events.*,
-        steps.*
-    from events
-    inner join steps
-        on events.event_name = steps.wanted_name
-
-    union all
-
-    select
-        events.*,
-        steps.*
-    from events
-    cross join steps
-    where steps.wanted_name is null
-
-),
-
 events_found as (
 
-    select
-        events_named.*,
-        case
-            when events_named.comparison is not null
-                then {{ event_text('events_named', 'events_named.property_name') }}
-        end as found_text
-    from events_named
+    {{ events_beside_conditions('events', 'steps') }}
 
 ),
 
@@ -94,27 +68,11 @@ conditions_met as (
 -- An alternative is met by an event that meets each of its conditions.
 events_matched as (
 
-    select
-        funnel_name,
-        person_id,
-        event_id,
-        occurred_at,
-        step_number
-    from conditions_met
-    where condition_count = 1
-
-    union distinct
-
-    select
-        funnel_name,
-        person_id,
-        event_id,
-        occurred_at,
-        step_number
-    from conditions_met
-    where condition_count > 1
-    group by funnel_name, person_id, event_id, occurred_at, step_number, alternative_number
-    having count(distinct condition_number) = max(condition_count)
+    {{ every_condition_met(
+        'conditions_met',
+        ['funnel_name', 'person_id', 'event_id', 'occurred_at', 'step_number'],
+        'alternative_number'
+    ) }}
 
 )
 

@@ -66,35 +66,9 @@ definitions as (
 
 ),
 
-events_named as (
-
-    select
-        events.*,
-        definitions.*
-    from events
-    inner join definitions
-        on events.event_name = definitions.wanted_name
-
-    union all
-
-    select
-        events.*,
-        definitions.*
-    from events
-    cross join definitions
-    where definitions.wanted_name is null
-
-),
-
 events_found as (
 
-    select
-        events_named.*,
-        case
-            when events_named.comparison is not null
-                then {{ event_text('events_named', 'events_named.property_name') }}
-        end as found_text
-    from events_named
+    {{ events_beside_conditions('events', 'definitions') }}
 
 ),
 
@@ -128,51 +102,14 @@ conditions_met as (
 -- is one use.
 events_matched as (
 
-    select
-        load_number,
-        question_name,
-        event_role,
-        feature_name,
-        event_id,
-        source_id,
-        anonymous_id,
-        is_user_name,
-        actor_name,
-        occurred_at,
-        known_at
-    from conditions_met
-    where condition_count = 1
-
-    union distinct
-
-    select
-        load_number,
-        question_name,
-        event_role,
-        feature_name,
-        event_id,
-        source_id,
-        anonymous_id,
-        is_user_name,
-        actor_name,
-        occurred_at,
-        known_at
-    from conditions_met
-    where condition_count > 1
-    group by
-        load_number,
-        question_name,
-        event_role,
-        feature_name,
-        event_id,
-        source_id,
-        anonymous_id,
-        is_user_name,
-        actor_name,
-        occurred_at,
-        known_at,
-        asked_number
-    having count(distinct condition_number) = max(condition_count)
+    {{ every_condition_met(
+        'conditions_met',
+        [
+            'load_number', 'question_name', 'event_role', 'feature_name', 'event_id', 'source_id',
+            'anonymous_id', 'is_user_name', 'actor_name', 'occurred_at', 'known_at'
+        ],
+        'asked_number'
+    ) }}
 
 )
 
