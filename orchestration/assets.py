@@ -16,6 +16,7 @@ from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import Field
 
 from conversion.question_tables import keep
+from enrichment.enrich import enrich
 from ingestion.collector.sealing_requests import seal_now
 from ingestion.loading.pipeline import LoadReport, load, make_pipeline
 from ingestion.loading.source import PendingLoad, landing_source
@@ -137,8 +138,8 @@ class ModelTranslator(DagsterDbtTranslator):
     def get_asset_spec(self, manifest: Any, unique_id: str, project: Any) -> dg.AssetSpec:
         """Only marts have a freshness policy; the models upstream of them have none."""
         spec = super().get_asset_spec(manifest, unique_id, project)
-        # The build itself writes what it reads of meta: as assets nobody could materialize them.
-        deps = [dep for dep in spec.deps if dep.asset_key.path[0] != "meta"]
+        # The build itself writes these before it begins: as assets nobody could materialize them.
+        deps = [dep for dep in spec.deps if dep.asset_key.path[0] not in ("meta", "enrichment")]
         spec = spec.replace_attributes(deps=deps)
         if spec.key == LOADS_PENDING:
             # Days that are to be processed again must be pending before anything is built.
@@ -185,6 +186,7 @@ def model_assets(
         refuse_mistakes(_settings, lambda: names_seen(_settings))
         with connect(_settings) as connection:
             keep(connection, questions_asked(_settings))
+            enrich(connection)
             is_due = is_full_refresh_due(connection)
             found = outcomes_kept(_settings, connection) if is_whole else None
         is_told = found is not None and tells_all(context.selected_asset_check_keys, found)

@@ -26,6 +26,7 @@ import duckdb
 import pyarrow as pa
 
 from conversion.question_tables import keep
+from enrichment.enrich import LISTS, enrich
 from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
@@ -120,6 +121,7 @@ class CompiledModels:
             self.questions = questions_asked(settings)
             with connect(settings) as connection:
                 keep(connection, self.questions)
+                enrich(connection)
             excluded = ["--exclude-resource-type", "unit_test"]
             run_dbt(settings, "build", "--full-refresh", *excluded, "test")
             # The second build is an increment.
@@ -148,9 +150,16 @@ class CompiledModels:
             for unique_id, node in full.items()
         ]
         with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
-            self.seed_tables = {
-                name: connection.execute(f"select * from seeds.{name}").to_arrow_table()
-                for name in sorted(path.stem for path in self.seeds.glob("*.csv"))
+            given = [
+                *(
+                    f"seeds.{name}"
+                    for name in sorted(path.stem for path in self.seeds.glob("*.csv"))
+                ),
+                *(f"enrichment.{name}" for name in ("rules", *LISTS)),
+            ]
+            #: Tables that are there before a build: the seeds, and the lists of libraries.
+            self.given = {
+                name: connection.execute(f"from {name}").to_arrow_table() for name in given
             }
             #: What a first build makes of models that look at the outcome of an earlier one.
             self.empty = {name: _empty(connection, name) for name in LOOKING_BACK}
@@ -217,7 +226,7 @@ class MemoryWarehouse:
         self.connection = duckdb.connect(config={"threads": 1})
         self.connection.execute("attach ':memory:' as footfall; use footfall")
         self.connection.execute("set TimeZone = 'UTC'")
-        for schema in ("raw", "staging", "intermediate", "marts", "meta", "seeds"):
+        for schema in ("raw", "staging", "intermediate", "marts", "meta", "seeds", "enrichment"):
             self.connection.execute(f"create schema {schema}")
         for table, columns in RAW_TABLES.items():
             fields = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
@@ -234,10 +243,10 @@ class MemoryWarehouse:
             " (table_name varchar, key_columns varchar, key_text varchar)"
         )
         keep(self.connection, compiled.questions)
-        for name, rows in compiled.seed_tables.items():
-            self.connection.register("seed_rows", rows)
-            self.connection.execute(f"create table seeds.{name} as select * from seed_rows")
-            self.connection.unregister("seed_rows")
+        for name, rows in compiled.given.items():
+            self.connection.register("given_rows", rows)
+            self.connection.execute(f"create table {name} as select * from given_rows")
+            self.connection.unregister("given_rows")
 
     def load(
         self, files: Load, *, completes: bool = True, began_at: datetime | None = None
@@ -310,6 +319,7 @@ class MemoryWarehouse:
 
     def build(self, *, full_refresh: bool = False, stop_after: str | None = None) -> None:
         """Run every model in order; with ``stop_after`` fail there, like a run that was killed."""
+        enrich(self.connection)
         for model in self._compiled.models:
             self.run(model, full_refresh=full_refresh)
             if model.name == stop_after:

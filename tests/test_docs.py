@@ -15,8 +15,8 @@ DOCUMENTS = [
     *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((CHECKOUT / "docs").rglob("*.md")),
 ]
-CODE = ("footfall", "ingestion", "warehouse", "transformation", "publishing", "conversion",
-        "orchestration", "dbt_project", "demo", "tests", "benchmarks", "findings",
+CODE = ("footfall", "ingestion", "enrichment", "warehouse", "transformation", "publishing",
+        "conversion", "orchestration", "dbt_project", "demo", "tests", "benchmarks", "findings",
         "deploy")  # fmt: skip
 #: Files of FOOTFALL_HOME in folders that have the name of one of ours.
 OF_A_HOME = {"warehouse/footfall.duckdb"}

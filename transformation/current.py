@@ -25,7 +25,14 @@ from warehouse.pending_loads import is_full_refresh_due
 #: Metadata key of an asset or a check that the run did not change.
 UNCHANGED: Final = "unchanged"
 #: The folders of our code that decide the result of a run on the same raw rows.
-CODE: Final = ("warehouse", "transformation", "publishing", "conversion", "orchestration")
+CODE: Final = (
+    "warehouse",
+    "enrichment",
+    "transformation",
+    "publishing",
+    "conversion",
+    "orchestration",
+)
 CHECKOUT: Final = Path(__file__).parents[1]
 
 

@@ -16,10 +16,11 @@ from typing import Final
 
 import duckdb
 
+from enrichment.rules import rules
 from ingestion.settings import Settings
 
-#: The libraries that read the seeds and compute the models. A package with a list of bots or
-#: referrers belongs here too.
+#: The libraries that read the seeds and compute the models. Those with lists of agents or domains
+#: are in enrichment/rules.py.
 LIBRARIES: Final = ("dbt-core", "dbt-duckdb", "duckdb")
 #: Files in the folder of a dbt project that are not part of it.
 WRITTEN_BY_DBT: Final = {"target", "logs", ".user.yml"}
@@ -39,6 +40,7 @@ def definition(settings: Settings) -> str:
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
+    digest.update(f"{rules()}\n".encode())
     zone = settings.reporting_time_zone
     digest.update(f"{zone} {zone_rules(zone)}\n".encode())
     for name, content in project_files(settings.dbt_project):

@@ -13,7 +13,15 @@ from typing import BinaryIO, TextIO
 from ingestion.settings import Settings
 
 #: Loggers whose warnings go to the terminal: what a run waits for, and what it skips.
-OURS = ("ingestion", "warehouse", "transformation", "publishing", "conversion", "orchestration")
+OURS = (
+    "ingestion",
+    "enrichment",
+    "warehouse",
+    "transformation",
+    "publishing",
+    "conversion",
+    "orchestration",
+)
 
 
 def log_path(settings: Settings, name: str) -> Path:
