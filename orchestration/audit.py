@@ -207,7 +207,7 @@ def _built(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Run an increment without dbt."""
     try:
-        for name, seconds in run(connection, steps, context.run_id):
+        for name, seconds in run(connection, steps, context.run_id, settings.threads):
             if (node := manifest["nodes"][name])["resource_type"] != "operation":
                 key = translator.get_asset_key(node)
                 yield dg.MaterializeResult(asset_key=key, metadata={DURATION: seconds})

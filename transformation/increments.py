@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -61,6 +63,8 @@ class Step:
     node: str
     relation: str | None
     statements: list[str]
+    #: The nodes that must be done before it.
+    needs: list[str]
 
 
 def increment(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Step]:
@@ -113,42 +117,62 @@ def keep_increment(
         if node["resource_type"] not in ("operation", "test")
     }
     hooks = [name for name in compiled if name.startswith("operation.")]
-    order = [
-        *(name for name in hooks if "-on-run-start-" in name),
-        *TopologicalSorter(built).static_order(),
-        *(name for name in hooks if "-on-run-end-" in name),
-    ]
+    first = [name for name in hooks if "-on-run-start-" in name]
+    last = [name for name in hooks if "-on-run-end-" in name]
+    needs = {name: built[name] or set(first) for name in built}
+    for group, before in ((first, set()), (last, needs.keys())):
+        needs |= {name: {*before, *group[:place]} for place, name in enumerate(group)}
     invocation = results["metadata"]["invocation_id"]
     steps = []
-    for name in order:
+    for name in TopologicalSorter(needs).static_order():
         statements = _statements(name, compiled[name], manifest, dbt_target(settings))
         if statements is None:
             return
         relation = manifest["nodes"].get(name, {}).get("relation_name")
         of_any_run = [each.replace(invocation, INVOCATION) for each in statements]
-        steps.append(Step(name, relation, of_any_run))
+        steps.append(Step(name, relation, of_any_run, sorted(needs[name])))
     keep_compiled(settings, KIND, [asdict(step) for step in steps])
 
 
 def run(
-    connection: duckdb.DuckDBPyConnection, steps: Sequence[Step], run_id: str
+    connection: duckdb.DuckDBPyConnection, steps: Sequence[Step], run_id: str, threads: int
 ) -> Iterator[tuple[str, float]]:
-    """Run the steps. Yields each node when it is done, and the seconds it took.
+    """Run the steps, up to ``threads`` at once. Yields each node when done, and its seconds.
 
     Each node has its own transaction, as with dbt. If a run ends early, its loads stay pending, and
     the next run works them in again. Raises FailedStep.
     """
-    for step in steps:
-        began = time.monotonic()
+    step_of = {step.node: step for step in steps}
+    waiting = TopologicalSorter({step.node: step.needs for step in steps})
+    waiting.prepare()
+    running: set[Future[tuple[str, float]]] = set()
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            connection.begin()
+            while waiting.is_active():
+                ready = [step_of[node] for node in waiting.get_ready()]
+                running |= {pool.submit(_run, connection, step, run_id) for step in ready}
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for node, seconds in [each.result() for each in done]:
+                    yield node, seconds
+                    waiting.done(node)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _run(connection: duckdb.DuckDBPyConnection, step: Step, run_id: str) -> tuple[str, float]:
+    began = time.monotonic()
+    with connection.cursor() as cursor:
+        try:
+            cursor.begin()
             for statement in step.statements:
-                connection.execute(statement.replace(INVOCATION, run_id))
-            connection.commit()
+                cursor.execute(statement.replace(INVOCATION, run_id))
+            cursor.commit()
         except duckdb.Error as error:
-            connection.rollback()
+            # The failure of a commit has rolled back already.
+            with suppress(duckdb.TransactionException):
+                cursor.rollback()
             raise FailedStep(step.node, error) from error
-        yield step.node, time.monotonic() - began
+    return step.node, time.monotonic() - began
 
 
 def _statements(

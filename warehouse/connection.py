@@ -136,7 +136,8 @@ def connect(
     with usable_home(site):
         site.warehouse.parent.mkdir(parents=True, exist_ok=True)
     connection = _patiently(lambda: _open(site, read_only), wait_seconds)
-    connection.execute("set TimeZone = 'UTC'")
+    # Global, so that cursors of this connection have it too.
+    connection.execute("set global TimeZone = 'UTC'")
     return connection
 
 

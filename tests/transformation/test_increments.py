@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import duckdb
@@ -84,7 +85,10 @@ def tables(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:
 def build(settings: Settings) -> None:
     with writer_lock(settings), connect(settings) as connection:
         steps = increment(settings, connection)
-        assert [node for node, _ in run(connection, steps, "a run")] == [s.node for s in steps]
+        done = [node for node, _ in run(connection, steps, "a run", settings.threads)]
+    assert sorted(done) == sorted(step.node for step in steps)
+    place = {node: place for place, node in enumerate(done)}
+    assert all(place[need] < place[step.node] for step in steps for need in step.needs)
 
 
 def test_it_leaves_what_dbt_leaves(compiled: CompiledModels, tmp_path: Path) -> None:
@@ -123,7 +127,9 @@ def test_one_that_ends_in_the_middle_is_made_good_by_the_next(
 
     for done in (3, 30, 50):
         with writer_lock(settings), connect(settings) as connection:
-            steps = run(connection, increment(settings, connection), "a run that ends")
+            steps = run(
+                connection, increment(settings, connection), "a run that ends", settings.threads
+            )
             for _ in range(done):
                 next(steps)
     build(settings)
@@ -139,15 +145,43 @@ def test_one_that_ends_in_the_middle_is_made_good_by_the_next(
 def test_a_statement_that_fails_names_its_node_and_changes_nothing(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     steps = [
-        Step("model.a", None, ["create table a as select 1 as x"]),
-        Step("model.b", None, ["truncate a", "insert into a select 'text'"]),
-        Step("model.c", None, ["drop table a"]),
+        Step("model.a", None, ["create table a as select 1 as x"], []),
+        Step("model.b", None, ["truncate a", "insert into a select 'text'"], ["model.a"]),
+        Step("model.c", None, ["drop table a"], ["model.b"]),
     ]
     with writer_lock(settings), connect(settings) as connection:
         with pytest.raises(FailedStep, match="Could not convert") as failed:
-            list(run(connection, steps, "a run"))
+            list(run(connection, steps, "a run", threads=2))
         assert failed.value.node == "model.b"
         assert connection.execute("from a").fetchall() == [(1,)]
+
+
+def test_steps_that_do_not_need_each_other_run_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Barrier(2, timeout=60)
+    run_step = increments._run
+
+    def run_when_both_have_begun(connection: Any, step: Step, run_id: str) -> tuple[str, float]:
+        if step.needs == ["model.first"]:
+            both.wait()
+        return run_step(connection, step, run_id)
+
+    monkeypatch.setattr(increments, "_run", run_when_both_have_begun)
+    settings = Settings(home=tmp_path)
+    steps = [
+        Step("model.first", None, ["create table first as select 1 as x"], []),
+        Step("model.left", None, ["create table l as from first"], ["model.first"]),
+        Step("model.right", None, ["create table r as from first"], ["model.first"]),
+        Step("model.last", None, ["create table s as from l, r"], ["model.left", "model.right"]),
+    ]
+    with writer_lock(settings), connect(settings) as connection:
+        done = [node for node, _ in run(connection, steps, "a run", threads=2)]
+    assert (done[0], {*done[1:3]}, done[3]) == (
+        "model.first",
+        {"model.left", "model.right"},
+        "model.last",
+    )
 
 
 def drop_a_table(connection: duckdb.DuckDBPyConnection) -> None:

@@ -119,14 +119,15 @@ def test_an_error_lets_the_lock_go(settings: Settings) -> None:
         pass
 
 
-def test_a_connection_is_in_utc_within_the_sites_bounds(tmp_path: Path) -> None:
+def test_a_connection_and_its_cursors_are_in_utc_within_the_sites_bounds(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, threads=1, memory_limit="300MiB")
+    asked = (
+        "select current_setting('TimeZone'), current_setting('threads'),"
+        " current_setting('memory_limit')"
+    )
     with connect(settings) as connection:
-        found = connection.execute(
-            "select current_setting('TimeZone'), current_setting('threads'),"
-            " current_setting('memory_limit')"
-        ).fetchone()
-    assert found == ("UTC", 1, "300.0 MiB")
+        for each in (connection, connection.cursor()):
+            assert each.execute(asked).fetchone() == ("UTC", 1, "300.0 MiB")
 
 
 def test_a_home_that_is_no_folder_is_named_with_its_variable(tmp_path: Path) -> None:
