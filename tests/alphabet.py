@@ -70,12 +70,21 @@ ADDRESSES: Final = (
     "https://a.example/?to=https://b.example/?utm_source=no&utm_medium=",
 )
 
-#: Where pages were come to from: elsewhere, nowhere, the site itself, a payment.
+#: Where pages were come to from: elsewhere, nowhere, the site itself, a payment, and hosts of all
+#: kinds.
 REFERRERS: Final = (
     "https://news.example/",
     "",
     "https://WWW.a.example:8443/p?utm_source=no",
     "https://www.paypal.com/pay",
+    "https://www.bbc.co.uk./news",
+    "https://a.b.github.io/",
+    "http://192.168.1.5/",
+    "http://localhost:3000/",
+    "http://x.y.z.kawasaki.jp",
+    "https://city.kawasaki.jp/",
+    "android-app://com.google.android.gm/",
+    "no address..",
 )
 
 #: (occurred, received) → (original_timestamp, sent_at), such that it did occur then, where it can.

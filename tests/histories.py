@@ -381,7 +381,7 @@ def seen_page(act: Act) -> dict[str, object]:
     place = "abc".index(act.tie)
     url = {"url": ADDRESSES[place]} if act.place < 3 else {}
     path = {"path": f"/{act.place}"} if act.place in (2, 5) else {}
-    return {**url, **path, "referrer": REFERRERS[(place + act.place) % len(REFERRERS)]}
+    return {**url, **path, "referrer": REFERRERS[(3 * place + act.place) % len(REFERRERS)]}
 
 
 def numbered(visit: Visit, event_id: str) -> dict[str, object]:

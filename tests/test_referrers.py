@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from enrichment.public_suffixes import public_suffixes
 from tests import oracle
 from tests.lines import line
 from tests.models_in_memory import CompiledModels, loaded
@@ -74,6 +75,30 @@ def test_a_referrer_is_read_as_the_site_it_belongs_to(compiled: CompiledModels) 
     assert {row["anonymous_id"]: row["is_referrer_ignored"] for row in rows} == wanted
     sessions = oracle.warehouse(loads).sessions
     assert {row["anonymous_id"]: row["is_referrer_ignored"] for row in sessions} == wanted
+
+
+def test_a_site_is_what_the_library_of_public_suffixes_says(compiled: CompiledModels) -> None:
+    rules = sorted(public_suffixes())
+    chosen = [name for name, kind in rules if kind != "suffix"] + [name for name, _ in rules[::40]]
+    hosts = {
+        *(f"{below}{name}" for name in chosen for below in ("", "a.", "b.a.", "c.b.a.")),
+        *("localhost", "a..co.uk", "192.168.1.5", "[::1]", "a.192", "a.0x7f", "bücher.example"),
+        *("xn--bcher-kva.example", "a b.co.uk", "." + "a" * 252, "b." + "a" * 251, "a" * 254),
+    }
+    lines = [
+        line(f"{number:05}", context=_page(None, f"https://{host}/"))
+        for number, host in enumerate(sorted(hosts))
+    ]
+    loads = [[File("a.ndjson", lines)]]
+
+    found = loaded(compiled, loads).rows(
+        "select anonymous_id, referrer_domain from marts.fct_sessions"
+    )
+
+    wanted = oracle.warehouse(loads).sessions
+    assert {row["anonymous_id"]: row["referrer_domain"] for row in found} == (
+        {row["anonymous_id"]: row["referrer_domain"] for row in wanted}
+    )
 
 
 def test_who_pauses_and_clicks_on_still_came_from_the_campaign(compiled: CompiledModels) -> None:

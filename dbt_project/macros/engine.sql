@@ -102,6 +102,21 @@
     coalesce(try(url_decode({{ text }})), {{ text }})
 {%- endmacro %}
 
+{# Each distinct host of a relation with the domains that it is in, itself among them: domain,
+    label_count (1 is the last label). No name is longer than 253 characters. #}
+{% macro domains_of(hosts) %}{{ return(adapter.dispatch('domains_of')(hosts)) }}{% endmacro %}
+{% macro duckdb__domains_of(hosts) -%}
+    select host, label_count, array_to_string(labels[-label_count:], '.') as domain
+    from (
+        select host, labels, unnest(generate_series(1, len(labels))) as label_count
+        from (
+            select distinct host, string_split(host, '.') as labels
+            from {{ hosts }}
+            where length(host) <= 253
+        ) as hosts_split
+    ) as labels_counted
+{%- endmacro %}
+
 {# The text with control characters as blanks, and without blanks around it; null if nothing is
     left. #}
 {% macro visible_text(text) %}{{ return(adapter.dispatch('visible_text')(text)) }}{% endmacro %}

@@ -10,23 +10,36 @@
 {%- endmacro %}
 
 {#
-    The site that a host belongs to: the domain that somebody registered, with every host below it.
-    Below some domains, those of countries and of large hosters, strangers have hosts of their own.
-    There are ten thousand such domains (publicsuffix.org). These are the ones under which products
-    are found. If one is missing here, a stranger's referrer below the same domain as the page
-    counts as the page's own site.
+    The site that each host of domains_of() belongs to: the domain that somebody registered, with
+    every host below it. Below some domains, those of countries and of large hosters, strangers have
+    hosts of their own: the public suffixes. An exception among them is registered itself. An
+    address of a machine is a site, and so is what is no name.
 #}
-{% macro site_of(host) -%}
-    {%- set shared_domains = [
-        '(?:ac|co|com|edu|gob|gov|go|ltd|mil|ne|net|nom|or|org)[.][a-z][a-z]',
-        '(?:github|gitlab|webflow)[.]io', '(?:netlify|vercel|web)[.]app', 'fly[.]dev',
-        '(?:pages|workers|deno)[.]dev', '(?:azurewebsites|azurestaticapps|cloudfront)[.]net',
-        '(?:firebaseapp|herokuapp|onrender|appspot|myshopify|wixsite|weebly)[.]com',
-        '(?:wordpress|tumblr|substack|medium|squarespace|zendesk)[.]com',
-        '(?:[a-z0-9-]+[.])?amazonaws[.]com', 'blogspot[.][a-z.]+', 'notion[.]site', 'carrd[.]co',
-    ] -%}
-    case
-        when {{ matches(host, '^[0-9.]+$|^[[]|^[^.]+$') }} then {{ host }}
-        else regexp_extract({{ host }}, '([^.]+[.](?:{{ shared_domains | join('|') }}|[^.]+))$', 1)
-    end
+{% macro sites_of(domains) -%}
+    select
+        sizes.host,
+        coalesce(registered.domain, sizes.host) as site
+    from (
+        select
+            domains.host,
+            coalesce(
+                max(case when suffixes.kind = 'exception' then domains.label_count end),
+                max(
+                    case suffixes.kind
+                        when 'suffix' then domains.label_count + 1
+                        when 'wildcard' then domains.label_count + 2
+                    end
+                ),
+                2
+            ) as label_count
+        from {{ domains }} as domains
+        left join {{ source('enrichment', 'public_suffixes') }} as suffixes
+            on domains.domain = suffixes.domain
+        group by domains.host
+    ) as sizes
+    left join {{ domains }} as registered
+        on
+            sizes.host = registered.host
+            and sizes.label_count = registered.label_count
+            and not {{ matches('sizes.host', '(?:^|[.])(?:[0-9]+|0x[0-9a-f]*)$|^[[]|^[.]|[.][.]') }}
 {%- endmacro %}

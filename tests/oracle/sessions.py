@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from publicsuffixlist import PublicSuffixList
 
 from tests.oracle.events import Campaign, Event
 
@@ -19,8 +22,8 @@ SESSION_TIMEOUT = timedelta(minutes=30)
 MAX_DURATION = timedelta(hours=24)
 #: Of the project's list.
 IGNORED_REFERRERS = ("paypal.com", "checkout.stripe.com", "accounts.google.com")
-#: Domains under which strangers have sites of their own, as far as tests go there.
-SHARED_DOMAINS = ("co.uk", "com.au", "github.io", "myshopify.com", "s3.amazonaws.com")
+#: Under which domains strangers have sites of their own.
+PUBLIC_SUFFIXES = PublicSuffixList()
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,12 @@ class Session:
         return next((e for e in self.events if e.page.path is not None), self.first).page.referrer
 
     @property
+    def referrer_domain(self) -> str | None:
+        """The site of the referrer."""
+        referrer = host(self.referrer)
+        return None if referrer is None else site(referrer)
+
+    @property
     def is_referrer_ignored(self) -> bool:
         """Whether the referrer is the site itself, or where people pay and sign in."""
         referrer = host(self.referrer)
@@ -119,6 +128,7 @@ class Session:
             "event_count": len(self.path),
             "page_view_count": len([e for e in self.events if e.type in ("page", "screen")]),
             "referrer": self.referrer,
+            "referrer_domain": self.referrer_domain,
             "is_referrer_ignored": self.is_referrer_ignored,
             "utm_source": self.campaign.source,
             "utm_medium": self.campaign.medium,
@@ -193,16 +203,15 @@ def host(address: str | None) -> str | None:
         return None
     name = told.rpartition("@")[2].lower()
     name = name[: name.index("]") + 1] if name.startswith("[") else name.partition(":")[0]
-    return name.rstrip(".") or None
+    name = name.rstrip(".")
+    return name if 0 < len(name) <= 253 else None
 
 
 def site(name: str) -> str:
     """What somebody registered, of which the host is a part."""
-    labels = name.split(".")
-    if name.startswith("[") or name.replace(".", "").isdigit():
+    if name.startswith("[") or re.fullmatch(r"\d+|0x[\da-f]*", name.rpartition(".")[2]):
         return name
-    shared = next((each for each in SHARED_DOMAINS if f".{name}".endswith(f".{each}")), "x")
-    return ".".join(labels[-1 - len(shared.split(".")) :])
+    return PUBLIC_SUFFIXES.privatesuffix(name) or name
 
 
 def event_transitions(sessions: list[Session], calendar: Calendar) -> list[dict[str, Any]]:

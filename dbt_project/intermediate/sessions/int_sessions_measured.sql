@@ -122,21 +122,58 @@ hosts_read as (
 
 ),
 
--- A visit from the site itself, or from a page for payment or sign-in elsewhere, has no source.
-referrers_ignored as (
+all_hosts as (
 
-    select session_id
-    from hosts_read
-    where {{ site_of('referrer_host') }} = {{ site_of('page_host') }}
+    select referrer_host as host from hosts_read
 
-    union
+    union all
 
-    select hosts_read.session_id
-    from hosts_read
+    select page_host as host from hosts_read
+
+),
+
+domains as (
+
+    {{ domains_of('all_hosts') }}
+
+),
+
+sites as (
+
+    {{ sites_of('domains') }}
+
+),
+
+hosts_ignored as (
+
+    select distinct domains.host
+
+    from domains
+
     inner join ignored
-        on
-            hosts_read.referrer_host = ignored.host
-            or right(hosts_read.referrer_host, length(ignored.host) + 1) = '.' || ignored.host
+        on domains.domain = ignored.host
+
+),
+
+-- A visit from the site itself, or from a page for payment or sign-in elsewhere, has no source.
+referrers_read as (
+
+    select
+        hosts_read.session_id,
+        referrer_sites.site as referrer_domain,
+        hosts_ignored.host is not null
+        or coalesce(referrer_sites.site = page_sites.site, false) as is_ignored
+
+    from hosts_read
+
+    left join sites as referrer_sites
+        on hosts_read.referrer_host = referrer_sites.host
+
+    left join sites as page_sites
+        on hosts_read.page_host = page_sites.host
+
+    left join hosts_ignored
+        on hosts_read.referrer_host = hosts_ignored.host
 
 ),
 
@@ -158,7 +195,8 @@ sessions_described as (
         sessions_measured.entry_page,
         sessions_measured.exit_page,
         origins_read.referrer,
-        referrers_ignored.session_id is not null as is_referrer_ignored,
+        referrers_read.referrer_domain,
+        coalesce(referrers_read.is_ignored, false) as is_referrer_ignored,
         origins_read.utm_source,
         origins_read.utm_medium,
         origins_read.utm_campaign,
@@ -169,8 +207,8 @@ sessions_described as (
     left join origins_read
         on sessions_measured.session_id = origins_read.session_id
 
-    left join referrers_ignored
-        on sessions_measured.session_id = referrers_ignored.session_id
+    left join referrers_read
+        on sessions_measured.session_id = referrers_read.session_id
 
 )
 

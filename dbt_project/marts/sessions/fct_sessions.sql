@@ -55,6 +55,7 @@ sessions_attributed as (
         sessions.entry_page,
         sessions.exit_page,
         sessions.referrer,
+        sessions.referrer_domain,
         sessions.is_referrer_ignored,
         sessions.utm_source,
         sessions.utm_medium,
