@@ -63,9 +63,10 @@ def fill_clickhouse(home: Path) -> None:
             f"""
             copy (
                 select event_id, event_name, person_id,
-                    coalesce(anonymous_id, user_id) as anonymous_id,
+                    coalesce(anonymous_id, '') as anonymous_id,
                     epoch_us(occurred_at) as occurred_at
                 from marts.fct_events
+                where event_type in ('track', 'page', 'screen')
             ) to '{rows}' (format parquet)
             """
         )

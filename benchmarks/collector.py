@@ -11,40 +11,30 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
-import json
 import tempfile
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks import realistic
 from benchmarks.peers import COLLECTOR, KEY, NGINX, names, running
+from benchmarks.sdks import FOOTFALL_JS
 
 CONNECTIONS: Final = 64
 BATCH_SIZES: Final = (1, 10, 100)
 
 
 def request_of(events: int) -> bytes:
-    """One HTTP request with ``events`` events of about 500 bytes, as a browser SDK sends them."""
-    event = {
-        "type": "track",
-        "event": "checkout_clicked",
-        "userId": "u1",
-        "anonymousId": "2cebe8b9-d64d-4a7b-b056-ec7b848ed6b5",
-        "timestamp": "2026-03-01T12:00:00.123Z",
-        "properties": {"value": "annual", "plan": "pro", "seats": 5, "revenue": 12.5},
-        "context": {
-            "library": {"name": "analytics.js", "version": "1.2.3"},
-            "page": {"path": "/pricing", "url": "https://shop.example/pricing", "title": "Pricing"},
-            "locale": "en-US",
-        },
-    }
-    batch = [event | {"messageId": str(uuid.uuid4())} for _ in range(events)]
-    body = json.dumps({"batch": batch, "sentAt": "2026-03-01T12:00:00.456Z"}).encode()
+    """One HTTP request with ``events`` events of about 1 KB, as footfall.js sends them."""
+    # Of a visit's events about a third are of this SDK.
+    arriving = realistic.events("collector", 10 * events + 200)
+    sent = [event for event in arriving if event.sdk is FOOTFALL_JS][:events]
+    body = realistic.body(sent, KEY)
     credentials = base64.b64encode(f"{KEY}:".encode()).decode()
     head = (
-        "POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+        f"User-Agent: {sent[0].values['agent']}\r\n"
         f"Authorization: Basic {credentials}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

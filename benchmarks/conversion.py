@@ -20,11 +20,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
 from benchmarks.build import timed_build
+from benchmarks.realistic import (
+    DAY,
+    Event,
+    Visit,
+    by_arrival,
+    clock,
+    microseconds,
+    seal_events,
+)
 from conversion.marts import tell
 from conversion.question_tables import keep
 from conversion.scoring_job import foresee
@@ -47,8 +56,6 @@ FEATURES: Final = {
     "query_saved": (0.2, 0.0),
 }
 BOUGHT_ANYWAY: Final = 0.05
-#: Lines of one landed file.
-FILE_LINES: Final = 500_000
 ODDS: Final = """
     from conversion_odds(trial_day := 8, without := ['report_created', 'dashboard_shared'],
         top_user_of := 'query_saved', horizon := interval 3 day)
@@ -56,60 +63,51 @@ ODDS: Final = """
 ODDS_RUNS: Final = 5
 
 
-def people(count: int) -> list[dict[str, Any]]:
+def people(count: int) -> Iterator[Event]:
     """The events of all their trials, in the order of time."""
-    lines = [line for number in range(count) for line in _person(number, count)]
-    return sorted(lines, key=lambda line: str(line["received_at"]))
+    first = microseconds(START)
+    begins = (first + DAYS * DAY * number // count for number in range(count))
+    return by_arrival((at, _person(number, at)) for number, at in enumerate(begins))
 
 
-def _person(number: int, count: int) -> Iterator[dict[str, Any]]:
+def _person(number: int, at: int) -> Iterator[tuple[int, Event]]:
     random = Random(number)
-    at = START + timedelta(days=DAYS * number / count)
-    yield _line(number, "trial_started", at, random)
+
+    def happens(name: str, days: float) -> tuple[int, Event]:
+        moment = at + int(days * DAY)
+        return moment, Visit(number, random, is_known=True).event(name, moment, moment)
+
+    yield happens("trial_started", 0)
     used = set()
     for day in range(TRIAL_DAYS):
         for feature, (share, _) in FEATURES.items():
             if random.random() < share:
                 used.add(feature)
-                yield _line(number, feature, at + timedelta(days=day + random.random()), random)
+                yield happens(feature, day + random.random())
     if random.random() < BOUGHT_ANYWAY + sum(FEATURES[feature][1] for feature in used):
-        bought_at = at + timedelta(days=random.uniform(0.5, TRIAL_DAYS))
-        yield _line(number, "plan_purchased", bought_at, random)
+        yield happens("plan_purchased", random.uniform(0.5, TRIAL_DAYS))
 
 
-def _line(number: int, event: str, at: datetime, random: Random) -> dict[str, Any]:
-    stamp = at.isoformat(timespec="microseconds")
-    return {
-        "event_id": f"{random.getrandbits(128):032x}",
-        "source_id": "web",
-        "type": "track",
-        "event_name": event,
-        "user_id": f"user-{number}",
-        "anonymous_id": f"device-{number}",
-        "original_timestamp": stamp,
-        "received_at": stamp,
-        "properties": {"value": "annual"},
-        "context": {},
-    }
+def land_all_but_the_last_day(settings: Settings, count: int) -> tuple[int, list[Event]]:
+    """Land the history; the number of its events, and the events of the last day."""
+    first = microseconds(START)
+    last_day, end = (clock(first + day * DAY) for day in (DAYS - 1, DAYS))
+    arriving = people(count)
+    night: list[Event] = []
+    landed = 0
 
+    def history() -> Iterator[Event]:
+        nonlocal landed
+        for event in arriving:
+            received = event.values["received"]
+            if received < last_day:
+                landed += 1
+                yield event
+            elif received < end:
+                night.append(event)
 
-def land(settings: Settings, count: int) -> int:
-    """Land all but the last day, and put the last day beside the landing; the events of both."""
-    folder = Path(settings.landing) / "events"
-    folder.mkdir(parents=True, exist_ok=True)
-    last_day = (START + timedelta(days=DAYS - 1)).isoformat()
-    end = (START + timedelta(days=DAYS)).isoformat()
-    history: list[str] = []
-    night: list[str] = []
-    for line in people(count):
-        if line["received_at"] < end:
-            lines = history if line["received_at"] < last_day else night
-            lines.append(json.dumps(line) + "\n")
-    for place in range(0, len(history), FILE_LINES):
-        part = history[place : place + FILE_LINES]
-        (folder / f"{place:09}.ndjson").write_text("".join(part))
-    (settings.home / "night.ndjson").write_text("".join(night))
-    return len(history) + len(night)
+    seal_events(settings, "history", history())
+    return landed, night
 
 
 def build(settings: Settings, name: str) -> None:
@@ -166,15 +164,14 @@ def say(name: str, seconds: float, more: str) -> None:
 
 def measure(settings: Settings, count: int) -> None:
     """All steps in order."""
-    events = land(settings, count)
-    print(f"{count:,} people, {events:,} events")
+    landed, night = land_all_but_the_last_day(settings, count)
+    print(f"{count:,} people, {landed + len(night):,} events")
     with writer_lock(settings):
         load(settings)
         with connect(settings) as connection:
             keep(connection, questions_asked(settings))
         build(settings, "full build")
-        night = settings.home / "night.ndjson"
-        night.rename(Path(settings.landing) / "events" / night.name)
+        seal_events(settings, "night", iter(night))
         load(settings)
         build(settings, "build of a day more")
         build(settings, "build of nothing")

@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks.build import DAYS, PERSONS, timed_build, write_events
+from benchmarks.build import timed_build
+from benchmarks.realistic import DAYS, PERSONS, land
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
@@ -29,8 +30,6 @@ from warehouse.connection import writer_lock
 SIZES: Final = (1_000_000, 3_000_000, 10_000_000)
 #: The batch of a nightly run, the same for every size.
 NIGHT_EVENTS: Final = 10_000
-#: Events of one landed file, about 250 MB.
-FILE_EVENTS: Final = 500_000
 #: Below this many seconds in every warehouse a step is not shown by itself.
 SHOWN_SECONDS: Final = 0.1
 
@@ -39,12 +38,8 @@ Seconds = dict[str, float]
 
 def prepare(settings: Settings, events: int) -> None:
     """Land, load, build and publish a history of ``events`` events."""
-    landed = Path(settings.landing) / "events"
-    persons = PERSONS * events // SIZES[0]
+    land(settings, "history", events, persons=PERSONS * events // SIZES[0])
     with writer_lock(settings):
-        for part in range(0, events, FILE_EVENTS):
-            count = min(FILE_EVENTS, events - part)
-            write_events(landed / f"{part:09}.ndjson", count, part, 0, DAYS, persons)
         load(settings)
         seconds, memory = timed_build(settings)
         print(f"the full build of {events:,} took {seconds:.0f} s and {memory:,.0f} MiB")
@@ -55,12 +50,10 @@ def prepare(settings: Settings, events: int) -> None:
 
 def night(settings: Settings, events: int) -> Seconds:
     """Land, load, build, test and publish the batch; the seconds of each step."""
-    landed = Path(settings.landing) / "events"
-    nights = len(list(landed.glob("night-*")))
+    nights = len(list(Path(settings.landing).glob("events/*/*/night-*")))
     persons = PERSONS * events // SIZES[0]
-    write_events(
-        landed / f"night-{nights:03}.ndjson", NIGHT_EVENTS, -1 - nights, DAYS + nights, 1, persons
-    )
+    name, first_day = f"night-{nights:03}", DAYS + nights
+    land(settings, name, NIGHT_EVENTS, first_day=first_day, days=1, persons=persons)
     with writer_lock(settings):
         started = time.monotonic()
         load(settings)

@@ -35,8 +35,8 @@ from typing import Final
 import dagster as dg
 import duckdb
 
-from benchmarks.build import DAYS, PERSONS, write_events
 from benchmarks.peers import free_port
+from benchmarks.realistic import PERSONS, land
 from footfall import Client
 from ingestion.settings import PREFIX, Settings
 from orchestration.up import TRY_OUT_KEYS
@@ -44,8 +44,6 @@ from orchestration.up import TRY_OUT_KEYS
 CHECKOUT: Final = Path(__file__).parents[1]
 EVENT: Final = "latency_measured"
 PARTS: Final = ("client", "segment", "landing", "queue", "run")
-#: Events of one landed file, about 250 MB.
-FILE_EVENTS: Final = 500_000
 #: How long the last events are waited for, in seconds.
 PATIENCE_SECONDS: Final = 600.0
 LOOK_SECONDS: Final = 0.2
@@ -75,10 +73,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def prepare(settings: Settings, events: int) -> None:
     """Land a history and load, build and publish it as a nightly run does."""
-    persons = max(1, PERSONS * events // 1_000_000)
-    for part in range(0, events, FILE_EVENTS):
-        path = Path(settings.landing) / "events" / f"{part:09}.ndjson"
-        write_events(path, min(FILE_EVENTS, events - part), part, 0, DAYS, persons)
+    land(settings, "history", events, persons=max(1, PERSONS * events // 1_000_000))
     command = [sys.executable, "-m", "orchestration", "nightly"]
     subprocess.run(command, cwd=CHECKOUT, env=environment(settings), check=True)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
 import json
 import resource
 import shutil
@@ -26,40 +25,15 @@ from typing import Any
 import dlt
 import duckdb
 
-from benchmarks.build import DAYS, write_events
+from benchmarks.realistic import land
 from ingestion.facts.envelope import EVENT_COLUMNS
 from ingestion.loading.pipeline import load, make_pipeline
 from ingestion.settings import Settings
 from warehouse.connection import connect, engine_config, writer_lock
 
-SEGMENTS = 20
 #: Events of the resource of dicts: it takes a hundred times as long for each.
 SAMPLE = 20_000
 ARROW_ROWS = 100_000
-
-
-def write_segments(settings: Settings, events: int) -> None:
-    """Sealed segments with their manifests, as the collector leaves them."""
-    landing = Path(settings.landing)
-    plain = settings.home / "segment.ndjson"
-    for number in range(SEGMENTS):
-        write_events(plain, events // SEGMENTS, number, 0, DAYS)
-        name = f"events/date=2026-03-01/hour=00/{number:04}.ndjson.gz"
-        packed = gzip.compress(plain.read_bytes(), compresslevel=6)
-        manifest = {
-            "segment": name,
-            "lines": events // SEGMENTS,
-            "bytes": len(packed),
-            "sha256": hashlib.sha256(packed).hexdigest(),
-            "received": {"web": {"2026-03-01": events // SEGMENTS}},
-        }
-        for path, content in (
-            (landing / name, packed),
-            (landing / f"manifest/date=2026-03-01/{number:04}.json", json.dumps(manifest).encode()),
-        ):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-    plain.unlink()
 
 
 def reading(settings: Settings) -> str:
@@ -158,8 +132,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        events = chosen.events // SEGMENTS * SEGMENTS
-        write_segments(Settings(home=home, landing_url=""), events)
+        events = chosen.events
+        land(Settings(home=home, landing_url=""), "history", events)
         rates: dict[str, float] = {}
         # The subject without manifests deletes them, so it and those after it run last.
         for round_names in (["floor", "footfall"] * chosen.rounds, ["judged", "arrow", "dicts"]):

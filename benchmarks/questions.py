@@ -7,7 +7,7 @@ three-step funnel within 7 days, each with two threads and asked as benchmarks/w
 - *stored*: of the mart that answers it, as BI does; the funnel is defined in the warehouse's seed;
 - *facts*: of ``marts.fct_events`` with nothing prepared, in DuckDB;
 - *macro*: of the published file's macros, which need no definition;
-- *ClickHouse*: of a MergeTree table of the same rows, with window functions, ``uniqExact`` and
+- *ClickHouse*: of a MergeTree table of the same events, with window functions, ``uniqExact`` and
   ``windowFunnel``.
 
 Each way is asked three times in its own process. All ways run one after the other, and then all
@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.ask import fill_clickhouse
-from benchmarks.build import DAYS, timed_build, write_events
+from benchmarks.build import timed_build
+from benchmarks.realistic import land
 from benchmarks.ways import CLICKHOUSE, FUNNEL, STEPS, WAYS, WINDOW_HOURS
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
@@ -38,8 +39,6 @@ from publishing.publish import publish
 from warehouse.connection import writer_lock
 
 ROUNDS: Final = 2
-#: Events of one landed file, about 250 MB.
-FILE_EVENTS: Final = 500_000
 
 Answer = dict[str, Any]
 
@@ -47,10 +46,7 @@ Answer = dict[str, Any]
 def prepare(home: Path, events: int) -> None:
     """Land, load, build and publish ``events`` events in a project that defines the funnel."""
     settings = _with_funnel(Settings(home=home))
-    landed = Path(settings.landing) / "events"
-    for part in range(0, events, FILE_EVENTS):
-        count = min(FILE_EVENTS, events - part)
-        write_events(landed / f"{part:09}.ndjson", count, part, 0, DAYS)
+    land(settings, "history", events)
     with writer_lock(settings):
         load(settings)
         seconds, memory = timed_build(settings)

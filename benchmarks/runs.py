@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks.build import DAYS, PERSONS, write_events
+from benchmarks.realistic import DAYS, PERSONS, land
 from demo.project import with_definitions
 from ingestion.settings import Settings
 
@@ -107,21 +107,15 @@ def main() -> None:
         homes = {base: kept / "then", CHECKOUT: kept / "now"}
         for checkout, home in homes.items():
             if not (home / "published").exists():
-                landed = home / "landing" / "events" / "history.ndjson"
-                write_events(landed, options.events, 0, 0, DAYS)
+                land(Settings(home=home, landing_url=""), "history", options.events)
                 nightly(checkout, home)
         costs: dict[str, dict[Path, list[Cost]]] = {}
         for number in range(-2, options.rounds):
+            name = f"batch-{time.time_ns()}"
+            persons = max(1, PERSONS * options.events // 1_000_000)
             for home in homes.values():
-                name = f"batch-{time.time_ns()}.ndjson"
-                write_events(
-                    home / "landing" / "events" / name,
-                    options.batch,
-                    -3 - number,
-                    DAYS,
-                    1,
-                    PERSONS * options.events // 1_000_000,
-                )
+                settings = Settings(home=home, landing_url="")
+                land(settings, name, options.batch, first_day=DAYS, days=1, persons=persons)
             if number < 0:
                 # If the definition has changed since: a full refresh and its first increment.
                 for checkout, home in homes.items():

@@ -1,7 +1,8 @@
 """Three questions, and the SQL of every way in which each is asked: one definition for all.
 
-The definitions are those of docs/metrics.md; in the synthetic events no user changes within a
-visit, and the order of two events at one moment does not change how many sessions begin.
+The definitions are those of docs/metrics.md; in the events of ``benchmarks/realistic.py`` no user
+changes within a visit, nobody is a bot, and the order of two events at one moment does not change
+how many sessions begin. An event without a device is a server's, which begins no session.
 Every way of a question gives the same rows.
 """
 
@@ -42,6 +43,7 @@ FACTS: Final = {
                     partition by anonymous_id order by occurred_at
                 ) as previous_at
             from marts.fct_events
+            where event_type in ('track', 'page', 'screen') and anonymous_id is not null
         ),
 
         starts as (
@@ -72,7 +74,8 @@ FACTS: Final = {
     """,
     "daily actives": """
         select occurred_at::date as activity_date, count(distinct person_id)
-        from marts.fct_events group by 1 order by 1
+        from marts.fct_events where event_type in ('track', 'page', 'screen')
+        group by 1 order by 1
     """,
 }
 #: DuckDB, with the macros of the published file (docs/asking.md).
@@ -83,7 +86,7 @@ MACRO: Final = {
         from funnel([{_STEP_LIST}], within := interval {WINDOW_HOURS} hour) order by 1
     """,
 }
-#: ClickHouse, from a MergeTree table of the same rows, ordered by visitor and time.
+#: ClickHouse, from a MergeTree table of the activity, ordered by visitor and time.
 CLICKHOUSE: Final = {
     "sessions": """
         with gaps as (
@@ -92,7 +95,7 @@ CLICKHOUSE: Final = {
                     partition by anonymous_id order by occurred_at
                     rows between 1 preceding and current row
                 ) as previous_at
-            from events
+            from events where anonymous_id <> ''
         ),
         starts as (
             select *, previous_at is null or occurred_at - previous_at > 1800000000 as is_start

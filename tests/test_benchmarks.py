@@ -40,7 +40,10 @@ TINY = {
     "runs": ("--events", "100", "--batch", "10", "--rounds", "1", "--base", "HEAD"),
 }
 #: Modules that others run, or that say what others ask.
-PARTS = {"__init__", "__main__", "ask", "peers", "ways"}
+PARTS = {
+    *("__init__", "__main__", "ask", "peers", "ways"),
+    *("devices", "pages", "properties", "realistic", "sdks"),
+}
 
 Run = Callable[..., str]
 
@@ -188,7 +191,7 @@ NIGHTLY = """#!/bin/sh -e
 test "$*" = "-m orchestration nightly"
 test -f "$PYTHONPATH/orchestration/__main__.py"
 test -f "$FOOTFALL_DBT_PROJECT/dbt_project.yml"
-ls "$FOOTFALL_HOME"/landing/events/*.ndjson
+ls "$FOOTFALL_HOME"/landing/events/*/*/*.ndjson.gz
 mkdir -p "$FOOTFALL_HOME/published"
 """
 
