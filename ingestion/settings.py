@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         default="truncate",
         description="What is kept of a sender's address: truncate (to /24 or /48), drop or keep.",
     )
+    geo_database: Path | None = Field(
+        default=None,
+        description="MMDB file that says in which country, region and city an address is, such as "
+        "GeoLite2-City.mmdb; read anew when it changes. It is asked before the address is "
+        "shortened or dropped.",
+    )
     trusted_proxies: Annotated[tuple[IpNetwork, ...], NoDecode] = Field(
         default=(),
         description="Networks, comma-separated, whose word on a sender's address is believed, "

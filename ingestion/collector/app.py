@@ -22,6 +22,7 @@ from ingestion.collector.journal import Journal
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.openapi import OPENAPI_PATH, document
 from ingestion.collector.origins import OriginPolicy
+from ingestion.collector.places import Places
 from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.request_bodies import UNFINISHED, Arrivals, Receive
 from ingestion.collector.responses import cross_origin, failure
@@ -69,6 +70,7 @@ class Collector:
         metrics: Metrics,
         *,
         addresses: AddressPolicy,
+        places: Places,
         origins: OriginPolicy,
         limits: RateLimits,
         arrivals: Arrivals,
@@ -80,6 +82,7 @@ class Collector:
         self._journal = journal
         self._metrics = metrics
         self._addresses = addresses
+        self._places = places
         self._origins = origins
         self._limits = limits
         self._arrivals = arrivals
@@ -187,12 +190,14 @@ class Collector:
         if sender is not None and not self._origins.admits(sender.source, origin):
             await self._arrivals.drain(receive, headers)
             raise _other_origin()
-        address = scope.get("client") or (None,)
+        (peer, *_) = scope.get("client") or (None,)
+        address = self._addresses.sender(peer, scope["headers"])
         facts = RequestFacts(
             protocol=route.protocol,
             path=path,
             user_agent=headers.get(b"user-agent", b"").decode("utf-8", "replace") or None,
-            ip=self._addresses.kept(address[0], scope["headers"]),
+            ip=self._addresses.kept(address),
+            location=self._places.of(address),
         )
         body = bytearray()
         sent = b""

@@ -27,11 +27,12 @@ class AddressPolicy:
     trusted_proxies: tuple[IpNetwork, ...] = ()
     proxy_header: str = "x-forwarded-for"
 
-    def kept(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    def sender(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> Address | None:
+        """The sender's whole address."""
+        return sender_address(peer, headers, self.trusted_proxies, self.proxy_header)
+
+    def kept(self, sender: Address | None) -> str | None:
         """The part of the sender's address that the site stores."""
-        if self.client_ip == "drop":
-            return None
-        sender = sender_address(peer, headers, self.trusted_proxies, self.proxy_header)
         return kept_address(sender, self.client_ip)
 
 

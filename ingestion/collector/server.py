@@ -22,6 +22,7 @@ from ingestion.collector.journal import Journal, Limits
 from ingestion.collector.logs import report
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.origins import OriginPolicy
+from ingestion.collector.places import GEO_DATABASE_SECONDS, Places
 from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.request_bodies import Arrivals
 from ingestion.collector.sealer import Sealer
@@ -88,6 +89,7 @@ def run(settings: Settings) -> None:
         retire=sealer.add,
         metrics=metrics,
     )
+    places = Places(settings.geo_database)
     collector = Collector(
         keys,
         journal,
@@ -95,6 +97,7 @@ def run(settings: Settings) -> None:
         addresses=AddressPolicy(
             settings.client_ip, settings.trusted_proxies, settings.proxy_header
         ),
+        places=places,
         origins=OriginPolicy(settings.allowed_origins),
         limits=RateLimits(settings.rate_limit, settings.rate_limit_burst),
         arrivals=Arrivals(settings.body_seconds, settings.pending_bytes),
@@ -107,7 +110,7 @@ def run(settings: Settings) -> None:
     sealer.start()
     journal.start()
     try:
-        asyncio.run(_serve(collector, settings, connections, keys_file, erasures, journal))
+        asyncio.run(_serve(collector, settings, connections, keys_file, erasures, places, journal))
     finally:
         journal.close()
         if not sealer.close():
@@ -120,6 +123,7 @@ async def _serve(
     connections: int,
     keys_file: KeysFile | None,
     erasures: TombstoneFile,
+    places: Places,
     journal: Journal,
 ) -> None:
     server: Any = Server(
@@ -152,6 +156,7 @@ async def _serve(
     watching = [
         loop.create_task(_watch(keys_file, hung_up)),
         loop.create_task(_watch_erasures(erasures, journal)),
+        loop.create_task(_watch_places(places)),
         loop.create_task(_watch_requests(settings.open_segments, journal)),
     ]
     logger.info("collecting on http://%s:%d", settings.host, settings.port)
@@ -191,6 +196,13 @@ async def _watch_erasures(erasures: TombstoneFile, journal: Journal) -> None:
             known = found
             journal.rotate()
             logger.info("the tombstones were read: %d erasures", len(found.entries))
+
+
+async def _watch_places(places: Places) -> None:
+    """Read the database of places again when it changes: sites get a new one every week."""
+    while True:
+        await asyncio.sleep(GEO_DATABASE_SECONDS)
+        await asyncio.to_thread(places.refresh)
 
 
 async def _watch_requests(folder: Path, journal: Journal) -> None:

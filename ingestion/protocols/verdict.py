@@ -38,6 +38,8 @@ class RequestFacts:
     path: str
     user_agent: str | None = None
     ip: str | None = None
+    #: Where the sender is, by the site's own database: country, region, city.
+    location: Json | None = None
 
     def as_json(self) -> Json:
         """The facts as the ``request`` object of a line."""
@@ -46,4 +48,5 @@ class RequestFacts:
             "path": self.path,
             "user_agent": self.user_agent[:MAX_USER_AGENT] if self.user_agent else None,
             "ip": self.ip,
+            **({"location": self.location} if self.location else {}),
         }

@@ -109,6 +109,7 @@ def _judged(
         path=row.request["path"],
         user_agent=row.request.get("user_agent"),
         ip=row.request.get("ip"),
+        location=row.request.get("location"),
     )
     route = route_of(facts.path)
     assert route is not None  # else the row would not have been opened

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingestion.collector.places import GeoDatabaseUnusable, built_at, open_geo_database
 from ingestion.facts.segments import is_segment, minted_at
 from ingestion.landing.store import Landing
 from ingestion.ledger import read_ledger
@@ -20,6 +21,8 @@ from orchestration.checks.check_result import DELIVERIES, Finding
 #: A collector tries again every minute at the latest to seal what it could not seal
 #: (ingestion/collector/sealer.py): after this long it has failed ten times in a row.
 SEALING_GRACE = timedelta(minutes=10)
+#: Publishers of such databases make a new one each week or month.
+GEO_DATABASE_AGE = timedelta(days=62)
 #: Most names and sources listed in a result; the counts always include all of them.
 SHOWN = 20
 
@@ -173,3 +176,24 @@ def every_line_is_readable(
 def naive(instant: datetime) -> datetime:
     """The time in UTC without its zone, as the warehouse stores all times."""
     return instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def geo_database_is_usable(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
+) -> Finding:
+    """Flags: a FOOTFALL_GEO_DATABASE that is missing, damaged, or was built more than two months
+    ago.
+
+    Matters: events are kept without a place, or with one that has moved: address ranges are sold
+    all the time.
+    Do: download it again from its publisher, over the old file; collectors read it within a minute.
+    """
+    if settings.geo_database is None:
+        return Finding(True, "no FOOTFALL_GEO_DATABASE is set: countries come from time zones")
+    try:
+        with open_geo_database(settings.geo_database) as database:
+            built = built_at(database)
+    except GeoDatabaseUnusable as problem:
+        return Finding(False, str(problem))
+    seen = f"{settings.geo_database.name} was built on {built.date()}"
+    return Finding(now - built <= GEO_DATABASE_AGE, seen, {"built": str(built.date())})

@@ -11,6 +11,7 @@ from ingestion.settings import Settings, get_settings
 from orchestration.checks.arrival_checks import (
     every_line_is_readable,
     every_segment_is_sealed,
+    geo_database_is_usable,
     no_segment_waits_too_long,
     raw_events_are_fresh,
 )
@@ -100,6 +101,7 @@ check_arrivals = _checks(
         ("raw/events", raw_events_are_fresh),
         ("raw/events", no_segment_waits_too_long),
         ("raw/events", every_segment_is_sealed),
+        ("raw/events", geo_database_is_usable),
         ("raw/events", as_many_events_as_usual),
         ("raw/refused", quarantine_does_not_grow),
         ("raw/bad_lines", every_line_is_readable),

@@ -99,7 +99,8 @@ def test_what_a_sender_invents_never_changes_what_its_proxy_says(
     ],
 )
 def test_addresses_are_truncated(address: str | None, policy: str, expected: str | None) -> None:
-    assert AddressPolicy(policy).kept(address, []) == expected
+    addresses = AddressPolicy(policy)
+    assert addresses.kept(addresses.sender(address, [])) == expected
 
 
 @pytest.mark.parametrize(

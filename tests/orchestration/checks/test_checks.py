@@ -21,6 +21,7 @@ from ingestion.settings import Settings
 from orchestration.checks.arrival_checks import (
     every_line_is_readable,
     every_segment_is_sealed,
+    geo_database_is_usable,
     no_segment_waits_too_long,
     raw_events_are_fresh,
 )
@@ -35,6 +36,7 @@ from orchestration.checks.volume_checks import (
     quarantine_does_not_grow,
 )
 from tests import golden
+from tests.ingestion.collector.geo_database import write_geo_database
 from tests.orchestration.checks.raw_rows import RawRows, delivery, refusal
 from tests.prepared import furnish
 from tests.warm import run_module
@@ -210,6 +212,29 @@ def test_a_collector_on_another_machine_has_no_open_segments_here(
     raw: RawRows, settings: Settings
 ) -> None:
     assert every_segment_is_sealed(raw.connection, settings, NOW).passed
+
+
+# geo_database_is_usable
+
+
+def test_a_geo_database_that_is_missing_damaged_or_old_is_named(
+    raw: RawRows, tmp_path: Path
+) -> None:
+    path = tmp_path / "places.mmdb"
+    settings = Settings(home=tmp_path, geo_database=path)
+
+    missing = geo_database_is_usable(raw.connection, settings, NOW)
+    path.write_text("not a database")
+    damaged = geo_database_is_usable(raw.connection, settings, NOW)
+    write_geo_database(path, {"192.0.2.0/24": {"country": {"iso_code": "AT"}}})
+    built = datetime.now(UTC)
+    fresh = geo_database_is_usable(raw.connection, settings, built)
+    old = geo_database_is_usable(raw.connection, settings, built + 63 * DAY)
+
+    assert [each.passed for each in (missing, damaged, fresh, old)] == [False, False, True, False]
+    assert "No such file" in missing.seen
+    assert "is damaged; download it again" in damaged.seen
+    assert f"{built:%Y-%m-%d}" in old.seen
 
 
 # every_line_is_readable
@@ -579,4 +604,5 @@ def test_before_the_first_load_no_check_is_green_for_want_of_a_warehouse(
         "every_segment_is_sealed",
         "no_segment_waits_too_long",
         "every_erasure_is_finished",
+        "geo_database_is_usable",
     }
