@@ -68,6 +68,12 @@ ADDRESSES: Final = (
     "https://a.example/?utm_source=caf%E9&amp;utm_medium=e+mail",
     "https://a.example/#/p?UTM_Campaign=spring%20sale%00&x=1",
     "https://a.example/?to=https://b.example/?utm_source=no&utm_medium=",
+    "https://a.example/?gclid=&FBCLID=1&gclid=2",
+    "https://a.example/?utm_source=Google&utm_medium=CPC&utm_term=red+shoes&utm_content=1",
+    "https://a.example/?utm_source=news&utm_medium=e-mail&utm_campaign=Shopping",
+    "https://a.example/?utm_content=blue&msclkid=3",
+    "https://a.example/?utm_source=chatgpt.com",
+    "https://a.example/?li%5Ffat_id=4#utm_medium=retargeting",
 )
 
 #: Where pages were come to from: elsewhere, nowhere, the site itself, a payment, and hosts of all
@@ -85,6 +91,12 @@ REFERRERS: Final = (
     "https://city.kawasaki.jp/",
     "android-app://com.google.android.gm/",
     "no address..",
+    "https://www.google.co.uk/",
+    "https://mail.google.com/",
+    "https://chatgpt.com/",
+    "https://out.reddit.com/t3",
+    "https://smile.amazon.de/",
+    "https://m.youtube.com/watch",
 )
 
 #: (occurred, received) → (original_timestamp, sent_at), such that it did occur then, where it can.

@@ -379,9 +379,9 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
 def seen_page(act: Act) -> dict[str, object]:
     """The page's address, where the act tells one, and where it came from."""
     place = "abc".index(act.tie)
-    url = {"url": ADDRESSES[place]} if act.place < 3 else {}
+    url = {"url": ADDRESSES[place + 3 * act.place]} if act.place < 3 else {}
     path = {"path": f"/{act.place}"} if act.place in (2, 5) else {}
-    return {**url, **path, "referrer": REFERRERS[(3 * place + act.place) % len(REFERRERS)]}
+    return {**url, **path, "referrer": REFERRERS[6 * place + act.place]}
 
 
 def numbered(visit: Visit, event_id: str) -> dict[str, object]:

@@ -29,8 +29,19 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "tracking_plan": ("event_name", "description"),
     "passive_events": ("event_name", "reason"),
     "ignored_referrers": ("host", "reason"),
+    "traffic_sources": ("domain", "name", "kind", "source", "stated_on"),
     "concluding_words": ("words", "record_instead"),
 }
+#: What a source of traffic may be. The channels follow from it.
+TRAFFIC_KINDS: Final = (
+    "search",
+    "ai_assistant",
+    "social",
+    "video",
+    "shopping",
+    "email",
+    "referral",
+)
 #: A step with more events than this should be one event of its own.
 MAX_ALTERNATIVES: Final = 10
 #: A century. A longer window is a typing mistake; timestamps end thousands of centuries later.
@@ -225,8 +236,13 @@ def _judge_order(steps: Sequence[Row]) -> list[Mistake]:
 def _judge_name(row: Row, column: str) -> Iterator[Mistake]:
     if not row[column]:
         yield Mistake(row.line, f"{column} is missing; write it, or remove the line")
-    if column == "host" and not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", row[column]):
+    if column in ("host", "domain") and not re.fullmatch(
+        r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", row[column]
+    ):
         yield Mistake(row.line, f"{row[column]}: write a host alone, as pay.example")
+    if column == "domain" and row["kind"] not in TRAFFIC_KINDS:
+        known = ", ".join(TRAFFIC_KINDS)
+        yield Mistake(row.line, f"{row['kind'] or 'nothing'} is no kind; write one of {known}")
     if row[column].lower() == "null":
         yield Mistake(row.line, f"dbt reads {row[column]} as an empty cell; remove the line")
     if column == "words" and not re.fullmatch(r"[^\W_]+(_[^\W_]+)*", row[column].lower()):

@@ -102,6 +102,13 @@
     coalesce(try(url_decode({{ text }})), {{ text }})
 {%- endmacro %}
 
+{# Which of these parameters is the first with a value, in lower case; null if none is there. #}
+{% macro first_parameter(parameters, names) %}{{ return(adapter.dispatch('first_parameter')(parameters, names)) }}{% endmacro %}
+{% macro duckdb__first_parameter(parameters, names) -%}
+    {%- set pattern = '(?i)&(' ~ names | join('|') | replace('_', '(?:_|%5f)') ~ ')=[^&]' -%}
+    nullif(replace(lower(regexp_extract({{ parameters }}, '{{ pattern }}', 1)), '%5f', '_'), '')
+{%- endmacro %}
+
 {# Each distinct host of a relation with the domains that it is in, itself among them: domain,
     label_count (1 is the last label). No name is longer than 253 characters. #}
 {% macro domains_of(hosts) %}{{ return(adapter.dispatch('domains_of')(hosts)) }}{% endmacro %}

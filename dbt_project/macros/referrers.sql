@@ -43,3 +43,18 @@
             and sizes.label_count = registered.label_count
             and not {{ matches('sizes.host', '(?:^|[.])(?:[0-9]+|0x[0-9a-f]*)$|^[[]|^[.]|[.][.]') }}
 {%- endmacro %}
+
+{# The source or medium that a kind of click id stands for (click_ids in dbt_project.yml). #}
+{% macro meant_by_click(kind, field) -%}
+    case {{ kind }}
+        {% for name, meant in var('click_ids').items() -%}
+            when '{{ name }}' then '{{ meant[field] }}'
+        {% endfor -%}
+    end
+{%- endmacro %}
+
+{# Whether an address may have a parameter of a campaign or of a click. Most have none, and finding
+    that out costs much less than parsing. #}
+{% macro may_name_campaign(address) -%}
+    ({{ address }} like '%=%' and {{ matches(address, '(?i)utm|' ~ var('click_ids') | join('|') | replace('_', '(?:_|%5f)')) }})
+{%- endmacro %}

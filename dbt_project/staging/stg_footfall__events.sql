@@ -89,6 +89,8 @@ events_typed as (
         {{ json_text('context', 'campaign.source') }} as campaign_source,
         {{ json_text('context', 'campaign.medium') }} as campaign_medium,
         {{ json_text('context', 'campaign.name') }} as campaign_name,
+        {{ json_text('context', 'campaign.term') }} as campaign_term,
+        {{ json_text('context', 'campaign.content') }} as campaign_content,
         cast(properties as varchar) as properties,
         cast(traits as varchar) as traits,
         cast(context as varchar) as context,
@@ -180,12 +182,11 @@ clocks_judged as (
 
 ),
 
--- Most addresses name no campaign, and parsing one costs more than searching for the letters.
 addresses_read as (
 
     select
         *,
-        case when page_url ilike '%utm%' then {{ address_parameters('page_url') }} end
+        case when {{ may_name_campaign('page_url') }} then {{ address_parameters('page_url') }} end
             as page_parameters
 
     from clocks_judged
@@ -240,12 +241,13 @@ events_described as (
         page_url,
         -- RudderStack's browser SDK writes $direct if there is no referrer.
         nullif(nullif(referrer, ''), '$direct') as referrer,
-        {% for name, field in [('source', 'source'), ('medium', 'medium'), ('campaign', 'name')] %}
+        {% for name in ['source', 'medium', 'campaign', 'term', 'content'] %}
             coalesce(
-                {{ visible_text('campaign_' ~ field) }},
+                {{ visible_text('campaign_' ~ {'campaign': 'name'}.get(name, name)) }},
                 {{ visible_text(parameter_text('page_parameters', 'utm_' ~ name)) }}
             ) as utm_{{ name }},
         {% endfor %}
+        {{ first_parameter('page_parameters', var('click_ids')) }} as click_id_kind,
         user_agent,
         -- Only browsers report their user agent in the context. A server's library is not a bot.
         {{ is_bot('user_agent') }} as is_bot,

@@ -14,6 +14,7 @@ from conversion.reading import read_questions
 from demo.project import with_definitions
 from ingestion.settings import Settings
 from orchestration.definition_files import MistakenSeeds, questions_asked, refuse_mistakes
+from transformation.definition_rules import COLUMNS as SEEDS
 from transformation.event_grammar import read_step
 from warehouse.meta import COLUMNS, CONVERSION_TABLES
 from warehouse.pending_loads import is_full_refresh_due
@@ -199,7 +200,7 @@ def site(folder: Path, text: str | None) -> Settings:
     """A site of its own, which planned nothing but its trials."""
     seeds = folder / "project" / "seeds"
     seeds.mkdir(parents=True)
-    for seed in ("funnel_steps", "passive_events", "ignored_referrers", "concluding_words"):
+    for seed in SEEDS.keys() - {"tracking_plan"}:
         shipped = CHECKOUT / "dbt_project" / "seeds" / f"{seed}.csv"
         (seeds / f"{seed}.csv").write_text(shipped.read_text().splitlines()[0] + "\n")
     (seeds / "tracking_plan.csv").write_text("event_name,description\ntrial_started,Begins\n")

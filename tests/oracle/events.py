@@ -12,6 +12,12 @@ from urllib.parse import unquote
 
 Line = Mapping[str, Any]
 
+#: Parameters that say that somebody clicked on something of a network.
+CLICK_IDS = (
+    *("gclid", "gbraid", "wbraid", "dclid", "msclkid", "yclid", "fbclid", "igshid", "ttclid"),
+    *("twclid", "li_fat_id", "rdt_cid", "sccid", "epik", "irclickid"),
+)
+
 SESSION_TYPES = ("track", "page", "screen")
 #: What happens without the person: what the client says of itself, and what the project lists.
 PASSIVE_EVENTS = ("footfall_events_dropped", "$pageleave", "Email Delivered")
@@ -44,6 +50,10 @@ class Campaign(NamedTuple):
     source: str | None = None
     medium: str | None = None
     name: str | None = None
+    term: str | None = None
+    content: str | None = None
+    #: The parameter that identifies a click.
+    click_id_kind: str | None = None
 
 
 class Page(NamedTuple):
@@ -283,12 +293,14 @@ def campaign(line: Line) -> Campaign:
     context = line.get("context") or {}
     told = context.get("campaign") or {}
     linked = parameters(page(line).url or "")
-    return Campaign(
-        *(
-            visible(told.get(field)) or visible(linked.get(f"utm_{name}"))
-            for name, field in (("source", "source"), ("medium", "medium"), ("campaign", "name"))
-        )
+    names = ("source", "medium", "campaign", "term", "content")
+    fields = (
+        visible(told.get("name" if name == "campaign" else name))
+        or visible(linked.get(f"utm_{name}"))
+        for name in names
     )
+    clicks = (name for name, value in linked.items() if name in CLICK_IDS and value)
+    return Campaign._make((*fields, next(clicks, None)))
 
 
 def page(line: Line) -> Page:

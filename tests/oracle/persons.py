@@ -157,12 +157,16 @@ def person_rows(
         own_sessions = [s for s in sessions if person_of[s.first.event_id] == person_id]
         visits = sorted((s for s in own_sessions if not s.is_bot), key=_visit_order)
         touches = [
-            (visit.campaign, None if visit.is_referrer_ignored else visit.referrer)
+            (
+                visit.campaign,
+                None if visit.is_referrer_ignored else visit.referrer,
+                visit.channel,
+            )
             for visit in visits
         ]
-        nowhere: tuple[Campaign, str | None] = (Campaign(), None)
+        nowhere: tuple[Campaign, str | None, str | None] = (Campaign(), None, None)
         first = touches[0] if touches else nowhere
-        last = next((each for each in reversed(touches) if any((*each[0], each[1]))), nowhere)
+        last = next((each for each in reversed(touches) if each[2] != "Direct"), nowhere)
         rows.append(
             {
                 "person_id": person_id,
@@ -172,6 +176,8 @@ def person_rows(
                 "device_count": len({e.anonymous_id for e in own if e.anonymous_id is not None}),
                 "session_count": len(own_sessions),
                 "event_count": len(own),
+                "first_touch_channel": first[2],
+                "last_touch_channel": last[2],
                 "first_touch_source": first[0].source,
                 "first_touch_referrer": first[1],
                 "last_touch_source": last[0].source,

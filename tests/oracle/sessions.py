@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
+from tests.oracle.channels import channel
 from tests.oracle.events import Campaign, Event
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ class Session:
         )
 
     @property
+    def channel(self) -> str:
+        """How it was reached."""
+        return channel(self.campaign, None if self.is_referrer_ignored else host(self.referrer))
+
+    @property
     def is_bot(self) -> bool:
         """Whether any of its events came from a bot."""
         return any(event.is_bot for event in self.events)
@@ -133,6 +139,10 @@ class Session:
             "utm_source": self.campaign.source,
             "utm_medium": self.campaign.medium,
             "utm_campaign": self.campaign.name,
+            "utm_term": self.campaign.term,
+            "utm_content": self.campaign.content,
+            "click_id_kind": self.campaign.click_id_kind,
+            "channel": self.channel,
             "is_bounce": len(self.events) == 1,
             "is_bot": self.is_bot,
         }

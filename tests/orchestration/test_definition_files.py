@@ -37,6 +37,7 @@ def site(folder: Path, *steps: str, plan: str = "") -> Settings:
     (seeds / "concluding_words.csv").write_text("words,record_instead\n")
     (seeds / "passive_events.csv").write_text("event_name,reason\n")
     (seeds / "ignored_referrers.csv").write_text("host,reason\n")
+    (seeds / "traffic_sources.csv").write_text("domain,name,kind,source,stated_on\n")
     return Settings(home=folder / "home", dbt_project=folder / "project")
 
 

@@ -2,13 +2,11 @@
     'int_visitors_touched', keys=['source_id', 'visitor_id'], rebuild_from='started_at'
 ) %}
 
-with ignored as (
+{%- set campaign_fields = [
+    'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'click_id_kind'
+] %}
 
-    select * from {{ ref('ignored_referrers') }}
-
-),
-
-events as (
+with events as (
 
     select
         sessionized.session_id,
@@ -25,11 +23,10 @@ events as (
         events.page_path,
         events.page_url,
         events.referrer,
-        events.utm_source,
-        events.utm_medium,
-        events.utm_campaign,
-        coalesce(events.utm_source, events.utm_medium, events.utm_campaign) is not null
-            as has_campaign,
+        {% for field in campaign_fields %}
+            events.{{ field }},
+        {% endfor %}
+        coalesce(events.{{ campaign_fields | join(', events.') }}) is not null as has_campaign,
         events.is_bot
 
     from {{ ref('int_events_sessionized') }} as sessionized
@@ -76,16 +73,16 @@ sessions_measured as (
 
 ),
 
--- The three campaign fields come from one event: a source and a medium of two links would be a
--- campaign that never existed. The referrer is that of the page on which the visit began, even if
+-- The campaign fields come from one event: a source and a medium of two links would be a campaign
+-- that never existed. The referrer is that of the page on which the visit began, even if
 -- it has none: later pages mostly name the product itself.
 origins_read as (
 
     select
         events.session_id,
-        max(case when events.is_of_campaign then events.utm_source end) as utm_source,
-        max(case when events.is_of_campaign then events.utm_medium end) as utm_medium,
-        max(case when events.is_of_campaign then events.utm_campaign end) as utm_campaign,
+        {% for field in campaign_fields %}
+            max(case when events.is_of_campaign then events.{{ field }} end) as {{ field }},
+        {% endfor %}
         max(case when events.is_entry then events.referrer end) as referrer
 
     from (
@@ -103,77 +100,6 @@ origins_read as (
     where events.is_of_campaign or events.is_entry
 
     group by events.session_id
-
-),
-
-hosts_read as (
-
-    select
-        sessions_measured.session_id,
-        {{ host_of('origins_read.referrer') }} as referrer_host,
-        {{ host_of('sessions_measured.entry_url') }} as page_host
-
-    from sessions_measured
-
-    inner join origins_read
-        on sessions_measured.session_id = origins_read.session_id
-
-    where origins_read.referrer is not null
-
-),
-
-all_hosts as (
-
-    select referrer_host as host from hosts_read
-
-    union all
-
-    select page_host as host from hosts_read
-
-),
-
-domains as (
-
-    {{ domains_of('all_hosts') }}
-
-),
-
-sites as (
-
-    {{ sites_of('domains') }}
-
-),
-
-hosts_ignored as (
-
-    select distinct domains.host
-
-    from domains
-
-    inner join ignored
-        on domains.domain = ignored.host
-
-),
-
--- A visit from the site itself, or from a page for payment or sign-in elsewhere, has no source.
-referrers_read as (
-
-    select
-        hosts_read.session_id,
-        referrer_sites.site as referrer_domain,
-        hosts_ignored.host is not null
-        or coalesce(referrer_sites.site = page_sites.site, false) as is_ignored
-
-    from hosts_read
-
-    left join sites as referrer_sites
-        on hosts_read.referrer_host = referrer_sites.host
-
-    left join sites as page_sites
-        on hosts_read.page_host = page_sites.host
-
-    left join hosts_ignored
-        on hosts_read.referrer_host = hosts_ignored.host
 
 ),
 
@@ -195,20 +121,17 @@ sessions_described as (
         sessions_measured.entry_page,
         sessions_measured.exit_page,
         origins_read.referrer,
-        referrers_read.referrer_domain,
-        coalesce(referrers_read.is_ignored, false) as is_referrer_ignored,
-        origins_read.utm_source,
-        origins_read.utm_medium,
-        origins_read.utm_campaign,
+        {{ host_of('origins_read.referrer') }} as referrer_host,
+        {{ host_of('sessions_measured.entry_url') }} as page_host,
+        {% for field in campaign_fields %}
+            origins_read.{{ field }},
+        {% endfor %}
         sessions_measured.is_bot
 
     from sessions_measured
 
     left join origins_read
         on sessions_measured.session_id = origins_read.session_id
-
-    left join referrers_read
-        on sessions_measured.session_id = referrers_read.session_id
 
 )
 

@@ -22,8 +22,7 @@ sessions as (
     select
         sessions.*,
         case when not sessions.is_referrer_ignored then sessions.referrer end as touch_referrer,
-        coalesce(sessions.utm_source, sessions.utm_medium, sessions.utm_campaign) is not null
-        or (sessions.referrer is not null and not sessions.is_referrer_ignored) as has_source
+        sessions.channel <> 'Direct' as has_source
 
     from {{ ref('fct_sessions') }} as sessions
 
@@ -58,10 +57,13 @@ touches as (
 
     select
         person_id,
+        max(case when visit_number = 1 then channel end) as first_touch_channel,
         max(case when visit_number = 1 then utm_source end) as first_touch_source,
         max(case when visit_number = 1 then utm_medium end) as first_touch_medium,
         max(case when visit_number = 1 then utm_campaign end) as first_touch_campaign,
         max(case when visit_number = 1 then touch_referrer end) as first_touch_referrer,
+        max(case when has_source and visit_number_from_last = 1 then channel end)
+            as last_touch_channel,
         max(case when has_source and visit_number_from_last = 1 then utm_source end)
             as last_touch_source,
         max(case when has_source and visit_number_from_last = 1 then utm_medium end)
@@ -104,10 +106,12 @@ persons_described as (
         persons_measured.device_count,
         persons_measured.session_count,
         persons_measured.event_count,
+        touches.first_touch_channel,
         touches.first_touch_source,
         touches.first_touch_medium,
         touches.first_touch_campaign,
         touches.first_touch_referrer,
+        touches.last_touch_channel,
         touches.last_touch_source,
         touches.last_touch_medium,
         touches.last_touch_campaign,

@@ -6,6 +6,12 @@ with sessions as (
 
 ),
 
+sources as (
+
+    select * from {{ ref('int_sessions_sourced') }}
+
+),
+
 actors as (
 
     select actors.*
@@ -55,11 +61,15 @@ sessions_attributed as (
         sessions.entry_page,
         sessions.exit_page,
         sessions.referrer,
-        sessions.referrer_domain,
-        sessions.is_referrer_ignored,
+        sources.referrer_domain,
+        sources.is_referrer_ignored,
         sessions.utm_source,
         sessions.utm_medium,
         sessions.utm_campaign,
+        sessions.utm_term,
+        sessions.utm_content,
+        sessions.click_id_kind,
+        sources.channel,
         sessions.event_count = 1 as is_bounce,
         sessions.is_bot
 
@@ -67,6 +77,9 @@ sessions_attributed as (
 
     inner join actors
         on sessions.session_id = actors.act_id
+
+    inner join sources
+        on sessions.session_id = sources.session_id
 
     left join joined_counted
         on sessions.session_id = joined_counted.session_id
