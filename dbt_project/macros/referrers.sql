@@ -1,11 +1,15 @@
 {#
-    The host of an address, in lower case, without its port and without a dot at its end; null if it
-    has none. An address without a scheme begins with its host.
+    The host of an address as a browser reads it (WHATWG), in lower case, without its port and
+    without a dot at its end; null if it has none. An address without a scheme begins with its host,
+    as some SDKs send it. What is no address has no host.
 #}
 {% macro host_of(address) -%}
-    {%- set scheme_and_user = '(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?)?' -%}
+    {%- set blanks = '[\\x00-\\x20]*' -%}
+    {%- set scheme = '(?:https?|wss?|ftp):[/\\\\]*|(?:[a-z][a-z0-9+.-]*:)?[/\\\\]{2}' -%}
+    {%- set host = '[[][0-9a-f:.]+[]]|[^\\x00-\\x20\\x7f/\\\\?#:@<>^|%[\\]]+' -%}
+    {%- set rest = '(?::[0-9]+)?(?:[/\\\\?#]|' ~ blanks ~ '$)' -%}
     nullif(rtrim(lower(regexp_extract(
-        {{ address }}, '^{{ scheme_and_user }}([[][^]/?#]*[]]|[^]/?#:@[]+)', 1
+        {{ address }}, '(?i)^{{ blanks }}(?:(?:{{ scheme }})(?:[^/\\?#]*@)?)?({{ host }}){{ rest }}', 1
     )), '.'), '')
 {%- endmacro %}
 

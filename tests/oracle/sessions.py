@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
@@ -23,6 +22,9 @@ SESSION_TIMEOUT = timedelta(minutes=30)
 MAX_DURATION = timedelta(hours=24)
 #: Of the project's list.
 IGNORED_REFERRERS = ("paypal.com", "checkout.stripe.com", "accounts.google.com")
+#: What is around an address, and what is in no name of a host.
+BLANKS = "".join(map(chr, range(33)))
+NO_HOST = r"\x00-\x20\x7f/\\?#:@<>^|%\[\]"
 #: Under which domains strangers have sites of their own.
 PUBLIC_SUFFIXES = PublicSuffixList()
 
@@ -204,16 +206,14 @@ def cut_at_full_days(turn: Piece) -> Iterator[Piece]:
 
 
 def host(address: str | None) -> str | None:
-    """The host of an address; what has no scheme begins with it."""
-    if address is None:
-        return None
-    try:
-        told = urlsplit(address if "//" in address else f"//{address}").netloc
-    except ValueError:
-        return None
-    name = told.rpartition("@")[2].lower()
-    name = name[: name.index("]") + 1] if name.startswith("[") else name.partition(":")[0]
-    name = name.rstrip(".")
+    """The host of an address as a browser reads it; what has no scheme begins with it."""
+    text = (address or "").strip(BLANKS)
+    scheme = re.match(r"(https?|wss?|ftp):[/\\]*|([a-z][a-z\d+.-]*:)?[/\\]{2}", text, re.IGNORECASE)
+    authority = re.split(r"[/\\?#]", text[scheme.end() :] if scheme else text)[0]
+    if scheme:
+        authority = authority.rpartition("@")[2]
+    found = re.fullmatch(rf"(\[[\da-f:.]+\]|[^{NO_HOST}]+)(:\d+)?", authority, re.IGNORECASE)
+    name = found[1].lower().rstrip(".") if found else ""
     return name if 0 < len(name) <= 253 else None
 
 
