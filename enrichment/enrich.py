@@ -8,6 +8,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from enrichment.new_user_agents import LOADS, USER_AGENTS, read_new_user_agents
 from enrichment.public_suffixes import public_suffixes
 from enrichment.rules import rules
 from enrichment.time_zones import countries, time_zones
@@ -21,18 +22,24 @@ LISTS: Final[dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, .
 
 
 def enrich(connection: duckdb.DuckDBPyConnection) -> None:
-    """Bring the tables of the schema enrichment up to date with the rules; before each build.
+    """Bring the tables of the schema enrichment up to date; before each build.
 
-    All in one transaction. With the same rules nothing is written.
+    New rules replace everything in one transaction; with the same rules only new values are read.
     """
     connection.execute(
         "create schema if not exists enrichment;"
         "create table if not exists enrichment.rules (version varchar)"
     )
-    if connection.execute("from enrichment.rules").fetchall() == [(rules(),)]:
-        return
+    if connection.execute("from enrichment.rules").fetchall() != [(rules(),)]:
+        _begin_anew(connection)
+    read_new_user_agents(connection)
+
+
+def _begin_anew(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("begin")
     try:
+        for table in (USER_AGENTS, LOADS):
+            connection.execute(f"drop table if exists {table}")
         for table, (columns, rows) in LISTS.items():
             _replace(connection, f"enrichment.{table}", columns, rows())
         connection.execute("delete from enrichment.rules")

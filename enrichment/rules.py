@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Final
 
 #: The libraries whose rules we apply: each brings its own list, and none asks a network.
-LIBRARIES: Final = ("publicsuffixlist", "tzdata")
+LIBRARIES: Final = (
+    "crawler-user-agents",
+    "publicsuffixlist",
+    "tzdata",
+    "ua-parser",
+    "ua-parser-builtins",
+    "ua-parser-rs",
+)
 
 
 @lru_cache

@@ -54,12 +54,40 @@ TYPES: Final = ("track",) * 6 + ("page", "page", "screen", "identify", "group", 
 # The last is passive, by the seed that the project ships.
 ACTIONS: Final = ("sign_up", "invite_sent", "purchase", "Email Delivered")
 PLANS: Final = ("annual", "1", 1, True, 2.5, "1.00", None, ["annual"])
-USER_AGENTS: Final = (
-    None,
-    None,
-    None,
-    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+ENGINE: Final = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+#: What a context says of the device: by a user agent, by client hints, and in an app's words.
+AGENTS: Final[tuple[dict[str, object], ...]] = (
+    {},
+    {},
+    {},
+    {},
+    {"userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+    {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"},
+    {"userAgent": f"{ENGINE}; compatible; ChatGPT-User/1.0; +https://openai.com/bot"},
+    {"userAgent": "curl/8.5.0"},
+    {
+        "userAgent": f"{ENGINE} Chrome/140.0.0.0 Safari/537.36",
+        "userAgentData": {
+            "platform": "macOS",
+            "mobile": False,
+            "brands": [{"brand": "Not=A?Brand"}, {"brand": "Chromium"}, {"brand": "Brave"}],
+        },
+    },
+    {
+        "userAgent": f"{ENGINE} Chrome/140.0.0.0 Safari/537.36",
+        "userAgentData": {"platform": "Android", "mobile": False},
+    },
+    {
+        "device": {"type": "ios", "model": "iPhone14,2"},
+        "os": {"name": "iPhone OS"},
+        "app": {"version": "2.1"},
+    },
+    {
+        "userAgent": "Dalvik/2.1.0 (Linux; U; Android 13; Pixel 7 Build/TQ3A)",
+        "os": {"name": "Android"},
+        "app": {"version": "2.0"},
+    },
+    {"userAgent": "Mozilla/5.0 (Linux; Android 9; AFTDCT31) AppleWebKit/537.36"},
 )
 
 #: Pages' addresses: a code that is no UTF-8 beside HTML's ampersand, a campaign behind a route, and

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.alphabet import (
     ACTIONS,
     ADDRESSES,
+    AGENTS,
     BASE,
     CLOCKS,
     DAY,
@@ -36,7 +37,6 @@ from tests.alphabet import (
     SOURCES,
     TIMES,
     TYPES,
-    USER_AGENTS,
     USERS,
     Clock,
 )
@@ -93,7 +93,7 @@ class Act:
     is_on_device: bool
     previous_id: str | None
     plan: object
-    user_agent: str | None
+    agent: Mapping[str, object]
     clock: Clock
     delay: timedelta
     #: Begins the event_id, so that identical timestamps do not sort in the order of their making.
@@ -227,7 +227,7 @@ def some_act(pick: Pick) -> Act:
             pick((None, "", *USERS, *DEVICES, *PLACEHOLDERS)) if type_ == "alias" else None
         ),
         plan=pick(PLANS),
-        user_agent=pick(USER_AGENTS),
+        agent=pick(AGENTS),
         clock=pick((*CLOCKS[:2] * 6, *CLOCKS)),
         delay=pick(DELAYS),
         tie=pick("abc"),
@@ -329,7 +329,7 @@ def marathon(visit: Visit) -> list[Act]:
             is_on_device=True,
             previous_id=None,
             plan=None,
-            user_agent=None,
+            agent={},
             clock=CLOCKS[0],
             delay=0 * SECOND,
             tie="b",
@@ -367,7 +367,7 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
         "context": {
             **({} if act.place == 1 else {"footfall": numbered(visit, event_id)}),
             **({"groupId": "g2"} if act.place == 3 else {}),
-            **({} if act.user_agent is None else {"userAgent": act.user_agent}),
+            **act.agent,
             **({"campaign": {"source": act.tie, "name": " \n"}} if act.place == 0 else {}),
             **({"page": seen_page(act)} if act.place < 6 else {}),
             **({"extra_fields": TOLD[5 + "abc".index(act.tie)]} if act.place in (1, 4) else {}),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from enrichment.enrich import LISTS, enrich
+from enrichment.enrich import enrich
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
 from transformation.dbt_command import DBT, dbt_environment
@@ -83,16 +83,12 @@ def _copy_facts(settings: Settings, rebuilt: Settings) -> None:
         connection.execute("create schema rebuilt.raw")
         for table in (*RAW_TABLES, "_dlt_loads"):
             connection.execute(f"create table rebuilt.raw.{table} as from raw.{table}")
-        enrich(connection)
-        connection.execute("create schema rebuilt.enrichment")
-        for table in LISTS:
-            connection.execute(
-                f"create table rebuilt.enrichment.{table} as from enrichment.{table}"
-            )
         # The questions that the warehouse was built for. The site's file may have changed since.
         connection.execute("create schema rebuilt.meta")
         for table in CONVERSION_TABLES:
             connection.execute(f"create table rebuilt.{table} as from {table}")
+    with connect(rebuilt) as connection:
+        enrich(connection)
 
 
 def _build(rebuilt: Settings) -> None:

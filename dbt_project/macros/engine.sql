@@ -63,6 +63,24 @@
 {% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
 {% macro duckdb__json_text(json, path) -%} json_extract_string({{ json }}, '$.{{ path }}') {%- endmacro %}
 
+{# The texts of the scalars at several fixed paths, in one pass: each pass parses all of the JSON. #}
+{% macro json_texts(json, paths) %}{{ return(adapter.dispatch('json_texts')(json, paths)) }}{% endmacro %}
+{% macro duckdb__json_texts(json, paths) -%} json_extract_string({{ json }}, ['$.{{ paths | join("', '$.") }}']) {%- endmacro %}
+
+{# One of the texts of json_texts(), counted from 1. #}
+{% macro text_at(texts, number) %}{{ return(adapter.dispatch('text_at')(texts, number)) }}{% endmacro %}
+{% macro duckdb__text_at(texts, number) -%} {{ texts }}[{{ number }}] {%- endmacro %}
+
+{# The brand of a browser that is built on Chromium, from the list of its client hints; null if it names Chrome
+    alone. The made-up brand that browsers add has "Not" in it. #}
+{% macro other_brand(brands) %}{{ return(adapter.dispatch('other_brand')(brands)) }}{% endmacro %}
+{% macro duckdb__other_brand(brands) -%}
+    list_filter(
+        json_extract_string(try_cast({{ brands }} as json), '$[*].brand'),
+        lambda brand: brand not in ('Chromium', 'Google Chrome', '') and brand not like '%Not%'
+    )[1]
+{%- endmacro %}
+
 {# The JSON at a fixed path ('"$set"') as text if it has one of these types; else null. #}
 {% macro json_at(json, path, types) %}{{ return(adapter.dispatch('json_at')(json, path, types)) }}{% endmacro %}
 {% macro duckdb__json_at(json, path, types) -%}

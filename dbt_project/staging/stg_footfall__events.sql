@@ -3,6 +3,26 @@
 {#- The oldest clock that the collector and the loader accept. History may be as old as that. -#}
 {%- set first_clock = '1970-01-01 00:00:00' %}
 
+{#- Column: path in the context. One pass reads them all, because a pass parses the whole. -#}
+{%- set context_fields = {
+    'context_path': 'page.path',
+    'context_url': 'page.url',
+    'context_referrer': 'page.referrer',
+    'campaign_source': 'campaign.source',
+    'campaign_medium': 'campaign.medium',
+    'campaign_name': 'campaign.name',
+    'campaign_term': 'campaign.term',
+    'campaign_content': 'campaign.content',
+    'user_agent': 'userAgent',
+    'hinted_platform': 'userAgentData.platform',
+    'hinted_mobile': 'userAgentData.mobile',
+    'hinted_brands': 'userAgentData.brands',
+    'device_kind': 'device.type',
+    'device_model': 'device.model',
+    'system_name': 'os.name',
+    'app_version': 'app.version',
+} %}
+
 with events as (
 
     select * from {{ source('raw', 'events') }}
@@ -12,6 +32,12 @@ with events as (
 loads as (
 
     {{ loads_to_read() }}
+
+),
+
+user_agents as (
+
+    select * from {{ source('enrichment', 'user_agents') }}
 
 ),
 
@@ -81,16 +107,7 @@ events_typed as (
         {{ utc('sent_at') }} as sent_at,
         -- A line had arrived before the load that brings it began, whatever the line says.
         least({{ utc('received_at') }}, began_at) as received_at,
-        {{ json_text('context', 'page.path') }} as context_path,
-        {{ json_text('context', 'page.url') }} as context_url,
-        {{ json_text('context', 'page.referrer') }} as context_referrer,
-        case when type in ('page', 'screen') then properties end as page_properties,
-        {{ json_text('context', 'userAgent') }} as user_agent,
-        {{ json_text('context', 'campaign.source') }} as campaign_source,
-        {{ json_text('context', 'campaign.medium') }} as campaign_medium,
-        {{ json_text('context', 'campaign.name') }} as campaign_name,
-        {{ json_text('context', 'campaign.term') }} as campaign_term,
-        {{ json_text('context', 'campaign.content') }} as campaign_content,
+        {{ json_texts('context', context_fields.values()) }} as context_texts,
         cast(properties as varchar) as properties,
         cast(traits as varchar) as traits,
         cast(context as varchar) as context,
@@ -109,13 +126,26 @@ events_typed as (
 
 ),
 
+contexts_read as (
+
+    select
+        *,
+        {% for field in context_fields %}
+            {{ text_at('context_texts', loop.index) }} as {{ field }},
+        {% endfor %}
+        case when event_type in ('page', 'screen') then properties end as page_properties
+
+    from events_typed
+
+),
+
 clocks_measured as (
 
     select
         *,
         {{ microseconds_between('sent_at', 'received_at') }} as clock_skew_microseconds
 
-    from events_typed
+    from contexts_read
 
 ),
 
@@ -211,6 +241,28 @@ activity_told as (
 
 ),
 
+-- What an app or a browser says in fields of its own is right where the user agent is vague: a
+-- browser of the same name may be another, and an app has no agent.
+devices_told as (
+
+    select
+        activity_told.*,
+        user_agents.device_type as agents_device_type,
+        user_agents.browser as agents_browser,
+        coalesce(
+            nullif(activity_told.system_name, ''),
+            nullif(nullif(activity_told.hinted_platform, ''), 'Unknown'),
+            user_agents.operating_system
+        ) as operating_system,
+        coalesce(user_agents.is_bot, false) as is_bot
+
+    from activity_told
+
+    left join user_agents
+        on activity_told.user_agent = user_agents.user_agent
+
+),
+
 events_described as (
 
     select
@@ -249,8 +301,35 @@ events_described as (
         {% endfor %}
         {{ first_parameter('page_parameters', var('click_ids')) }} as click_id_kind,
         user_agent,
+        case
+            when lower(device_kind) in ('desktop', 'mobile', 'tablet', 'tv') then lower(device_kind)
+            when device_model like 'iPad%' or lower(operating_system) = 'ipados' then 'tablet'
+            when agents_device_type in ('tv', 'other') then agents_device_type
+            when hinted_mobile = 'true' then 'mobile'
+            when hinted_mobile = 'false' and operating_system = 'Android' then 'tablet'
+            when hinted_mobile = 'false' then 'desktop'
+            when agents_device_type is not null then agents_device_type
+            when lower(operating_system) in ('ios', 'iphone os', 'android') then 'mobile'
+            when lower(operating_system) = 'tvos' then 'tv'
+        end as device_type,
+        case
+            when agents_browser = 'Chrome'
+                then coalesce({{ other_brand('hinted_brands') }}, agents_browser)
+            else agents_browser
+        end as browser,
+        case lower(operating_system)
+            when 'ios' then 'iOS'
+            when 'ipados' then 'iOS'
+            when 'iphone os' then 'iOS'
+            when 'android' then 'Android'
+            when 'macos' then 'macOS'
+            when 'mac os x' then 'macOS'
+            when 'chromium os' then 'Chrome OS'
+            else operating_system
+        end as operating_system,
+        nullif(app_version, '') as app_version,
         -- Only browsers report their user agent in the context. A server's library is not a bot.
-        {{ is_bot('user_agent') }} as is_bot,
+        is_bot,
         properties,
         traits,
         context,
@@ -259,7 +338,7 @@ events_described as (
         _line,
         load_number
 
-    from activity_told
+    from devices_told
 
 )
 

@@ -16,6 +16,7 @@ import duckdb
 
 from conversion.marts import tell
 from conversion.scoring import count_scores, forget_scores
+from enrichment.enrich import enrich
 from ingestion.erasure.compacting import compact, drop_models
 from ingestion.erasure.delete_from_raw import InRaw, delete_from_raw, find_in_raw
 from ingestion.erasure.find_subject import count_built, is_named
@@ -259,6 +260,8 @@ def _dbt(settings: Settings, *arguments: str) -> None:
         prepare(settings)
     except NotPrepared as problem:
         raise Unbuildable(str(problem)) from problem
+    with connect(settings) as connection:
+        enrich(connection)
     done = subprocess.run(
         [DBT, "--quiet", *arguments],
         env={**os.environ, **dbt_environment(settings)},

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ingestion.facts.envelope import EVENT_COLUMNS, EVENT_TYPES
-from tests.alphabet import ACTIONS, ADDRESSES, PLANS, USER_AGENTS
+from tests import alphabet
+from tests.alphabet import ACTIONS, ADDRESSES, PLANS
 from tests.fuzz.hostile import Dice
 
 Json = dict[str, Any]
@@ -86,9 +87,9 @@ CODES: Final = (
     *("%", "%u00e9", "&amp;", "#", "?", "=", "+"),
 )
 AGENTS: Final = (
-    *(each for each in USER_AGENTS if each),
+    *(each["userAgent"] for each in alphabet.AGENTS if "userAgent" in each),
     *("", "Mozilla/5.0", "bot", "CUBOT", "Googlebot-Image/1.0", "curl/8", "HeadlessChrome/131"),
-    "(" * 50,
+    *("(" * 50, "Android " * 4_000),
     *("Mozilla/5.0 (Linux; Android 14) fuboTV/1.0", "Mozilla/5.0 \u0130\u0130 bOt"),
     "\U0001f916 bot",
 )

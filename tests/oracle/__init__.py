@@ -150,6 +150,7 @@ def _event_row(event: Event, people: People) -> Row:
         "first_event_id": session.first.event_id if session else None,
         "occurred_at": event.occurred_at,
         "received_at": event.received_at,
+        **event.device._asdict(),
         "is_bot": event.is_bot,
         "is_activity": event.is_activity,
         "time_quality": event.time_quality,

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from tests.oracle import agents
+
 Line = Mapping[str, Any]
 
 #: Parameters that say that somebody clicked on something of a network.
@@ -109,6 +111,7 @@ class Event:
     unset: frozenset[str]
     campaign: Campaign
     page: Page
+    device: agents.Device
     is_bot: bool
 
     @property
@@ -352,9 +355,8 @@ def visible(text: str | None) -> str | None:
 
 
 def names_a_bot(line: Line) -> bool:
-    """Whether the browser's user agent calls itself a bot, crawler or spider."""
-    user_agent = (line.get("context") or {}).get("userAgent")
-    return user_agent is not None and bool(re.search("bot|crawl|spider", user_agent, re.IGNORECASE))
+    """Whether the browser's user agent is a bot's."""
+    return agents.is_bot((line.get("context") or {}).get("userAgent"))
 
 
 def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
@@ -383,5 +385,6 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         unset=frozenset(told_as(line, "$unset")),
         campaign=campaign(line),
         page=page(line),
+        device=agents.device(line.get("context") or {}),
         is_bot=is_bot(line),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from publicsuffixlist import PublicSuffixList
 
+from tests.oracle.agents import Device
 from tests.oracle.channels import channel
 from tests.oracle.events import Campaign, Event
 
@@ -145,6 +146,10 @@ class Session:
             "utm_content": self.campaign.content,
             "click_id_kind": self.campaign.click_id_kind,
             "channel": self.channel,
+            **{
+                field: next((d[n] for e in self.events if (d := e.device)[n] is not None), None)
+                for n, field in enumerate(Device._fields)
+            },
             "is_bounce": len(self.events) == 1,
             "is_bot": self.is_bot,
         }

@@ -2,6 +2,7 @@
     'int_visitors_touched', keys=['source_id', 'visitor_id'], rebuild_from='started_at'
 ) %}
 
+{%- set device_fields = ['device_type', 'browser', 'operating_system', 'app_version'] %}
 {%- set campaign_fields = [
     'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'click_id_kind'
 ] %}
@@ -27,6 +28,9 @@ with events as (
             events.{{ field }},
         {% endfor %}
         coalesce(events.{{ campaign_fields | join(', events.') }}) is not null as has_campaign,
+        {% for field in device_fields %}
+            events.{{ field }},
+        {% endfor %}
         events.is_bot
 
     from {{ ref('int_events_sessionized') }} as sessionized
@@ -65,6 +69,10 @@ sessions_measured as (
         coalesce(min(case when page_path is not null then event_number end), 1)
             as entry_event_number,
         min(case when has_campaign then event_number end) as campaign_event_number,
+        {% for field in device_fields %}
+            min_by({{ field }}, case when {{ field }} is not null then event_number end)
+                as {{ field }},
+        {% endfor %}
         max(case when is_bot then 1 else 0 end) = 1 as is_bot
 
     from events
@@ -125,6 +133,9 @@ sessions_described as (
         {{ host_of('sessions_measured.entry_url') }} as page_host,
         {% for field in campaign_fields %}
             origins_read.{{ field }},
+        {% endfor %}
+        {% for field in device_fields %}
+            sessions_measured.{{ field }},
         {% endfor %}
         sessions_measured.is_bot
 

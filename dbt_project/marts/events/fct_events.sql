@@ -45,6 +45,11 @@ events_attributed as (
         events.page_path,
         events.page_url,
         events.referrer,
+        events.user_agent,
+        events.device_type,
+        events.browser,
+        events.operating_system,
+        events.app_version,
         -- The traits of a group call describe its group.
         case
             when events.event_type = 'group' and coalesce(events.properties, '{}') = '{}'

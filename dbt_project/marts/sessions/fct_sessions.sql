@@ -70,6 +70,10 @@ sessions_attributed as (
         sessions.utm_content,
         sessions.click_id_kind,
         sources.channel,
+        sessions.device_type,
+        sessions.browser,
+        sessions.operating_system,
+        sessions.app_version,
         sessions.event_count = 1 as is_bounce,
         sessions.is_bot
 
