@@ -184,6 +184,7 @@ def person_rows(
                 "last_touch_campaign": last[0].name,
                 "last_touch_referrer": last[1],
                 "traits": traits,
+                "is_bot": all(event.is_bot for event in own),
             }
         )
     return rows

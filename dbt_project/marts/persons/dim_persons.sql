@@ -7,7 +7,8 @@ with events as (
         events.user_id,
         events.anonymous_id,
         events.session_id,
-        events.occurred_at
+        events.occurred_at,
+        events.is_bot
 
     from {{ ref('fct_events') }} as events
 
@@ -88,7 +89,8 @@ persons_measured as (
         {{ json_array_of_distinct('user_id') }} as user_ids,
         count(distinct anonymous_id) as device_count,
         count(distinct session_id) as session_count,
-        count(*) as event_count
+        count(*) as event_count,
+        min(case when is_bot then 1 else 0 end) = 1 as is_bot
 
     from events
 
@@ -116,7 +118,8 @@ persons_described as (
         touches.last_touch_medium,
         touches.last_touch_campaign,
         touches.last_touch_referrer,
-        coalesce(traits.traits, '{}') as traits
+        coalesce(traits.traits, '{}') as traits,
+        persons_measured.is_bot
 
     from persons_measured
 
