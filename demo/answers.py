@@ -24,6 +24,7 @@ def answers(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     return [
         daily_actives(connection),
         sessions(connection),
+        devices(connection),
         trial_funnel(connection),
         features(connection),
         odds(connection),
@@ -95,6 +96,30 @@ def sessions(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     began = ", ".join(f"{count:,} {words[reason]}" for reason, count in reasons)
     text += f"\n\n  In all weeks they began:\n  {began}."
     return "How long are their visits? (last seven full days)", text
+
+
+def devices(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """On what people use it, and which programs come."""
+    rows = _rows(
+        connection,
+        """
+        select
+            device_type, operating_system, coalesce(browser, 'app'),
+            count(*), count(distinct person_id)
+        from marts.fct_sessions where not is_bot
+        group by all order by 4 desc, 1, 2, 3
+        """,
+    )
+    bots = _rows(
+        connection,
+        """
+        select bot_name || ' (' || bot_kind || ')' from marts.dim_user_agents
+        where is_bot order by event_count desc, user_agent
+        """,
+    )
+    text = table(("device", "system", "browser", "sessions", "people"), rows)
+    text += f"\n\n  Programs that come too: {', '.join(name for (name,) in bots)}."
+    return "On what do they use it?", text
 
 
 def trial_funnel(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:

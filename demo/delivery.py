@@ -119,7 +119,7 @@ def report(client: footfall.Client, fact: Fact) -> None:
         "anonymous_id": fact.anonymous_id,
         "timestamp": fact.occurred_at,
         "event_id": fact.event_id,
-        "context": {"userAgent": fact.user_agent} if fact.user_agent else None,
+        "context": fact.context,
     }
     if fact.kind == "track":
         extra_info = dict(fact.properties)
@@ -143,7 +143,7 @@ def wire_event(fact: Fact) -> dict[str, Any]:
         "userId": fact.user_id,
         "anonymousId": fact.anonymous_id,
         "timestamp": (fact.occurred_at + fact.clock_error).isoformat(),
-        "context": {"userAgent": fact.user_agent} if fact.user_agent else {},
+        "context": dict(fact.context),
     }
     if fact.kind == "identify":
         return event | {"traits": dict(fact.properties)}

@@ -20,7 +20,7 @@ SOURCES: Final = (WEB, PHONE)
 
 #: Raise it with every change to what people do. Otherwise a home with an earlier edition would
 #: hold the same people doing other things at other times.
-EDITION: Final = 1
+EDITION: Final = 2
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Fact:
     delivered_at: datetime
     properties: Mapping[str, Any] = field(default_factory=dict)
     previous_id: str | None = None
-    user_agent: str | None = None
+    #: What the client says of the browser and the device.
+    context: Mapping[str, Any] = field(default_factory=dict)
     #: How far the device's clock is ahead of the truth.
     clock_error: timedelta = timedelta(0)

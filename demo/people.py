@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
+from demo.devices import device_context
 from demo.facts import PHONE, WEB, Fact, Kind, Story
 from demo.law import (
     ANNUAL_SHARE,
@@ -34,11 +35,6 @@ WEEKDAY_ACTIVITY: Final = (1.0, 1.0, 0.95, 0.95, 0.85, 0.3, 0.25)
 FEATURE_USE: Final = dict(zip(FEATURES, (0.5, 0.28, 0.4), strict=True))
 
 CLOCK_ERROR: Final = timedelta(hours=3, minutes=7)
-
-LAPTOP_AGENT: Final = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/140.0.0.0 Safari/537.36"
-)
 
 _CAMPAIGNS: Final = (
     ("https://www.example.org/reviews", ""),
@@ -301,6 +297,6 @@ class Household:
             delivered_at=at,
             properties=properties or {},
             previous_id=previous_id,
-            user_agent=LAPTOP_AGENT if device.source == WEB else None,
+            context=device_context(self._story.seed, device.source, device.anonymous_id),
             clock_error=device.clock_error,
         )

@@ -10,10 +10,12 @@ from typing import Any, Final
 from demo.facts import WEB, Fact, Story
 from demo.people import Household
 
-#: The names that these crawlers give. They load pages in a browser, so only the name shows it.
+#: The names that these programs give. They load pages in a browser, so only the name shows it.
 BOTS: Final[Mapping[str, str]] = {
     "crawler-1": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "crawler-2": "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+    "reader-1": "Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+    "reader-2": "Mozilla/5.0 (compatible; ChatGPT-User/1.0; +https://openai.com/bot)",
     "monitor-1": "Mozilla/5.0 (compatible; Pingdom.com_bot_version_1.4; +http://www.pingdom.com/)",
 }
 
@@ -88,6 +90,6 @@ def _crawls(story: Story, until: datetime) -> Iterator[Fact]:
                         occurred_at=at,
                         delivered_at=at,
                         properties={"path": path},
-                        user_agent=agent,
+                        context={"userAgent": agent},
                     )
             midnight += timedelta(days=1)

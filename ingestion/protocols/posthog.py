@@ -39,6 +39,12 @@ _PAGE: Final = {
     "$referrer": "referrer",
     "title": "title",
 }
+#: Field of the context → its fields, by the property with the same meaning; apps send them.
+_APP: Final = {
+    "device": {"$device_type": "type", "$device_model": "model"},
+    "os": {"$os_name": "name"},
+    "app": {"$app_version": "version"},
+}
 #: PostHog's browser SDK writes this if there was no referrer.
 _DIRECT: Final = "$direct"
 #: Fields of a body, an event or its properties that hold the key.
@@ -207,6 +213,9 @@ def _context(properties: Json) -> Json:
         context["page"] = page
     if properties.get("$raw_user_agent"):
         context["userAgent"] = properties["$raw_user_agent"]
+    for part, fields in _APP.items():
+        if told := {fields[name]: properties[name] for name in fields if name in properties}:
+            context[part] = told
     return context
 
 

@@ -168,6 +168,8 @@
       footfall: { process: page_id, sequence: ++sequence },
       page: place(),
       userAgent: navigator.userAgent,
+      // Brands, platform and whether it is mobile, where the browser has them.
+      userAgentData: navigator.userAgentData,
       locale: navigator.language,
       screen: { width: screen.width, height: screen.height },
       timezone: zone(),

@@ -327,6 +327,15 @@ def test_a_query_is_one_event() -> None:
         judged("/i", b"&".join(b"%d=1" % number for number in range(201)))
 
 
+def test_what_posthogs_apps_say_of_their_device_is_in_the_context() -> None:
+    told = {"$device_model": "iPad13,1", "$os_name": "iPadOS", "$os": "iOS", "$app_version": "2.4"}
+    assert posthog(properties=told)["context"] == {
+        "device": {"model": "iPad13,1"},
+        "os": {"name": "iPadOS"},
+        "app": {"version": "2.4"},
+    }
+
+
 # Anything at all
 
 texts = st.text(max_size=6) | st.sampled_from(
