@@ -21,11 +21,12 @@ from typing import Final
 from benchmarks.build import timed_build
 from benchmarks.realistic import DAYS, PERSONS, land
 from demo.project import with_definitions
+from enrichment.enrich import enrich
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from publishing.publish import publish
 from transformation.dbt_command import DBT, dbt_environment
-from warehouse.connection import writer_lock
+from warehouse.connection import connect, writer_lock
 
 SIZES: Final = (1_000_000, 3_000_000, 10_000_000)
 #: The batch of a nightly run, the same for every size.
@@ -72,6 +73,8 @@ def night(settings: Settings, events: int) -> Seconds:
 
 
 def _build(settings: Settings) -> Seconds:
+    with connect(settings) as connection:
+        enrich(connection)
     subprocess.run(
         [DBT, "--quiet", "build", "--exclude-resource-type", "unit_test"],
         env={**os.environ, **dbt_environment(settings)},
