@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -31,7 +31,19 @@ _KEY: Final = "aid"
 _PAGE: Final = {"url": "url", "page": "title", "refr": "referrer"}
 _CONTEXT: Final = {"lang": "locale", "ua": "userAgent", "tz": "timezone", "p": "platform"}
 _STRUCTURED: Final = {"se_ca": "category", "se_la": "label", "se_pr": "property"}
-_SESSION: Final = re.compile(r"iglu:com\.snowplowanalytics\.snowplow/client_session/")
+#: The context in which apps name their device.
+_SESSION: Final = "com.snowplowanalytics.snowplow/client_session"
+#: Other contexts, by vendor and name → fields of ours, with those of theirs by the same meaning.
+_DEVICE: Final = {
+    "com.snowplowanalytics.snowplow/mobile_context": {
+        "device": {"deviceModel": "model"},
+        "os": {"osType": "name"},
+    },
+    "com.snowplowanalytics.mobile/application": {"app": {"version": "version"}},
+    "org.ietf/http_client_hints": {
+        "userAgentData": {"isMobile": "mobile", "platform": "platform", "brands": "brands"}
+    },
+}
 #: Kinds of event without a name of their own → our event name.
 _NAMED: Final = {"pp": "page_ping", "tr": "transaction", "ti": "transaction_item"}
 
@@ -138,18 +150,28 @@ def _context(rest: Json) -> Json:
     contexts = _json_parameter(rest, "co", "cx")
     if contexts is not None:
         context["contexts"] = contexts
+    for name, data in _contexts(context):
+        for part, fields in _DEVICE.get(name, {}).items():
+            if told := {fields[field]: data[field] for field in fields if field in data}:
+                context[part] = told
     return context
+
+
+def _contexts(context: Json) -> Iterator[tuple[str, Json]]:
+    """Each context that a tracker attached, as vendor/name and its data."""
+    contexts = context.get("contexts")
+    listed = contexts.get("data") if isinstance(contexts, dict) else None
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("data"), dict):
+            # iglu:vendor/name/format/version
+            schema = str(each.get("schema")).removeprefix("iglu:").split("/")
+            yield "/".join(schema[:2]), each["data"]
 
 
 def _session_device(context: Json) -> str | None:
     """The device in the context ``client_session``; None if there is none."""
-    contexts = context.get("contexts")
-    listed = contexts.get("data") if isinstance(contexts, dict) else None
-    for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict) and _SESSION.match(str(each.get("schema"))):
-            session = each.get("data")
-            return identifier(session, "userId") if isinstance(session, dict) else None
-    return None
+    sessions = (data for name, data in _contexts(context) if name == _SESSION)
+    return next((identifier(session, "userId") for session in sessions), None)
 
 
 def _path(url: str) -> str | None:

@@ -296,6 +296,27 @@ def test_an_app_names_its_device_in_the_context_of_its_session() -> None:
     assert kept(TP2, {"e": "pv", "co": contexts({"userId": 17})})["anonymous_id"] == "17"
 
 
+def test_what_snowplows_trackers_say_of_a_device_is_in_the_context() -> None:
+    told = {
+        "com.snowplowanalytics.snowplow/mobile_context": {"deviceModel": "Pixel 8", "osType": "a"},
+        "com.snowplowanalytics.mobile/application": {"version": "2.4", "build": "7"},
+        "org.ietf/http_client_hints": {"isMobile": True, "platform": "Android", "model": ""},
+        "com.acme/application": {"version": "no"},
+        "com.snowplowanalytics.mobile/application/": "no object",
+    }
+    attached = [
+        {"schema": f"iglu:{name}/jsonschema/1-0-0", "data": data} for name, data in told.items()
+    ]
+    context = snowplow(co=json.dumps({"schema": SESSIONS, "data": attached}))["context"]
+    del context["contexts"]
+    assert context == {
+        "device": {"model": "Pixel 8"},
+        "os": {"name": "a"},
+        "app": {"version": "2.4"},
+        "userAgentData": {"mobile": True, "platform": "Android"},
+    }
+
+
 @pytest.mark.parametrize(
     "told",
     [
