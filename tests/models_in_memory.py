@@ -158,9 +158,7 @@ class CompiledModels:
                 *(f"enrichment.{name}" for name in ("rules", *LISTS)),
             ]
             #: Tables that are there before a build: the seeds, and the lists of libraries.
-            self.given = {
-                name: connection.execute(f"from {name}").to_arrow_table() for name in given
-            }
+            self.given = {name: connection.sql(f"from {name}").to_arrow_table() for name in given}
             #: What a first build makes of models that look at the outcome of an earlier one.
             self.empty = {name: _empty(connection, name) for name in LOOKING_BACK}
 

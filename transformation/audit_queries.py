@@ -75,7 +75,8 @@ def ask(
         ).fetchall()
     )
     with ThreadPoolExecutor(settings.threads) as threads:
-        counts = list(threads.map(lambda each: _count(connection, each), asked))
+        # A connection serves one thread at a time, and so it makes the cursors here.
+        counts = list(threads.map(_count, [connection.cursor() for _ in asked], asked))
     for query, count in zip(asked, counts, strict=True):
         table = f'{query.schema}."{query.table}"'
         if isinstance(count, int) and count:
@@ -86,9 +87,9 @@ def ask(
     return {query.test: count for query, count in zip(asked, counts, strict=True)}
 
 
-def _count(connection: duckdb.DuckDBPyConnection, query: Query) -> int | duckdb.Error:
+def _count(cursor: duckdb.DuckDBPyConnection, query: Query) -> int | duckdb.Error:
     try:
-        with connection.cursor() as cursor:
+        with cursor:
             found = cursor.execute(f"select count(*) from ({query.sql}) as failing").fetchone()
     except duckdb.Error as error:
         return error

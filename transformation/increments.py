@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -136,7 +136,7 @@ def keep_increment(
 
 def run(
     connection: duckdb.DuckDBPyConnection, steps: Sequence[Step], run_id: str, threads: int
-) -> Iterator[tuple[str, float]]:
+) -> Generator[tuple[str, float], None, None]:
     """Run the steps, up to ``threads`` at once. Yields each node when done, and its seconds.
 
     Each node has its own transaction, as with dbt. If a run ends early, its loads stay pending, and
@@ -150,7 +150,8 @@ def run(
         try:
             while waiting.is_active():
                 ready = [step_of[node] for node in waiting.get_ready()]
-                running |= {pool.submit(_run, connection, step, run_id) for step in ready}
+                # A connection serves one thread at a time, and so it makes the cursors here.
+                running |= {pool.submit(_run, connection.cursor(), step, run_id) for step in ready}
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for node, seconds in [each.result() for each in done]:
                     yield node, seconds
@@ -159,9 +160,9 @@ def run(
             pool.shutdown(cancel_futures=True)
 
 
-def _run(connection: duckdb.DuckDBPyConnection, step: Step, run_id: str) -> tuple[str, float]:
+def _run(cursor: duckdb.DuckDBPyConnection, step: Step, run_id: str) -> tuple[str, float]:
     began = time.monotonic()
-    with connection.cursor() as cursor:
+    with cursor:
         try:
             cursor.begin()
             for statement in step.statements:

@@ -132,6 +132,7 @@ def test_one_that_ends_in_the_middle_is_made_good_by_the_next(
             )
             for _ in range(done):
                 next(steps)
+            steps.close()
     build(settings)
 
     with connect(settings) as first, connect(whole) as second:
@@ -162,10 +163,10 @@ def test_steps_that_do_not_need_each_other_run_at_once(
     both = Barrier(2, timeout=60)
     run_step = increments._run
 
-    def run_when_both_have_begun(connection: Any, step: Step, run_id: str) -> tuple[str, float]:
+    def run_when_both_have_begun(cursor: Any, step: Step, run_id: str) -> tuple[str, float]:
         if step.needs == ["model.first"]:
             both.wait()
-        return run_step(connection, step, run_id)
+        return run_step(cursor, step, run_id)
 
     monkeypatch.setattr(increments, "_run", run_when_both_have_begun)
     settings = Settings(home=tmp_path)

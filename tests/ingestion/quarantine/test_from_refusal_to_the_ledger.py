@@ -51,7 +51,7 @@ def take(warehouse: MemoryWarehouse, site: Site, load_numbers: tuple[int, ...]) 
             f" where load_id in {loads}"
         }
         for table, query in queries.items():
-            rows = connection.execute(query).to_arrow_table()
+            rows = connection.sql(query).to_arrow_table()
             warehouse.connection.register("taken", rows)
             warehouse.connection.execute(f"insert into raw.{table} by name select * from taken")
             warehouse.connection.unregister("taken")

@@ -163,7 +163,7 @@ class Erasing:
 
     def ledger(self) -> list[dict[str, Any]]:
         with duckdb.connect(str(self.site.settings.published), read_only=True) as connection:
-            rows = connection.execute("from marts.ledger order by all").to_arrow_table()
+            rows = connection.sql("from marts.ledger order by all").to_arrow_table()
         found: list[dict[str, Any]] = rows.to_pylist()
         return found
 
