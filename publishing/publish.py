@@ -19,6 +19,7 @@ import duckdb
 
 from ingestion.settings import Settings
 from publishing.copy_changes import Brought, Table, body_of, bring, forget_changes
+from publishing.event_views import write_event_views
 from publishing.questions import install
 from publishing.restatements import TABLE as RESTATEMENTS
 from publishing.restatements import Publishing, definition_of, record
@@ -213,6 +214,7 @@ def _write(
         ],
     )
     left_out = install(connection, "published", publishing.time_zone)
+    write_event_views(connection, "published")
     connection.execute("detach published")
     return brought, data_through, restated, left_out
 

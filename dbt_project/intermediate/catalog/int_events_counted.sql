@@ -2,7 +2,12 @@
 
 with events as (
 
-    select events.*
+    select
+        events.load_number,
+        events.source_id,
+        events.event_name,
+        events.occurred_at,
+        {{ told_properties('events') }} as properties
 
     from {{ ref('stg_footfall__events') }} as events
 

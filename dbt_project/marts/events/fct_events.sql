@@ -50,12 +50,7 @@ events_attributed as (
         events.browser,
         events.operating_system,
         events.app_version,
-        -- The traits of a group call describe its group.
-        case
-            when events.event_type = 'group' and coalesce(events.properties, '{}') = '{}'
-                then events.traits
-            else events.properties
-        end as properties,
+        {{ told_properties('events') }} as properties,
         events.context,
         events.is_bot,
         events.is_activity
