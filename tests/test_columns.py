@@ -35,3 +35,15 @@ def test_every_column_is_described_and_has_the_type_the_documents_say(
 
     assert {schema for schema, _, _ in built} == set(SCHEMAS)
     assert documented == built
+
+
+def test_people_read_columns_of_types_that_every_tool_knows(compiled: CompiledModels) -> None:
+    """Some BI tools cannot read intervals, 128-bit numbers, decimals or lists."""
+    plain = {"VARCHAR", "BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}
+    with duckdb.connect(str(compiled.settings.warehouse), read_only=True) as connection:
+        columns = connection.execute(
+            "select table_name, column_name, data_type from duckdb_columns()"
+            " where schema_name = 'marts'"
+        ).fetchall()
+    assert columns
+    assert [column for column in columns if column[2] not in plain] == []
