@@ -380,7 +380,7 @@ def seen_page(act: Act) -> dict[str, object]:
     """The page's address, where the act tells one, and where it came from."""
     place = "abc".index(act.tie)
     url = {"url": ADDRESSES[place + 3 * act.place]} if act.place < 3 else {}
-    path = {"path": f"/{act.place}"} if act.place in (2, 5) else {}
+    path = {"path": {2: "/2", 5: f"/shop/{act.tie}"}[act.place]} if act.place in (2, 5) else {}
     return {**url, **path, "referrer": REFERRERS[6 * place + act.place]}
 
 

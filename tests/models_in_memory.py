@@ -86,6 +86,7 @@ def project_copy(
         writer.writeheader()
         writer.writerows(rows)
     (project / "conversion_questions.yml").write_text(json.dumps({"questions": list(questions)}))
+    (project / "seeds" / "page_groups.csv").write_text("page_group\n/shop/:item\n")
     definition = project / "dbt_project.yml"
     definition.write_text(definition.read_text().replace("trial_peers: 30", "trial_peers: 2"))
     return project

@@ -48,6 +48,7 @@ QUERIES = {
     "daily_retention": "select * from marts.fct_retention where period_type = 'day'",
     "person_weeks": "select * from marts.fct_person_weeks",
     "event_transitions": "select * from marts.fct_event_transitions",
+    "page_days": "select * from marts.fct_page_days",
     "persons": "select * from marts.dim_persons",
     "client_processes": "select * from marts.fct_client_processes",
     "trials": "select * from marts.fct_trials",

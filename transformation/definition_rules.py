@@ -30,6 +30,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "passive_events": ("event_name", "reason"),
     "ignored_referrers": ("host", "reason"),
     "traffic_sources": ("domain", "name", "kind", "source", "stated_on"),
+    "page_groups": ("page_group",),
     "concluding_words": ("words", "record_instead"),
 }
 #: What a source of traffic may be. The channels follow from it.
@@ -245,6 +246,12 @@ def _judge_name(row: Row, column: str) -> Iterator[Mistake]:
         yield Mistake(row.line, f"{row['kind'] or 'nothing'} is no kind; write one of {known}")
     if row[column].lower() == "null":
         yield Mistake(row.line, f"dbt reads {row[column]} as an empty cell; remove the line")
+    if column == "page_group" and not re.fullmatch(r"(/[^/*?#]*)+(/\*)?|/\*", row[column]):
+        yield Mistake(
+            row.line,
+            f"{row[column]}: write a path, as /users/:id for one part of any name, or /docs/* for "
+            "all below",
+        )
     if column == "words" and not re.fullmatch(r"[^\W_]+(_[^\W_]+)*", row[column].lower()):
         yield Mistake(row.line, f"{row[column]}: write words with one _ between them")
     if column == "words" and row[column] != row[column].lower():

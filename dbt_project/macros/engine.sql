@@ -379,6 +379,14 @@
     ) || '_')
 {%- endmacro %}
 
+{# The pattern of `like` (escaped by a backslash) for the paths of a page group: /users/:id, /docs/*. #}
+{% macro page_pattern(page_group) %}{{ return(adapter.dispatch('page_pattern')(page_group)) }}{% endmacro %}
+{% macro duckdb__page_pattern(page_group) -%}
+    regexp_replace(
+        regexp_replace(regexp_replace({{ page_group }}, '([\\%_])', '\\\1', 'g'), '/:[^/]+', '/_%', 'g'), '/[*]$', '/%'
+    )
+{%- endmacro %}
+
 {% macro matches(text, pattern) %}{{ return(adapter.dispatch('matches')(text, pattern)) }}{% endmacro %}
 {% macro duckdb__matches(text, pattern) -%} regexp_matches({{ text }}, '{{ pattern }}') {%- endmacro %}
 

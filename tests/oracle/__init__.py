@@ -53,6 +53,7 @@ from tests.oracle.events import (
     names_a_bot,
 )
 from tests.oracle.funnels import funnel_attempts, funnel_steps
+from tests.oracle.pages import page_days
 from tests.oracle.persons import People, join_server_events, person_rows
 from tests.oracle.sessions import event_transitions, sessionize
 from tests.oracle.trials import trial_rows
@@ -80,6 +81,7 @@ class Marts:
     daily_retention: list[Row]
     person_weeks: list[Row]
     event_transitions: list[Row]
+    page_days: list[Row]
     persons: list[Row]
     client_processes: list[Row]
     duplicates: list[Row]
@@ -127,6 +129,7 @@ def warehouse(
         daily_retention=daily_retention(events, days, calendar),
         person_weeks=person_weeks(days),
         event_transitions=event_transitions(sessions, calendar),
+        page_days=page_days(sessions, calendar),
         persons=person_rows(events, sessions, people),
         client_processes=client_processes(received, events),
         duplicates=duplicates(received),

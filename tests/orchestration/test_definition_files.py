@@ -37,6 +37,7 @@ def site(folder: Path, *steps: str, plan: str = "") -> Settings:
     (seeds / "concluding_words.csv").write_text("words,record_instead\n")
     (seeds / "passive_events.csv").write_text("event_name,reason\n")
     (seeds / "ignored_referrers.csv").write_text("host,reason\n")
+    (seeds / "page_groups.csv").write_text("page_group\n")
     (seeds / "traffic_sources.csv").write_text("domain,name,kind,source,stated_on\n")
     return Settings(home=folder / "home", dbt_project=folder / "project")
 
@@ -308,6 +309,19 @@ def test_a_passive_event_that_stands_there_twice_is_told_its_line() -> None:
 def test_a_referrer_that_would_never_be_found_is_told_what_to_write(host: str) -> None:
     mistake = f"2: {host}: write a host alone, as pay.example"
     assert mistakes("ignored_referrers", f"host,reason\n{host},x\n".encode()) == [mistake]
+
+
+@pytest.mark.parametrize("group", ["users/:id", "/a*", "/*/a", "/a?b=:c", "https://a.example/"])
+def test_a_page_group_that_no_path_fits_is_told_what_to_write(group: str) -> None:
+    (mistake,) = mistakes("page_groups", f"page_group\n{group}\n".encode())
+    assert mistake.startswith(f"2: {group}: write a path, as /users/:id for one part of any name")
+
+
+@pytest.mark.parametrize(
+    "group", ["/", "/*", "/users/:id", "/users/:id/edit", "/docs/*", "/a/:b/*"]
+)
+def test_a_page_group_is_a_path(group: str) -> None:
+    assert mistakes("page_groups", f"page_group\n{group}\n".encode()) == []
 
 
 @pytest.mark.parametrize(
