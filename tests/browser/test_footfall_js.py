@@ -52,6 +52,28 @@ def names(lines: list[dict[str, Any]]) -> list[str]:
 
 
 @needs_chromium
+def test_a_page_tells_its_web_vitals_once_when_it_is_left_and_only_if_asked(
+    page: Page, collector: LiveCollector
+) -> None:
+    body = "<p style='font-size: 60px'>A heading of some size</p>"
+    for attributes in ("", 'data-web-vitals="on"'):
+        with site(tag(collector, attributes) + body) as address:
+            page.visit(f"{address}/slow?x=1")
+            page.until("performance.getEntriesByType('paint').length > 0")
+            page.run("history.pushState({}, '', '/later')")
+            page.delivered()
+            page.visit(f"{address}/next")
+            page.delivered()
+    vitals = [line for line in landed(collector) if line["event_name"] == "web_vitals"]
+    assert [line["properties"]["path"] for line in vitals] == ["/slow"]
+    found = vitals[0]["properties"]
+    assert found.keys() == {"path", "lcp", "cls"}
+    assert isinstance(found["lcp"], int)
+    assert found["lcp"] > 0
+    assert found["cls"] >= 0
+
+
+@needs_chromium
 def test_a_tag_gives_page_views_in_single_page_apps_too(
     page: Page, collector: LiveCollector
 ) -> None:

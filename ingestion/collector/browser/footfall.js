@@ -360,6 +360,73 @@
     page_seen();
   }
 
+  // Web vitals (web.dev/vitals) ------------------------------------------------------------------
+
+  // What a page's load was like for the visitor, told once, when the page is first left or hidden.
+  function watch_vitals() {
+    if (!window.PerformanceObserver || document.visibilityState === "hidden") return;
+    var path = location.pathname;
+    var vitals = {}; // lcp and inp in milliseconds, cls without a unit
+    var delays = []; // of interactions, longest first
+    var burst = null; // shifts of the layout that follow each other
+
+    observe("largest-contentful-paint", function (entry) {
+      var shown = performance.getEntriesByType("navigation")[0];
+      vitals.lcp = Math.max(0, Math.round(entry.startTime - ((shown && shown.activationStart) || 0)));
+    });
+    if (observe("layout-shift", shifted)) vitals.cls = 0;
+    observe("event", interacted, { durationThreshold: 40 });
+    observe("first-input", interacted);
+
+    function shifted(entry) {
+      if (entry.hadRecentInput) return;
+      var goes_on =
+        burst && entry.startTime - burst.last < 1000 && entry.startTime - burst.first < 5000;
+      if (!goes_on) burst = { first: entry.startTime, sum: 0 };
+      burst.last = entry.startTime;
+      burst.sum += entry.value;
+      vitals.cls = Math.max(vitals.cls, Math.round(burst.sum * 1e4) / 1e4);
+    }
+
+    function interacted(entry) {
+      if (!entry.interactionId && entry.entryType === "event") return;
+      var same = delays.filter(function (each) {
+        return each.id === entry.interactionId;
+      })[0];
+      if (same) same.duration = Math.max(same.duration, entry.duration);
+      else delays.push({ id: entry.interactionId, duration: entry.duration });
+      delays.sort(function (one, other) {
+        return other.duration - one.duration;
+      });
+      // One of fifty interactions may be slower.
+      var ignored = Math.floor((performance.interactionCount || delays.length) / 50);
+      vitals.inp = Math.round(delays[Math.min(ignored, delays.length - 1)].duration);
+    }
+
+    var is_told = false;
+    document.addEventListener(
+      "visibilitychange",
+      guarded(function () {
+        if (is_told || document.visibilityState !== "hidden") return;
+        is_told = true;
+        if (vitals.lcp !== undefined || vitals.inp !== undefined || vitals.cls)
+          track("web_vitals", Object.assign({ path: path }, vitals));
+      })
+    );
+  }
+
+  // Whether the browser measures this.
+  function observe(type, look, options) {
+    var measured = (PerformanceObserver.supportedEntryTypes || []).indexOf(type) >= 0;
+    if (measured)
+      new PerformanceObserver(
+        guarded(function (list) {
+          list.getEntries().forEach(look);
+        })
+      ).observe(Object.assign({ type: type, buffered: true }, options));
+    return measured;
+  }
+
   // Calls ---------------------------------------------------------------------------------------
 
   function track(action, value, extra) {
@@ -458,6 +525,7 @@
   function start() {
     // Before the calls the page has pushed: it was seen first.
     if (settings.pageViews !== "off") guarded(watch_pages)();
+    if (settings.webVitals === "on") guarded(watch_vitals)();
     addEventListener("pagehide", guarded(hand_over));
     document.addEventListener("visibilitychange", function () {
       if (document.visibilityState === "hidden") footfall.flush();
