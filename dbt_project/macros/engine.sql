@@ -379,6 +379,14 @@
     ) || '_')
 {%- endmacro %}
 
+{# A text as a double; null if it is no number. #}
+{% macro number_of(text) %}{{ return(adapter.dispatch('number_of')(text)) }}{% endmacro %}
+{% macro duckdb__number_of(text) -%} try_cast({{ text }} as double) {%- endmacro %}
+
+{# The number below which this share of a group's numbers lies, between two of them if need be. #}
+{% macro percentile(number, share) %}{{ return(adapter.dispatch('percentile')(number, share)) }}{% endmacro %}
+{% macro duckdb__percentile(number, share) -%} quantile_cont({{ number }}, {{ share }}) {%- endmacro %}
+
 {# The pattern of `like` (escaped by a backslash) for the paths of a page group: /users/:id, /docs/*. #}
 {% macro page_pattern(page_group) %}{{ return(adapter.dispatch('page_pattern')(page_group)) }}{% endmacro %}
 {% macro duckdb__page_pattern(page_group) -%}

@@ -1,19 +1,6 @@
 {% set touched = rebuild_touched('int_session_dates_touched', keys=['session_date']) %}
 
-with listed_groups as (
-
-    select
-        page_group,
-        {{ page_pattern('page_group') }} as pattern,
-        {{ count_of('page_group', '/') }} as slashes,
-        {{ count_of('page_group', ':') }} as name_count,
-        page_group like '%/*' as is_folder
-
-    from {{ ref('page_groups') }}
-
-),
-
-sessions as (
+with sessions as (
 
     select
         sessions.session_id,
@@ -61,39 +48,9 @@ views_placed as (
 
 ),
 
-paths as (
+pages as (
 
-    select
-        page_path,
-        {{ count_of('page_path', '/') }} as slashes
-
-    from views
-
-    group by page_path
-
-),
-
--- A path belongs to one group: to one whose parts are named rather than left open.
-paths_grouped as (
-
-    select
-        paths.page_path,
-        listed_groups.page_group,
-        row_number() over (
-            partition by paths.page_path
-            order by
-                listed_groups.is_folder asc,
-                listed_groups.slashes desc,
-                listed_groups.name_count asc,
-                listed_groups.page_group asc
-        ) as group_number
-
-    from paths
-
-    inner join listed_groups
-        on
-            paths.page_path like listed_groups.pattern escape '\'
-            and (listed_groups.is_folder or paths.slashes = listed_groups.slashes)
+    {{ pages_of('views', ref('page_groups')) }}
 
 ),
 
@@ -101,14 +58,12 @@ views_grouped as (
 
     select
         views_placed.*,
-        coalesce(paths_grouped.page_group, views_placed.page_path) as page
+        pages.page
 
     from views_placed
 
-    left join paths_grouped
-        on
-            views_placed.page_path = paths_grouped.page_path
-            and paths_grouped.group_number = 1
+    inner join pages
+        on views_placed.page_path = pages.page_path
 
 ),
 
