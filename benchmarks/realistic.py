@@ -171,6 +171,8 @@ def _beginnings(random: Random, count: int, first_day: float, days: float) -> li
 def _happening(visit: Visit, random: Random, at: int, length: int) -> Iterator[tuple[int, Event]]:
     """The events of a visit, each with when it is received."""
     delay = int(random.expovariate(1.0) * DAY) if random.random() < 1 / 30 else 0
+    if at - delay < microseconds(START):
+        delay = 0  # else the first days would have gaps
     signs_in_at = random.randrange(4) if visit.is_customer and random.random() < 0.8 else length
     for step in range(length):
         at += int(random.expovariate(1 / 40) * SECOND)
