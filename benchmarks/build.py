@@ -28,16 +28,18 @@ def timed_build(settings: Settings, *flags: str) -> tuple[float, float]:
     """Seconds and peak MiB of one `dbt build` without tests in a process of its own."""
     with connect(settings) as connection:
         enrich(connection)
+    command = [DBT, "--quiet", "build", "--exclude-resource-type", "test", "unit_test", *flags]
+    return timed(command, dbt_environment(settings), settings.dbt_project)
+
+
+def timed(command: list[str], variables: dict[str, str], folder: Path) -> tuple[float, float]:
+    """Seconds of a command, and MiB of its largest process; raises SystemExit if it fails."""
     before = time.monotonic()
-    process = subprocess.Popen(
-        [DBT, "--quiet", "build", "--exclude-resource-type", "test", "unit_test", *flags],
-        env={**os.environ, **dbt_environment(settings)},
-        cwd=settings.dbt_project,
-    )
+    process = subprocess.Popen(command, env={**os.environ, **variables}, cwd=folder)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit("dbt failed")
+        raise SystemExit(f"{Path(command[0]).name} {' '.join(command[1:4])} failed")
     return time.monotonic() - before, usage.ru_maxrss / 1024
 
 

@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import duckdb
 import pytest
 
-from benchmarks import build, conversion, latency, questions, runs
+from benchmarks import build, conversion, latency, questions, runs, sizes
 from benchmarks.__main__ import NAMES
 from ingestion.settings import Settings
 from orchestration.up import TRY_OUT_KEYS
@@ -37,6 +38,7 @@ TINY = {
     "questions": ("--events", f"{EVENTS}", "--rounds", "1"),
     "conversion": ("--person-days", "400"),
     "latency": ("--minutes", "0.02", "--pause", "0.2"),
+    "sizes": ("--events", "200", "--nights", "1"),
     "runs": ("--events", "100", "--batch", "10", "--rounds", "1", "--base", "HEAD"),
 }
 #: Modules that others run, or that say what others ask.
@@ -127,6 +129,26 @@ def test_conversion_is_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     said = run("conversion")
     assert "score the same again" in said
     assert "conversion_odds" in said
+
+
+def test_sizes_are_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[str] = []
+
+    def brief(command: list[str], *rest: Any) -> tuple[float, float]:
+        """Builds and what follows from them would take a minute."""
+        commands.append(" ".join(command[1:5]))
+        if {"land", "load"} & set(command):
+            return build.timed(command, *rest)
+        return 1.0, 1.0
+
+    monkeypatch.setattr(sizes, "timed", brief)
+    monkeypatch.setattr(sizes, "timed_build", lambda settings: (1.0, 1.0))
+    said = run("sizes")
+    steps = [f"-m benchmarks.sizes --step {step}" for step in ("land", "load", "publish")]
+    assert commands == [*steps, "-m orchestration nightly"]
+    sizes_said = re.findall(r"^ +200  (\w+/) +([\d,]+) MB +([\d,]+) bytes", said, re.MULTILINE)
+    assert [name for name, *_ in sizes_said] == ["landing/", "warehouse/", "published/"]
+    assert 100 < int(sizes_said[0][2].replace(",", "")) < 1_000
 
 
 @contextmanager
