@@ -33,13 +33,20 @@ def timed_build(settings: Settings, *flags: str) -> tuple[float, float]:
 
 
 def timed(command: list[str], variables: dict[str, str], folder: Path) -> tuple[float, float]:
-    """Seconds of a command, and MiB of its largest process; raises SystemExit if it fails."""
+    """Seconds of a command, and MiB of its largest process; raises SystemExit if it fails.
+
+    Linux counts what this process had when it started the command, so it is never less than that.
+    """
     before = time.monotonic()
-    process = subprocess.Popen(command, env={**os.environ, **variables}, cwd=folder)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{Path(command[0]).name} {' '.join(command[1:4])} failed")
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            command, env={**os.environ, **variables}, cwd=folder, stdout=said, stderr=said
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(said.read() or f"{command[0]} failed")
     return time.monotonic() - before, usage.ru_maxrss / 1024
 
 

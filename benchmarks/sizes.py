@@ -2,9 +2,9 @@
 
 Run ``python -m benchmarks.sizes --events 1000000 10000000 30000000``. For each size it lands the
 events of ``benchmarks/realistic.py`` as sealed segments, loads, builds and publishes them, and then
-lets nightly runs find 10,000 more. The last of these counts: the first two make dbt compile what
-later ones run. Each step has a process of its own, whose peak memory is measured. Persons grow with
-the events. docs/operations.md has the figures.
+lets nightly runs find 10,000 more. The last of these counts, because the first ones take longer.
+Each step has a process of its own, whose peak memory is measured. Persons grow with the events.
+docs/operations.md has the figures.
 """
 
 from __future__ import annotations
