@@ -15,8 +15,9 @@ from typing import Final
 import duckdb
 
 from transformation import event_grammar
+from transformation.dimensions import DIMENSIONS, KNOWN, PROPERTY
 from warehouse.meta import PUBLISHED
-from warehouse.sql import WILSON
+from warehouse.sql import WILSON, literal
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,10 @@ PATTERNS: Final = {
     "step": event_grammar.STEP,
     "trait": event_grammar.TRAIT,
 }
+
+
+#: The value of an event of events_described in a dimension, which the SQL names after the colon.
+_VALUE_OF: Final = re.compile(r"\{value_of:(.+?)\}")
 _MACRO: Final = re.compile(r"^create or replace macro (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"--.*")
 _IS_TABLE: Final = re.compile(r"\bas table\b")
@@ -61,7 +66,8 @@ def install(
     # When DuckDB creates a macro, it looks for its tables in the current database.
     connection.execute(f'use "{database}"')
     try:
-        connection.execute(_reporting_date(time_zone))
+        for statement in _calendar(time_zone):
+            connection.execute(statement)
         connection.execute(f"create or replace {WILSON}")
         reads: dict[str, set[str]] = {}
         for name, statement in macros().items():
@@ -85,11 +91,53 @@ def install(
 def macros() -> dict[str, str]:
     """Name of a macro → its create statement. Macros that others use come first."""
     text = "\n".join(path.read_text() for path in sorted(FOLDER.glob("*.sql")))
-    for name, pattern in PATTERNS.items():
-        text = text.replace(f"{{{name}}}", pattern)
+    text = _VALUE_OF.sub(lambda found: _value_of(found[1]), text)
+    for name, replacement in (PATTERNS | _dimensions()).items():
+        text = text.replace(f"{{{name}}}", replacement)
     found = list(_MACRO.finditer(text))
     ends = [*(each.start() for each in found[1:]), len(text)]
     return {each[1]: text[each.start() : end] for each, end in zip(found, ends, strict=True)}
+
+
+def _dimensions() -> dict[str, str]:
+    """Placeholder in braces → the dimensions in SQL. The others are those not of events."""
+    others = {
+        name: column for name, column in DIMENSIONS.items() if not column.startswith("events.")
+    }
+    return {
+        "any_of_others": rf"\b({'|'.join(others)})\b",
+        "columns_of_others": ", ".join(
+            f"cast({column} as varchar) as dimension_{name}" for name, column in others.items()
+        ),
+        "known": KNOWN,
+        "names": ", ".join(map(literal, DIMENSIONS)),
+        "nulls_of_others": ", ".join(
+            f"cast(null as varchar) as dimension_{name}" for name in others
+        ),
+        "property": PROPERTY,
+    }
+
+
+def _value_of(dimension: str) -> str:
+    columns = " ".join(
+        f"when {literal(name)} then "
+        + (
+            f"cast({column} as varchar)"
+            if column.startswith("events.")
+            else f"events.dimension_{name}"
+        )
+        for name, column in DIMENSIONS.items()
+    )
+    return f"""
+        case
+            when {dimension} like '{PROPERTY}%'
+                then event_text(
+                    events.event_type, events.page_path, events.page_url, events.referrer,
+                    events.properties, events.context, substr({dimension}, {len(PROPERTY) + 1})
+                )
+            else case {dimension} {columns} end
+        end
+    """
 
 
 def tables_of(statement: str) -> set[str]:
@@ -97,13 +145,18 @@ def tables_of(statement: str) -> set[str]:
     return set(_TABLE.findall(_COMMENT.sub("", statement)))
 
 
-def _reporting_date(time_zone: str) -> str:
-    """A macro for the day of a naive UTC time. UTC needs no calendar extension."""
-    day = "cast(moment as date)"
+def _calendar(time_zone: str) -> list[str]:
+    """Macros from a naive UTC time to the reporting time zone and back. UTC needs no extension."""
+    local, utc = "moment", "local_time"
     if time_zone != "UTC":
-        zone = time_zone.replace("'", "''")
-        day = f"cast((moment at time zone 'UTC') at time zone '{zone}' as date)"
-    return f"create or replace macro reporting_date(moment) as {day}"
+        zone = literal(time_zone)
+        local = f"((moment at time zone 'UTC') at time zone {zone})"
+        utc = f"((local_time at time zone {zone}) at time zone 'UTC')"
+    return [
+        f"create or replace macro reporting_time(moment) as {local}",
+        "create or replace macro reporting_date(moment) as cast(reporting_time(moment) as date)",
+        f"create or replace macro utc_time(local_time) as {utc}",
+    ]
 
 
 #: The marts that the macros read.

@@ -1,127 +1,4 @@
--- Macros that the others share: which event a step means, its properties, and who was active.
-
--- The text, number or boolean value of an event's property; null if it is missing, a list or an
--- object. cart.total is the property of that name if there is one, else total inside of cart.
-create or replace macro property_text(properties, property) as case
-    when json_type(
-        properties, '/' || replace(replace(property, '~', '~0'), '/', '~1')
-    ) is not null
-        then case
-            when json_type(
-                properties, '/' || replace(replace(property, '~', '~0'), '/', '~1')
-            ) not in ('OBJECT', 'ARRAY')
-                then json_extract_string(
-                    properties, '/' || replace(replace(property, '~', '~0'), '/', '~1')
-                )
-        end
-    when json_type(
-        properties,
-        '/' || replace(replace(replace(property, '~', '~0'), '/', '~1'), '.', '/')
-    ) not in ('OBJECT', 'ARRAY')
-        then json_extract_string(
-            properties,
-            '/' || replace(replace(replace(property, '~', '~0'), '/', '~1'), '.', '/')
-        )
-end;
-
--- A number in one canonical form, exact at any length; a text that is not a number stays as it is.
-create or replace macro comparable(value) as case
-    when regexp_full_match(value, '{number}')
-        then case
-            when trim(regexp_extract(value, '^[-0-9.]+'), '-0.') = '' then '0'
-            else if(value like '-%', '-', '')
-                || trim(replace(regexp_extract(value, '^-?([0-9.]+)', 1), '.', ''), '0')
-                || 'e'
-                || (
-                    coalesce(
-                        try_cast(replace(regexp_extract(value, '[eE](.+)$', 1), '+', '') as bigint), 0
-                    )
-                    - length(regexp_extract(value, '\.([0-9]+)', 1))
-                    + length(replace(regexp_extract(value, '^-?([0-9.]+)', 1), '.', ''))
-                    - length(rtrim(replace(regexp_extract(value, '^-?([0-9.]+)', 1), '.', ''), '0'))
-                )
-        end
-    else value
-end;
-
--- Whether a text equals the result of comparable for another text. For most texts it is not called.
-create or replace macro is_same(found, wanted) as case
-    when try_cast(wanted as double) is null then found = wanted
-    when try_cast(found as double) <> try_cast(wanted as double) then false
-    else comparable(found) = wanted
-end;
-
--- A text that sorts like the number in a value, exact at any length; null if it is not a number.
-create or replace macro number_rank(value) as case
-    when not regexp_full_match(value, '{number}') then null
-    when comparable(value) = '0' then '1'
-    when value like '-%'
-        then '0'
-            || lpad(
-                cast(
-                    50000000000
-                    - length(regexp_extract(comparable(value), '^-?([0-9]+)', 1))
-                    - cast(regexp_extract(comparable(value), 'e(.+)$', 1) as bigint) as varchar
-                ),
-                12, '0'
-            )
-            || translate(
-                regexp_extract(comparable(value), '^-?([0-9]+)', 1), '0123456789', '9876543210'
-            )
-            || '~'
-    else '2'
-        || lpad(
-            cast(
-                50000000000
-                + length(regexp_extract(comparable(value), '^-?([0-9]+)', 1))
-                + cast(regexp_extract(comparable(value), 'e(.+)$', 1) as bigint) as varchar
-            ),
-            12, '0'
-        )
-        || regexp_extract(comparable(value), '^-?([0-9]+)', 1)
-end;
-
--- Compares as numbers if both are numbers, else as texts.
-create or replace macro is_less(value, other) as coalesce(
-    number_rank(value) < number_rank(other), value < other
-);
-
--- Whether a value of an event meets a condition of steps_read; same is comparable(wanted). A missing
--- value meets only !=, which is the opposite of =.
-create or replace macro meets(found, comparison, wanted, same) as case
-    when comparison is null then true
-    when comparison = 'exists' then found is not null
-    when comparison = '!=' then not coalesce(is_same(found, same), false)
-    when comparison in ('=', 'in', '>=', '<=') and is_same(found, same) then true
-    when comparison in ('>', '>=') then coalesce(is_less(wanted, found), false)
-    when comparison in ('<', '<=') then coalesce(is_less(found, wanted), false)
-    else false
-end;
-
--- The value of an event under a name. For a page view, path, url and referrer are those of the page,
--- wherever its SDK put them. For other events they are page_path, page_url and referrer. context.…
--- reads the event's context, unless a property has that name.
-create or replace macro event_text(
-    event_type, page_path, page_url, referrer, properties, context, property
-) as coalesce(
-    case when event_type in ('page', 'screen')
-        then case property when 'path' then page_path when 'url' then page_url end
-    end,
-    case when event_type in ('page', 'screen') and property = 'referrer' then referrer end,
-    property_text(properties, property),
-    case property
-        when 'page_path' then page_path when 'page_url' then page_url when 'referrer' then referrer
-    end,
-    case when property like 'context.%' then property_text(context, substr(property, 9)) end
-);
-
--- A parameter as a day, a whole number or an interval; null if it is another, such as within := 7.
-create or replace macro as_day(value) as try_cast(cast(value as varchar) as date);
-create or replace macro as_number(value) as try_cast(cast(value as varchar) as bigint);
-create or replace macro as_interval(value) as case
-    when regexp_matches(cast(value as varchar), '[a-z:]')
-        then try_cast(cast(value as varchar) as interval)
-end;
+-- Which event a step means, who did it, and what is wrong with a question.
 
 -- The events that steps mean, and what is wrong with how a step is written. A step that is the name
 -- of a sent event needs no quotes, whatever characters it has.
@@ -193,28 +70,9 @@ conditions_listed as (
         step_number,
         alternative_number,
         condition_number,
-        coalesce(
-            nullif(
-                regexp_extract(condition, '(?s)^{condition}$', 2)
-                || regexp_extract(condition, '(?s)^{condition}$', 8),
-                ''
-            ),
-            replace(
-                regexp_extract(condition, '(?s)^{condition}$', 1)
-                || regexp_extract(condition, '(?s)^{condition}$', 7),
-                '""', '"'
-            )
-        ) as property_name,
-        case
-            when regexp_extract(condition, '(?s)^{condition}$', 6) <> '' then 'in'
-            else coalesce(nullif(regexp_extract(condition, '(?s)^{condition}$', 3), ''), 'exists')
-        end as comparison,
-        coalesce(
-            nullif(regexp_extract(condition, '(?s)^{condition}$', 5), ''),
-            replace(regexp_extract(condition, '(?s)^{condition}$', 4), '""', '"')
-        ) as property_value,
-        regexp_extract(condition, '(?s)^{condition}$', 6) as values_listed
-
+        condition_path(condition) as property_name,
+        condition_comparison(condition) as comparison,
+        unnest(condition_values(condition)) as written_value
     from conditions_split
 
 ),
@@ -228,29 +86,8 @@ conditions_read as (
         condition_number,
         property_name,
         comparison,
-        case when comparison <> 'exists' then property_value end as property_value
+        condition_value(comparison, written_value) as property_value
     from conditions_listed
-    where comparison <> 'in'
-
-    union all
-
-    select
-        step_number,
-        alternative_number,
-        condition_number,
-        property_name,
-        comparison,
-        coalesce(
-            nullif(regexp_extract(listed, '(?s)^{listed}$', 2), ''),
-            replace(regexp_extract(listed, '(?s)^{listed}$', 1), '""', '"')
-        ) as property_value
-    from (
-        select
-            *,
-            unnest(regexp_extract_all(values_listed, '(?s){each_listed}', 1)) as listed
-        from conditions_listed
-        where comparison = 'in'
-    ) as values_split
 
 ),
 
@@ -500,6 +337,7 @@ select
     comparison,
     property_value,
     comparable(property_value) as same_value,
+    order_rank(comparison, property_value) as wanted_rank,
     case
         when mistake is not null then mistake
         when property_name like '{trait}%'
@@ -513,83 +351,168 @@ select
 
 from conditions_checked;
 
--- Who was active when, or did one action when: a row per event, without bots. Most actions are a
--- name without conditions. For these only person and time are read.
-create or replace macro activity_read(action, source) as table
+-- The conditions of steps and of filters. A filter is one more condition of every alternative.
+create or replace macro conditions_read(steps, filters) as table
+
+with steps_meant as materialized (
+
+    select * from steps_read(steps)
+
+),
+
+filters_meant as materialized (
+
+    select * from filters_read(filters)
+
+),
+
+conditions_joined as (
+
+    select
+        step_number,
+        step_name,
+        alternative_number,
+        event_name,
+        condition_number,
+        '{property}' || property_name as dimension,
+        comparison,
+        property_value,
+        same_value,
+        wanted_rank,
+        mistake
+    from steps_meant
+
+    union all
+
+    select
+        alternatives.step_number,
+        alternatives.step_name,
+        alternatives.alternative_number,
+        alternatives.event_name,
+        -filters_meant.filter_number as condition_number,
+        filters_meant.dimension,
+        filters_meant.comparison,
+        filters_meant.wanted as property_value,
+        filters_meant.same_value,
+        filters_meant.wanted_rank,
+        filters_meant.mistake
+    from (
+        select distinct
+            step_number,
+            step_name,
+            alternative_number,
+            event_name
+        from steps_meant
+    ) as alternatives
+    cross join filters_meant
+
+)
 
 select
-    events.person_id,
-    events.occurred_at
-from marts.fct_events as events
+    *,
+    max(condition_number) over alternatives
+    - least(min(condition_number) over alternatives, 0) as condition_count,
+    coalesce(
+        bool_or(dimension is not null) over alternatives, false
+    ) as is_conditional
+
+from conditions_joined
+
+window alternatives as (partition by step_number, alternative_number);
+
+-- The events of an action, or of any activity, that meet all filters. Most actions are a name without
+-- conditions.
+create or replace macro events_acted(action, source, filters, "by") as table
+
+with conditions as materialized (
+
+    select
+        *,
+        bool_and(is_conditional) over (partition by event_name) as is_always_conditional
+    from conditions_read([coalesce(action, '*')], filters)
+
+),
+
+values_found as (
+
+    select
+        events.event_id,
+        conditions.alternative_number,
+        conditions.condition_number,
+        conditions.condition_count,
+        conditions.comparison,
+        conditions.property_value,
+        conditions.same_value,
+        conditions.wanted_rank,
+        {value_of:conditions.dimension} as found
+
+    from events_described(filters) as events
+
+    inner join conditions
+        on events.event_name = conditions.event_name
+
+    where
+        (action like '%[%' or len(try_cast(filters as varchar[])) > 0)
+        and (source is null or events.source_id = source)
+        and conditions.is_always_conditional
+
+),
+
+values_ranked as (
+
+    select
+        *,
+        order_rank(comparison, found) as found_rank
+    from values_found
+
+),
+
+events_met as (
+
+    select event_id
+    from values_ranked
+    where meets(found, comparison, property_value, same_value, found_rank, wanted_rank)
+    group by event_id, alternative_number
+    having count(distinct condition_number) = max(condition_count)
+
+)
+
+select
+    *,
+    {value_of:cast("by" as varchar)} as breakdown_value
+from events_described("by") as events
 where
     action is null
     and events.is_activity
-    and not events.is_bot
+    and coalesce(len(try_cast(filters as varchar[])), 0) = 0
     and (source is null or events.source_id = source)
 
 union all
 
 select
-    events.person_id,
-    events.occurred_at
-from marts.fct_events as events
+    *,
+    {value_of:cast("by" as varchar)} as breakdown_value
+from events_described("by") as events
 where
     action is not null
-    and events.is_activity
-    and not events.is_bot
     and (source is null or events.source_id = source)
     and events.event_name in (
-        select meant.event_name from steps_read([action]) as meant
-        where meant.property_name is null
+        select conditions.event_name from conditions where not conditions.is_always_conditional
     )
 
 union all
 
 select
-    events_found.person_id,
-    events_found.occurred_at
-from (
-    select
-        events.person_id,
-        events.event_id,
-        events.occurred_at,
-        meant.alternative_number,
-        meant.condition_number,
-        meant.condition_count,
-        meant.comparison,
-        meant.property_value,
-        meant.same_value,
-        event_text(
-            events.event_type, events.page_path, events.page_url, events.referrer,
-            events.properties, events.context, meant.property_name
-        ) as found_text
-
-    from marts.fct_events as events
-
-    inner join steps_read([action]) as meant
-        on events.event_name = meant.event_name
-
-    where
-        action like '%[%'
-        and events.is_activity
-        and not events.is_bot
-        and (source is null or events.source_id = source)
-        and meant.property_name is not null
-) as events_found
+    *,
+    {value_of:cast("by" as varchar)} as breakdown_value
+from events_described("by") as events
 where
-    meets(
-        events_found.found_text, events_found.comparison, events_found.property_value,
-        events_found.same_value
-    )
-group by
-    events_found.person_id,
-    events_found.event_id,
-    events_found.occurred_at,
-    events_found.alternative_number
-having count(distinct events_found.condition_number) = max(events_found.condition_count);
+    (action like '%[%' or len(try_cast(filters as varchar[])) > 0)
+    and (action is not null or events.is_activity)
+    and events.event_id in (select events_met.event_id from events_met);
 
--- What is wrong with the source or action of a question; null if nothing is.
-create or replace macro mistake_of(action, source) as case
+-- What is wrong with the events, source, filters or breakdown of a question; null if nothing is.
+create or replace macro mistake_of(steps, source, filters, "by") as case
     when source is not null
         and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
         then 'no source is called ' || source || '; write one of: '
@@ -597,18 +520,25 @@ create or replace macro mistake_of(action, source) as case
                 (select string_agg(distinct seen.source_id, ', ') from marts.dim_events as seen),
                 'nothing came yet'
             )
-    when action is not null
-        then coalesce(
-            (select min(meant.mistake) from steps_read([action]) as meant),
-            case
-                when not exists (select 1 from activity_read(action, source) where action is not null)
-                    then 'nobody was ever active by ' || action
-                        || coalesce(' in ' || source, '')
-                        || '; write an event of: from marts.dim_events. identify, group, alias, '
-                        || 'passive events and bots make nobody active'
-            end
+    when filters is not null and try_cast(filters as varchar[]) is null
+        then 'filters is no list; write filters := [''source=web'']'
+    else coalesce(
+        (select min(conditions.mistake) from conditions_read(steps, filters) as conditions),
+        unknown_dimension(cast("by" as varchar)),
+        (
+            select min('no event ever had a text or number in ' || unfound.property)
+                || '; write one of: select property_names from marts.dim_events'
+            from properties_unfound(filters, "by") as unfound
         )
+    )
 end;
+
+-- Why nobody did an action.
+create or replace macro nobody_active(action, source, filters) as
+'nobody was ever active by ' || action || coalesce(' in ' || source, '')
+|| coalesce(' with ' || array_to_string(try_cast(filters as varchar[]), ' and '), '')
+|| '; write an event of: from marts.dim_events. identify, group, alias, passive events and bots make '
+|| 'nobody active';
 
 -- The time up to which there is data, of a source or of all.
 create or replace macro edge_of(source) as case

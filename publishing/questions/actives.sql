@@ -13,34 +13,7 @@ create or replace macro actives(
     until := null
 ) as table
 
-with mistakes as (
-
-    select
-        case
-            when not coalesce(as_number(trailing_days) between 1 and 36525, false)
-                then error('actives: no days are no period; write trailing_days := 7 for a week')
-            when
-                (since is not null and as_day(since) is null)
-                or (until is not null and as_day(until) is null)
-                then error('actives: since and until are days; write since := date ''2026-03-01''')
-            when mistake_of(action, source) is not null
-                then error('actives: ' || mistake_of(action, source))
-            when coalesce(since, until) is not null and not exists (
-                select 1 from marts.fct_daily_actives as spine
-                where
-                    (since is null or spine.activity_date >= as_day(since))
-                    and (until is null or spine.activity_date <= as_day(until))
-            )
-                then error('actives: nobody was active then; days are ' || coalesce((
-                    select min(spine.activity_date) || ' to ' || max(spine.activity_date)
-                    from marts.fct_daily_actives as spine
-                ), 'none yet'))
-            else false
-        end as is_mistaken
-
-),
-
-person_dates as (
+with person_dates as materialized (
 
     select
         person_id,
@@ -51,8 +24,44 @@ person_dates as (
         select distinct
             person_id,
             reporting_date(occurred_at) as activity_date
-        from activity_read(action, source)
+        from events_acted(action, source, null, null)
+        where is_activity
     ) as distinct_dates
+
+),
+
+mistakes as (
+
+    select case when mistake is not null then error('actives: ' || mistake) else false end as is_mistaken
+
+    from (
+        select
+            case
+                when not coalesce(as_number(trailing_days) between 1 and 36525, false)
+                    then 'no days are no period; write trailing_days := 7 for a week'
+                when
+                    (since is not null and as_day(since) is null)
+                    or (until is not null and as_day(until) is null)
+                    then 'since and until are days; write since := date ''2026-03-01'''
+                else coalesce(
+                    mistake_of([coalesce(action, '*')], source, null, null),
+                    case
+                        when action is not null and not exists (select 1 from person_dates)
+                            then nobody_active(action, source, null)
+                        when coalesce(since, until) is not null and not exists (
+                            select 1 from marts.fct_daily_actives as spine
+                            where
+                                (since is null or spine.activity_date >= as_day(since))
+                                and (until is null or spine.activity_date <= as_day(until))
+                        )
+                            then 'nobody was active then; days are ' || coalesce((
+                                select min(spine.activity_date) || ' to ' || max(spine.activity_date)
+                                from marts.fct_daily_actives as spine
+                            ), 'none yet')
+                    end
+                )
+            end as mistake
+    ) as found
 
 ),
 

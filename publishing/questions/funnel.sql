@@ -54,7 +54,7 @@ mistakes as (
                 then error('funnel: since and until are days; write since := date ''2026-03-01''')
             when source is not null
                 and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
-                then error('funnel: ' || mistake_of(null, source))
+                then error('funnel: ' || mistake_of(null, source, null, null))
             when exists (select 1 from conditions where mistake is not null)
                 then error('funnel: ' || (select min(mistake) from conditions))
             else false
@@ -91,6 +91,7 @@ conditions_found as (
         conditions.comparison,
         conditions.property_value,
         conditions.same_value,
+        conditions.wanted_rank,
         case
             when conditions.comparison is not null
                 then event_text(
@@ -117,8 +118,13 @@ conditions_found as (
 conditions_met as (
 
     select *
-    from conditions_found
-    where meets(found_text, comparison, property_value, same_value)
+    from (
+        select
+            *,
+            order_rank(comparison, found_text) as found_rank
+        from conditions_found
+    ) as conditions_ranked
+    where meets(found_text, comparison, property_value, same_value, found_rank, wanted_rank)
 
 ),
 

@@ -49,28 +49,39 @@ sessions_read as (
 
 mistakes as (
 
-    select
-        case
-            when not coalesce(as_number(steps) between 1 and 20, false)
-                then error('paths: write steps := 3, from 1 to 20; longer paths are each their own')
-            when
-                (since is not null and as_day(since) is null)
-                or (until is not null and as_day(until) is null)
-                then error('paths: since and until are days; write since := date ''2026-03-01''')
-            when mistake_of(from_action, source) is not null
-                then error('paths: ' || mistake_of(from_action, source)
-                    || '. Write null for how sessions begin')
-            when exists (select 1 from names where property_name is not null)
-                then error('paths: a path begins at an event, whatever it has; write it without [ ]')
-            when
-                (source is not null or coalesce(since, until) is not null)
-                and not exists (select 1 from sessions_read)
-                then error('paths: no such session began; sessions began ' || coalesce((
-                    select min(sessions.session_date) || ' to ' || max(sessions.session_date)
-                    from marts.fct_sessions as sessions
-                ), 'never yet'))
-            else false
-        end as is_mistaken
+    select case when mistake is not null then error('paths: ' || mistake) else false end as is_mistaken
+
+    from (
+        select
+            case
+                when not coalesce(as_number(steps) between 1 and 20, false)
+                    then 'write steps := 3, from 1 to 20; longer paths are each their own'
+                when
+                    (since is not null and as_day(since) is null)
+                    or (until is not null and as_day(until) is null)
+                    then 'since and until are days; write since := date ''2026-03-01'''
+                else coalesce(
+                    mistake_of([coalesce(from_action, '*')], source, null, null),
+                    case
+                        when exists (select 1 from names where property_name is not null)
+                            then 'a path begins at an event, whatever it has; write it without [ ]'
+                        when from_action is not null and not exists (
+                            select 1 from events_acted(from_action, source, null, null)
+                            where is_activity
+                        )
+                            then nobody_active(from_action, source, null)
+                                || '. Write null for how sessions begin'
+                        when
+                            (source is not null or coalesce(since, until) is not null)
+                            and not exists (select 1 from sessions_read)
+                            then 'no such session began; sessions began ' || coalesce((
+                                select min(session_date) || ' to ' || max(session_date)
+                                from marts.fct_sessions
+                            ), 'never yet')
+                    end
+                )
+            end as mistake
+    ) as found
 
 ),
 

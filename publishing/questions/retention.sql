@@ -19,7 +19,8 @@ with persons_started as (
     select
         person_id,
         min(reporting_date(occurred_at)) as cohort_date
-    from activity_read(first_action, source)
+    from events_acted(first_action, source, null, null)
+        where is_activity
     group by person_id
 
 ),
@@ -34,28 +35,53 @@ persons_chosen as (
 
 ),
 
+activity as (
+
+    select distinct
+        person_id,
+        reporting_date(occurred_at) as activity_date
+    from events_acted(return_action, source, null, null)
+    where is_activity
+
+),
+
 mistakes as (
 
     select
-        case
-            when not coalesce(as_number(period_days) between 1 and 36525, false)
-                then error('retention: no days are no period; write period_days := 7 for weeks')
-            when
-                (since is not null and as_day(since) is null)
-                or (until is not null and as_day(until) is null)
-                then error('retention: since and until are days; write since := date ''2026-03-01''')
-            when mistake_of(first_action, source) is not null
-                then error('retention: ' || mistake_of(first_action, source))
-            when mistake_of(return_action, source) is not null
-                then error('retention: ' || mistake_of(return_action, source))
-            when source is not null and not exists (select 1 from persons_started)
-                then error('retention: nobody was ever active in ' || source)
-            when coalesce(since, until) is not null and not exists (select 1 from persons_chosen)
-                then error('retention: nobody began then; first days are ' || coalesce((
-                    select min(cohort_date) || ' to ' || max(cohort_date) from persons_started
-                ), 'none yet'))
-            else false
-        end as is_mistaken
+        case when mistake is not null then error('retention: ' || mistake) else false end as is_mistaken
+
+    from (
+        select
+            case
+                when not coalesce(as_number(period_days) between 1 and 36525, false)
+                    then 'no days are no period; write period_days := 7 for weeks'
+                when
+                    (since is not null and as_day(since) is null)
+                    or (until is not null and as_day(until) is null)
+                    then 'since and until are days; write since := date ''2026-03-01'''
+                else coalesce(
+                    mistake_of(
+                        [coalesce(first_action, '*'), coalesce(return_action, '*')],
+                        source, null, null
+                    ),
+                    case
+                        when first_action is not null and not exists (select 1 from persons_started)
+                            then nobody_active(first_action, source, null)
+                        when return_action is not null and not exists (select 1 from activity)
+                            then nobody_active(return_action, source, null)
+                        when source is not null and not exists (select 1 from persons_started)
+                            then 'nobody was ever active in ' || source
+                        when
+                            coalesce(since, until) is not null
+                            and not exists (select 1 from persons_chosen)
+                            then 'nobody began then; first days are ' || coalesce((
+                                select min(cohort_date) || ' to ' || max(cohort_date)
+                                from persons_started
+                            ), 'none yet')
+                    end
+                )
+            end as mistake
+    ) as found
 
 ),
 
@@ -69,12 +95,7 @@ periods_active as (
 
     from persons_chosen
 
-    inner join (
-        select distinct
-            person_id,
-            reporting_date(occurred_at) as activity_date
-        from activity_read(return_action, source)
-    ) as activity
+    inner join activity
         on
             persons_chosen.person_id = activity.person_id
             and persons_chosen.cohort_date <= activity.activity_date

@@ -31,10 +31,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from tests.oracle.activity import (
-    Calendar,
     daily_actives,
     daily_retention,
     person_days,
@@ -48,14 +46,14 @@ from tests.oracle.events import (
     Line,
     Load,
     arrivals,
-    counted_events,
     duplicates,
     names_a_bot,
 )
+from tests.oracle.facts import facts
 from tests.oracle.funnels import funnel_attempts, funnel_steps
 from tests.oracle.pages import page_days
-from tests.oracle.persons import People, join_server_events, person_rows
-from tests.oracle.sessions import event_transitions, sessionize
+from tests.oracle.persons import People, person_rows
+from tests.oracle.sessions import event_transitions
 from tests.oracle.trials import trial_rows
 
 __all__ = ["File", "Line", "Load", "Marts", "Row", "warehouse"]
@@ -105,13 +103,8 @@ def warehouse(
     began.
     """
     received = arrivals(loads, began)
-    events = counted_events(received, is_bot)
-    sessions = sessionize(events)
-    join_server_events(events, sessions)
-    people = People(events, sessions)
-    calendar = Calendar(
-        zone=ZoneInfo(time_zone),
-        data_edge=max((arrival.received_at for arrival in received), default=None),
+    events, sessions, people, calendar = facts(
+        loads, began=began, time_zone=time_zone, is_bot=is_bot
     )
     days = person_days(events, sessions, people, calendar)
     attempts = funnel_attempts(events, people, list(funnels), calendar)

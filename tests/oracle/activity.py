@@ -27,7 +27,11 @@ class Calendar:
 
     def day_of(self, moment: datetime) -> date:
         """The day a naive UTC moment falls on."""
-        return moment.replace(tzinfo=UTC).astimezone(self.zone).date()
+        return self.local(moment).date()
+
+    def local(self, moment: datetime) -> datetime:
+        """What the clock shows at a naive UTC moment."""
+        return moment.replace(tzinfo=UTC).astimezone(self.zone).replace(tzinfo=None)
 
     def end_of(self, day: date) -> datetime:
         """The first moment after the day, in naive UTC."""

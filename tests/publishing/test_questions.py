@@ -11,35 +11,11 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from conversion.marts import tell
-from ingestion.loading.source import RAW_TABLES
-from publishing.publish import publish
 from publishing.questions import TABLES, install
-from tests import golden
-from tests.histories import FUNNELS, random_histories
-from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded, warehouse_copy
-from tests.oracle.events import File
+from tests.histories import FUNNELS
+from tests.models_in_memory import MemoryWarehouse
+from tests.publishing.asking import answer, sql_list
 from transformation.event_grammar import EventMeant, read_step
-from warehouse.connection import connect, writer_lock
-
-HISTORIES = 15
-
-
-def asked(warehouse: MemoryWarehouse) -> MemoryWarehouse:
-    warehouse.connection.execute(
-        "create or replace table meta.published as"
-        " select data_through from intermediate.int_data_edge"
-    )
-    tell(warehouse.connection, (), "UTC")
-    install(warehouse.connection, "footfall", "UTC")
-    return warehouse
-
-
-@pytest.fixture(scope="module")
-def warehouses(compiled: CompiledModels) -> list[MemoryWarehouse]:
-    loads = [[golden.load(day)] for day in golden.DAYS]
-    loads += [list(history.loads) for history in random_histories(seed=4, count=HISTORIES)]
-    return [asked(loaded(compiled, history)) for history in loads]
 
 
 def steps_of(funnel: list[dict[str, Any]]) -> list[str]:
@@ -62,10 +38,6 @@ def is_answered(warehouse: MemoryWarehouse, meant: EventMeant) -> bool:
     return names <= seen and all(
         names & names_with(warehouse, each.path) for each in meant.conditions
     )
-
-
-def sql_list(texts: list[str]) -> str:
-    return "[{}]".format(", ".join("'" + text.replace("'", "''") + "'" for text in texts))
 
 
 def names_with(warehouse: MemoryWarehouse, path: str) -> set[str]:
@@ -109,17 +81,6 @@ def test_a_funnel_per_day_is_the_mart_of_its_definition(
         assert found == expected
         answers += len(found)
     assert answers
-
-
-@pytest.fixture(scope="module")
-def published(compiled: CompiledModels, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A published file of the golden days, written by publish itself."""
-    settings = warehouse_copy(compiled, tmp_path_factory.mktemp("published"))
-    with writer_lock(settings):
-        with connect(settings) as connection:
-            tell(connection, compiled.questions, settings.reporting_time_zone)
-        publish(settings)
-    return settings.published
 
 
 def test_the_macros_work_read_only_and_without_external_access(published: Path) -> None:
@@ -224,10 +185,6 @@ def test_a_person_counts_once_in_the_whole_period(warehouses: list[MemoryWarehou
         if warehouse.rows("from marts.dim_events where event_name = 'sign_up'"):
             found = warehouse.connection.execute("select persons from funnel(['sign_up'])")
             assert found.fetchall() == wanted
-
-
-def answer(warehouse: MemoryWarehouse, query: str) -> list[tuple[Any, ...]]:
-    return warehouse.connection.execute(query).fetchall()
 
 
 @pytest.mark.parametrize(
@@ -382,54 +339,6 @@ def test_days_are_those_of_the_reporting_time_zone(published: Path, tmp_path: Pa
     assert entries != (None,)
 
 
-def named_by_strangers(compiled: CompiledModels) -> MemoryWarehouse:
-    """Events called like steps of several, like conditions, or with a blank at the end."""
-    events: list[dict[str, Any]] = [
-        {"event_name": name}
-        for name in (
-            "Home | Nav",
-            "Done",
-            "Joined",
-            "Joined ",
-            "Cart [v2]",
-            "[A] Viewed",
-            "a|b",
-            "a",
-        )
-    ]
-    events += [
-        {"event_name": "a"},
-        {"event_name": "b"},
-        {"event_name": "x[y=1]"},
-        *({"event_name": "x", "properties": {"y": y}} for y in (1, "1.0", 2**53, 2**53 + 1)),
-        {"event_name": "x", "properties": {"cart": {"total": 5}}},
-        {"event_name": "identify", "type": "identify"},
-        {"event_name": "identify", "type": "identify", "source_id": "crm"},
-    ]
-    lines = [
-        dict.fromkeys(RAW_TABLES["events"])
-        | {
-            "event_id": f"e{number:02}",
-            "source_id": "web",
-            "type": "track",
-            "anonymous_id": "d1",
-            "original_timestamp": f"2026-03-01T10:{number:02}:00.000000Z",
-            "received_at": f"2026-03-01T10:{number:02}:00.000000Z",
-        }
-        | event
-        for number, event in enumerate(events)
-    ]
-    lines.append(lines[0] | {"event_id": "late", "source_id": "app", "anonymous_id": "d2"})
-    lines[-1] |= {"received_at": "2026-03-20T10:00:00.000000Z"}
-    lines[-1] |= {"original_timestamp": "2026-03-20T10:00:00.000000Z"}
-    return asked(loaded(compiled, [[File("strange.ndjson", lines)]]))
-
-
-@pytest.fixture(scope="module")
-def strange(compiled: CompiledModels) -> MemoryWarehouse:
-    return named_by_strangers(compiled)
-
-
 @pytest.mark.parametrize(
     ("steps", "persons"),
     [
@@ -553,13 +462,15 @@ def test_a_missing_table_takes_away_only_the_macros_that_read_it(
 
 
 #: What people ask.
-ASKED = {"funnel", "actives", "retention", "paths", "conversion_odds"}
+ASKED = {"funnel", "actives", "retention", "paths", "trend", "conversion_odds"}
+OF_EVENTS = ASKED - {"conversion_odds"}
 #: Table → which of them read it.
 READ_BY = {
-    "dim_events": {"funnel", "actives", "retention", "paths"},
-    "fct_events": {"funnel", "actives", "retention", "paths"},
-    "fct_daily_actives": {"actives", "retention"},
-    "fct_sessions": {"paths"},
+    "dim_events": OF_EVENTS,
+    "dim_persons": OF_EVENTS - {"funnel"},
+    "fct_events": OF_EVENTS,
+    "fct_daily_actives": {"actives", "retention", "trend"},
+    "fct_sessions": OF_EVENTS - {"funnel"},
     "fct_conversion_scores": {"conversion_odds"},
     "fct_trial_day_features": {"conversion_odds"},
     "fct_trial_days": {"conversion_odds"},

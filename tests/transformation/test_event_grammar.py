@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publishing.questions import PATTERNS, macros
+from publishing.questions import FOLDER, PATTERNS, macros
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 from transformation.event_grammar import (
     NUMBER,
@@ -115,17 +115,10 @@ def published() -> duckdb.DuckDBPyConnection:
             page_url varchar, referrer varchar, properties varchar, context varchar);
         """
     )
+    shared = (FOLDER / "_conditions.sql").read_text()
     for name in (
-        *(
-            "property_text",
-            "comparable",
-            "is_same",
-            "number_rank",
-            "is_less",
-            "meets",
-            "event_text",
-        ),
-        *("as_day", "steps_read"),
+        *re.findall(r"^create or replace macro (\w+)", shared, re.MULTILINE),
+        "steps_read",
     ):
         connection.execute(macros()[name])
     return connection
@@ -357,7 +350,8 @@ def test_conditions_order_exact_numbers_and_else_texts(
     for sign in SIGN_OF:
         for wanted in ORDERED:
             found = published.execute(
-                "select list(meets(found, $1, $2, comparable($2)) order by place) from"
+                "select list(meets(found, $1, $2, comparable($2), order_rank($1, found),"
+                " order_rank($1, $2)) order by place) from"
                 " (select unnest($3::varchar[]) as found, unnest(range(len($3))) as place)",
                 [sign, wanted, [*ORDERED, None]],
             ).fetchone()

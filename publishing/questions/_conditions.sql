@@ -1,0 +1,184 @@
+-- Macros that the others share: what an event has, and how conditions and parameters are read.
+
+-- The text, number or boolean value of an event's property; null if it is missing, a list or an
+-- object. cart.total is the property of that name if there is one, else total inside of cart.
+create or replace macro property_text(properties, property) as case
+    when json_type(
+        properties, '/' || replace(replace(property, '~', '~0'), '/', '~1')
+    ) is not null
+        then case
+            when json_type(
+                properties, '/' || replace(replace(property, '~', '~0'), '/', '~1')
+            ) not in ('OBJECT', 'ARRAY')
+                then json_extract_string(
+                    properties, '/' || replace(replace(property, '~', '~0'), '/', '~1')
+                )
+        end
+    when json_type(
+        properties,
+        '/' || replace(replace(replace(property, '~', '~0'), '/', '~1'), '.', '/')
+    ) not in ('OBJECT', 'ARRAY')
+        then json_extract_string(
+            properties,
+            '/' || replace(replace(replace(property, '~', '~0'), '/', '~1'), '.', '/')
+        )
+end;
+
+-- A number in one canonical form, exact at any length; a text that is not a number stays as it is.
+create or replace macro comparable(value) as case
+    when regexp_full_match(value, '{number}')
+        then case
+            when trim(regexp_extract(value, '^[-0-9.]+'), '-0.') = '' then '0'
+            else if(value like '-%', '-', '')
+                || trim(replace(regexp_extract(value, '^-?([0-9.]+)', 1), '.', ''), '0')
+                || 'e'
+                || (
+                    coalesce(
+                        try_cast(replace(regexp_extract(value, '[eE](.+)$', 1), '+', '') as bigint), 0
+                    )
+                    - length(regexp_extract(value, '\.([0-9]+)', 1))
+                    + length(replace(regexp_extract(value, '^-?([0-9.]+)', 1), '.', ''))
+                    - length(rtrim(replace(regexp_extract(value, '^-?([0-9.]+)', 1), '.', ''), '0'))
+                )
+        end
+    else value
+end;
+
+-- Whether a text equals the result of comparable for another text. For most texts it is not called.
+create or replace macro is_same(found, wanted) as case
+    when try_cast(wanted as double) is null then found = wanted
+    when try_cast(found as double) <> try_cast(wanted as double) then false
+    else comparable(found) = wanted
+end;
+
+-- A text that sorts like the number in a value, exact at any length; null if it is not a number.
+create or replace macro number_rank(value) as case
+    when not regexp_full_match(value, '{number}') then null
+    when comparable(value) = '0' then '1'
+    when value like '-%'
+        then '0'
+            || lpad(
+                cast(
+                    50000000000
+                    - length(regexp_extract(comparable(value), '^-?([0-9]+)', 1))
+                    - cast(regexp_extract(comparable(value), 'e(.+)$', 1) as bigint) as varchar
+                ),
+                12, '0'
+            )
+            || translate(
+                regexp_extract(comparable(value), '^-?([0-9]+)', 1), '0123456789', '9876543210'
+            )
+            || '~'
+    else '2'
+        || lpad(
+            cast(
+                50000000000
+                + length(regexp_extract(comparable(value), '^-?([0-9]+)', 1))
+                + cast(regexp_extract(comparable(value), 'e(.+)$', 1) as bigint) as varchar
+            ),
+            12, '0'
+        )
+        || regexp_extract(comparable(value), '^-?([0-9]+)', 1)
+end;
+
+-- The rank of a value that a condition compares by order; null for other conditions.
+create or replace macro order_rank(comparison, value) as case
+    when comparison in ('>', '>=', '<', '<=') then number_rank(value)
+end;
+
+-- Whether a value of an event meets a condition of steps_read. same is comparable(wanted), and the
+-- ranks are order_rank of both: numbers compare as numbers, all others as texts. A missing value
+-- meets only !=, which is the opposite of =.
+create or replace macro meets(found, comparison, wanted, same, found_rank, wanted_rank) as case
+    when comparison is null then true
+    when comparison = 'exists' then found is not null
+    when comparison not in ('<', '>') and is_same(found, same) then comparison <> '!='
+    when comparison = '!=' then true
+    when comparison in ('>', '>=')
+        then coalesce(wanted_rank < found_rank, wanted < found, false)
+    when comparison in ('<', '<=')
+        then coalesce(found_rank < wanted_rank, found < wanted, false)
+    else false
+end;
+
+-- The value of an event under a name. For a page view, path, url and referrer are those of the page,
+-- wherever its SDK put them. For other events they are page_path, page_url and referrer. context.…
+-- reads the event's context, unless a property has that name.
+create or replace macro event_text(
+    event_type, page_path, page_url, referrer, properties, context, property
+) as coalesce(
+    case when event_type in ('page', 'screen')
+        then case property when 'path' then page_path when 'url' then page_url end
+    end,
+    case when event_type in ('page', 'screen') and property = 'referrer' then referrer end,
+    property_text(properties, property),
+    case property
+        when 'page_path' then page_path when 'page_url' then page_url when 'referrer' then referrer
+    end,
+    case when property like 'context.%' then property_text(context, substr(property, 9)) end
+);
+
+-- A parameter as a day, a whole number or an interval; null if it is another, such as within := 7.
+create or replace macro as_day(value) as try_cast(cast(value as varchar) as date);
+create or replace macro as_number(value) as try_cast(cast(value as varchar) as bigint);
+create or replace macro as_interval(value) as case
+    when regexp_matches(cast(value as varchar), '[a-z:]')
+        then try_cast(cast(value as varchar) as interval)
+end;
+
+-- The start of the period that a local time is in, and the length of a period; null for no period.
+create or replace macro period_of(period, local_time) as cast(
+    case period
+        when 'hour' then date_trunc('hour', local_time)
+        when 'day' then date_trunc('day', local_time)
+        when 'week' then date_trunc('week', local_time)
+        when 'month' then date_trunc('month', local_time)
+    end as timestamp
+);
+create or replace macro period_length(period) as case period
+    when 'hour' then interval 1 hour
+    when 'day' then interval 1 day
+    when 'week' then interval 7 day
+    when 'month' then interval 1 month
+end;
+
+-- The number that a text is; null if it is none, or larger than a computer's numbers.
+create or replace macro number_of(value) as case
+    when regexp_full_match(value, '{number}') and isfinite(try_cast(value as double))
+        then try_cast(value as double)
+end;
+
+-- The parts of a condition as it is written. Each value of a list is read by itself.
+create or replace macro condition_path(condition) as coalesce(
+    nullif(
+        regexp_extract(condition, '(?s)^{condition}$', 2)
+        || regexp_extract(condition, '(?s)^{condition}$', 8),
+        ''
+    ),
+    replace(
+        regexp_extract(condition, '(?s)^{condition}$', 1)
+        || regexp_extract(condition, '(?s)^{condition}$', 7),
+        '""', '"'
+    )
+);
+create or replace macro condition_comparison(condition) as case
+    when regexp_extract(condition, '(?s)^{condition}$', 6) <> '' then 'in'
+    else coalesce(nullif(regexp_extract(condition, '(?s)^{condition}$', 3), ''), 'exists')
+end;
+create or replace macro condition_values(condition) as case
+    when condition_comparison(condition) <> 'in' then [condition]
+    else regexp_extract_all(
+        regexp_extract(condition, '(?s)^{condition}$', 6), '(?s){each_listed}', 1
+    )
+end;
+create or replace macro condition_value(comparison, written) as case comparison
+    when 'exists' then null
+    when 'in' then coalesce(
+        nullif(regexp_extract(written, '(?s)^{listed}$', 2), ''),
+        replace(regexp_extract(written, '(?s)^{listed}$', 1), '""', '"')
+    )
+    else coalesce(
+        nullif(regexp_extract(written, '(?s)^{condition}$', 5), ''),
+        replace(regexp_extract(written, '(?s)^{condition}$', 4), '""', '"')
+    )
+end;

@@ -1,0 +1,132 @@
+-- By what an answer can be broken down or filtered: transformation/dimensions.py lists it.
+
+-- The events of people with the dimensions of their sessions and persons, as dimension_<name>. These are
+-- joined only for a question that names one, which the optimizer sees before it reads anything.
+create or replace macro events_described(asked) as table
+
+select
+    events.*,
+    {nulls_of_others}
+from marts.fct_events as events
+where
+    not events.is_bot
+    and not coalesce(regexp_matches(cast(asked as varchar), '{any_of_others}'), false)
+
+union all
+
+select
+    events.*,
+    {columns_of_others}
+from marts.fct_events as events
+left join marts.fct_sessions as sessions
+    on events.session_id = sessions.session_id
+left join marts.dim_persons as persons
+    on events.person_id = persons.person_id
+where
+    not events.is_bot
+    and regexp_matches(cast(asked as varchar), '{any_of_others}');
+
+create or replace macro unknown_dimension(dimension) as case
+    when dimension not like '{property}_%' and dimension not in ({names})
+        then 'no dimension is called ' || dimension || '; {known}'
+end;
+
+-- The conditions that filters are, and what is wrong with how a filter is written. A filter with a
+-- list of values has a row for each value.
+create or replace macro filters_read(filters) as table
+
+with filters_listed as (
+
+    select
+        unnest(try_cast(filters as varchar[])) as filter,
+        generate_subscripts(try_cast(filters as varchar[]), 1) as filter_number
+
+),
+
+filters_split as (
+
+    select
+        filter_number,
+        condition_path(filter) as dimension,
+        condition_comparison(filter) as comparison,
+        unnest(condition_values(filter)) as written_value
+    from filters_listed
+    where regexp_full_match(filter, '(?s){condition}')
+
+),
+
+filters_valued as (
+
+    select
+        *,
+        condition_value(comparison, written_value) as wanted
+    from filters_split
+
+)
+
+select
+    filters_listed.filter_number,
+    filters_valued.dimension,
+    filters_valued.comparison,
+    filters_valued.wanted,
+    comparable(filters_valued.wanted) as same_value,
+    order_rank(filters_valued.comparison, filters_valued.wanted) as wanted_rank,
+    case
+        when filters_listed.filter is null then 'a filter is empty; write filters := [''source=web'']'
+        when filters_valued.dimension is null
+            then 'not written as a filter: ' || filters_listed.filter || '; write source=web, '
+                || '{property}plan in (annual, monthly) or {property}seats>5, and in double quotes '
+                || 'what holds one of , = < > "'
+        else unknown_dimension(filters_valued.dimension)
+    end as mistake
+
+from filters_listed
+
+left join filters_valued
+    on filters_listed.filter_number = filters_valued.filter_number;
+
+-- Properties that no event ever had. The catalog knows those of events; events are read only for what
+-- it does not know.
+create or replace macro properties_unfound(filters, "by") as table
+
+with properties_asked as (
+
+    select distinct substr(dimension, length('{property}') + 1) as property
+    from (
+        select filters_meant.dimension from filters_read(filters) as filters_meant
+        union all
+        select cast("by" as varchar) as dimension
+    ) as dimensions
+    where dimension like '{property}_%'
+
+),
+
+properties_unlisted as (
+
+    select property
+    from properties_asked
+    where not exists (
+        select 1 from marts.dim_events as seen
+        where regexp_matches(
+            json_extract_string(
+                seen.property_names,
+                '/' || replace(replace(properties_asked.property, '~', '~0'), '/', '~1') || '/types'
+            ),
+            'string|number|boolean'
+        )
+    )
+
+)
+
+select property from properties_unlisted
+
+except
+
+select properties_unlisted.property
+from marts.fct_events as events
+cross join properties_unlisted
+where
+    event_text(
+        events.event_type, events.page_path, events.page_url, events.referrer,
+        events.properties, events.context, properties_unlisted.property
+    ) is not null;

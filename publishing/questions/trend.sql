@@ -1,0 +1,182 @@
+-- How often and by how many persons something was done in each hour, day, week or month:
+--
+--     from trend(null)                                       any activity, by day
+--     from trend('plan_purchased', property := 'amount', period := 'month')
+--     from trend('page_view', "by" := 'utm_source', filters := ['source=web'])
+--
+-- Every period in which there is data has a row, and by value of a dimension a row for each value.
+-- The 20 values with the most events have their own rows, the rest is one.
+create or replace macro trend(
+    event,
+    property := null,
+    period := 'day',
+    source := null,
+    since := null,
+    until := null,
+    filters := null,
+    "by" := null
+) as table
+
+with events_read as materialized (
+
+    select
+        period_of(period, reporting_time(occurred_at)) as period_start,
+        person_id,
+        breakdown_value,
+        case
+            when property is not null
+                then number_of(
+                    event_text(
+                        event_type, page_path, page_url, referrer, properties, context, property
+                    )
+                )
+        end as number
+    from events_acted(event, source, filters, "by")
+    where
+        (since is null or reporting_date(occurred_at) >= as_day(since))
+        and (until is null or reporting_date(occurred_at) <= as_day(until))
+
+),
+
+-- The first and last period that the question asks about may be cut. One that is not over is
+-- incomplete too.
+periods as materialized (
+
+    select
+        period_start,
+        period_start + period_length(period)
+        <= (select reporting_time(edge_of(source)))
+        and (since is null or period_start >= as_day(since))
+        and (until is null or period_start + period_length(period) <= as_day(until) + 1)
+            as is_complete
+
+    from (
+        select distinct
+            period_of(period, activity_date + to_hours(hours.hour)) as period_start
+        from marts.fct_daily_actives
+        cross join (
+            select unnest(range(case when period = 'hour' then 24 else 1 end)) as hour
+        ) as hours
+        where
+            (since is null or activity_date >= as_day(since))
+            and (until is null or activity_date <= as_day(until))
+            -- No clock shows the hour that is left out in spring.
+            and reporting_time(utc_time(activity_date + to_hours(hours.hour)))
+            = activity_date + to_hours(hours.hour)
+
+        union
+
+        select period_start
+        from events_read
+    ) as starts
+
+),
+
+mistakes as (
+
+    select case when mistake is not null then error('trend: ' || mistake) else false end as is_mistaken
+
+    from (
+        select
+            case
+                when period is null or period_length(period) is null
+                    then 'period is ''hour'', ''day'', ''week'' or ''month'''
+                when
+                    (since is not null and as_day(since) is null)
+                    or (until is not null and as_day(until) is null)
+                    then 'since and until are days; write since := date ''2026-03-01'''
+                else coalesce(
+                    mistake_of([coalesce(event, '*')], source, filters, "by"),
+                    case
+                        when
+                            coalesce(since, until) is not null
+                            and not exists (select 1 from periods)
+                            then 'nothing happened then; days are ' || coalesce((
+                                select min(activity_date) || ' to ' || max(activity_date)
+                                from marts.fct_daily_actives
+                            ), 'none yet')
+                        when property is not null
+                            and not exists (select 1 from events_read where number is not null)
+                            then 'none of these events has a number in ' || property
+                                || '; write one of: select property_names from marts.dim_events'
+                    end
+                )
+            end as mistake
+    ) as found
+
+),
+
+values_ranked as materialized (
+
+    select
+        breakdown_value,
+        row_number() over (order by count(*) desc, breakdown_value) > 20 as is_other
+    from events_read
+    group by breakdown_value
+
+),
+
+breakdowns as (
+
+    select distinct
+        case when is_other then 'other' else breakdown_value end as breakdown_value,
+        is_other
+    from values_ranked
+
+    union
+
+    -- Without a breakdown, a question that nothing answers has rows with zeros.
+    select null, false
+    where "by" is null
+
+),
+
+periods_measured as (
+
+    select
+        events_read.period_start,
+        case when values_ranked.is_other then 'other' else events_read.breakdown_value end
+            as breakdown_value,
+        values_ranked.is_other,
+        count(*) as events,
+        count(distinct events_read.person_id) as persons,
+        count(events_read.number) as property_count,
+        fsum(events_read.number) as property_sum,
+        quantile_cont(events_read.number, 0.5) as property_median,
+        quantile_cont(events_read.number, 0.95) as property_p95
+
+    from events_read
+
+    inner join values_ranked
+        on events_read.breakdown_value is not distinct from values_ranked.breakdown_value
+
+    group by all
+
+)
+
+select
+    periods.period_start,
+    coalesce(periods_measured.events, 0) as events,
+    coalesce(periods_measured.persons, 0) as persons,
+    periods_measured.events / nullif(periods_measured.persons, 0) as events_per_person,
+    coalesce(periods_measured.property_count, 0) as property_count,
+    periods_measured.property_sum,
+    periods_measured.property_median,
+    periods_measured.property_p95,
+    coalesce(periods.is_complete, false) as is_complete,
+    breakdowns.breakdown_value,
+    breakdowns.is_other
+
+from periods
+
+cross join breakdowns
+
+left join periods_measured
+    on
+        periods.period_start = periods_measured.period_start
+        and breakdowns.breakdown_value is not distinct from periods_measured.breakdown_value
+        and breakdowns.is_other = periods_measured.is_other
+
+where not (select is_mistaken from mistakes)
+
+order by periods.period_start, breakdowns.is_other, breakdowns.breakdown_value;

@@ -1,0 +1,76 @@
+"""By what answers are broken down: the value an event has, and the values that have own rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import NamedTuple
+
+from tests.oracle.events import Event
+from tests.oracle.facts import Facts
+from tests.oracle.funnels import inside, meets, scalar_text
+from tests.oracle.persons import person_rows
+
+#: How many values have rows of their own.
+MOST = 20
+
+ValueOf = Callable[[Event], str | None]
+#: A dimension, a sign and a value, as conditions have them.
+Filter = tuple[str, str, str]
+
+
+class Breakdown(NamedTuple):
+    """A value of a dimension with a row of its own, or all others together."""
+
+    value: str | None
+    is_other: bool
+
+
+WHOLE = Breakdown(None, is_other=False)
+OTHER = Breakdown("other", is_other=True)
+
+
+def value_of(facts: Facts, dimension: str | None) -> ValueOf:
+    """A function from an event to its value of the dimension; null for no dimension."""
+    if dimension is None:
+        return lambda event: None
+    if dimension.startswith("property."):
+        name = dimension.removeprefix("property.")
+        return lambda event: scalar_text(inside(event.properties, name))
+    if dimension.startswith(("first_touch", "last_touch")):
+        persons = {row["person_id"]: row for row in person_rows(*facts[:3])}
+        return lambda event: persons.get(facts.people.person_of(event), {}).get(dimension)
+    if dimension.startswith("utm_"):
+        field = {"utm_source": 0, "utm_medium": 1, "utm_campaign": 2}[dimension]
+
+        def of_session(event: Event) -> str | None:
+            session = facts.people.session_of(event)
+            return session.campaign[field] if session else None
+
+        return of_session
+    return {
+        "source": lambda event: event.source_id,
+        "event_name": lambda event: event.event_name,
+        "page_path": lambda event: event.page.path,
+        "group": lambda event: event.group_id,
+    }[dimension]
+
+
+def passes(facts: Facts, filters: Iterable[Filter]) -> Callable[[Event], bool]:
+    """Whether an event meets all filters."""
+    tests = [(value_of(facts, dimension), sign, wanted) for dimension, sign, wanted in filters]
+    return lambda event: all(meets(read(event), sign, wanted) for read, sign, wanted in tests)
+
+
+def broken_down(counts: Counter[str | None]) -> dict[str | None, Breakdown]:
+    """Value → its row: the values with the most have their own; texts in order, null last."""
+    ranked = sorted(counts, key=lambda value: (-counts[value], value is None, value or ""))
+    return {
+        value: OTHER if rank >= MOST else Breakdown(value, is_other=False)
+        for rank, value in enumerate(ranked)
+    }
+
+
+def distinct(values: Iterable[Hashable | None]) -> int:
+    """How many different values there are; null is none."""
+    return len({value for value in values if value is not None})

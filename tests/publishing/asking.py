@@ -1,0 +1,94 @@
+"""Warehouses whose macros are asked, and short ways to ask."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import duckdb
+
+from conversion.marts import tell
+from ingestion.loading.source import RAW_TABLES
+from publishing.questions import install
+from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
+from tests.oracle.events import File
+
+Rows = list[dict[str, Any]]
+#: What a macro answers about an event, a property or a number that nobody has sent.
+UNSEEN: Final = r"never seen|ever had|none of these events has|nobody was ever active by"
+
+
+def asked(warehouse: MemoryWarehouse) -> MemoryWarehouse:
+    warehouse.connection.execute(
+        "create or replace table meta.published as"
+        " select data_through from intermediate.int_data_edge"
+    )
+    tell(warehouse.connection, (), "UTC")
+    install(warehouse.connection, "footfall", "UTC")
+    return warehouse
+
+
+def sql_list(texts: list[str]) -> str:
+    return "[{}]".format(", ".join("'" + text.replace("'", "''") + "'" for text in texts))
+
+
+def answer(warehouse: MemoryWarehouse, query: str) -> list[tuple[Any, ...]]:
+    return warehouse.connection.execute(query).fetchall()
+
+
+def rows_unless_unseen(warehouse: MemoryWarehouse, query: str) -> Rows | None:
+    """The rows of a question; null if it names what this warehouse has never seen."""
+    try:
+        return warehouse.rows(query)
+    except duckdb.Error as error:
+        if re.search(UNSEEN, str(error)):
+            return None
+        raise
+
+
+def line(number: int, **event: Any) -> dict[str, Any]:
+    """A line of the landing, a minute after the one before unless it says otherwise."""
+    at = event.pop("at", f"2026-03-01T10:{number:02}:00.000000Z")
+    return (
+        dict.fromkeys(RAW_TABLES["events"])
+        | {
+            "event_id": f"e{number:02}",
+            "source_id": "web",
+            "type": "track",
+            "anonymous_id": "d1",
+            "original_timestamp": at,
+            "received_at": at,
+        }
+        | event
+    )
+
+
+def named_by_strangers(compiled: CompiledModels) -> MemoryWarehouse:
+    """Events called like steps of several, like conditions, or with a blank at the end."""
+    events: list[dict[str, Any]] = [
+        {"event_name": name}
+        for name in (
+            "Home | Nav",
+            "Done",
+            "Joined",
+            "Joined ",
+            "Cart [v2]",
+            "[A] Viewed",
+            "a|b",
+            "a",
+        )
+    ]
+    events += [
+        {"event_name": "a"},
+        {"event_name": "b"},
+        {"event_name": "x[y=1]"},
+        *({"event_name": "x", "properties": {"y": y}} for y in (1, "1.0", 2**53, 2**53 + 1)),
+        {"event_name": "x", "properties": {"cart": {"total": 5}}},
+        {"event_name": "identify", "type": "identify"},
+        {"event_name": "identify", "type": "identify", "source_id": "crm"},
+    ]
+    lines = [line(number, **event) for number, event in enumerate(events)]
+    lines.append(lines[0] | {"event_id": "late", "source_id": "app", "anonymous_id": "d2"})
+    lines[-1] |= {"received_at": "2026-03-20T10:00:00.000000Z"}
+    lines[-1] |= {"original_timestamp": "2026-03-20T10:00:00.000000Z"}
+    return asked(loaded(compiled, [[File("strange.ndjson", lines)]]))

@@ -1,0 +1,35 @@
+"""What answers can be broken down and filtered by: one list for the table macros and for files.
+
+A dimension is a column of the events, of their sessions or of their persons. ``property.NAME`` is a
+property of an event, read as a condition reads it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Dimension → its table and column. A dimension that is added here can be asked for everywhere.
+DIMENSIONS: Final = {
+    "source": "events.source_id",
+    "event_name": "events.event_name",
+    "event_type": "events.event_type",
+    "page_path": "events.page_path",
+    "group": "events.group_id",
+    "entry_page": "sessions.entry_page",
+    "exit_page": "sessions.exit_page",
+    "utm_source": "sessions.utm_source",
+    "utm_medium": "sessions.utm_medium",
+    "utm_campaign": "sessions.utm_campaign",
+    "first_touch_source": "persons.first_touch_source",
+    "first_touch_medium": "persons.first_touch_medium",
+    "first_touch_campaign": "persons.first_touch_campaign",
+    "first_touch_referrer": "persons.first_touch_referrer",
+    "last_touch_source": "persons.last_touch_source",
+    "last_touch_medium": "persons.last_touch_medium",
+    "last_touch_campaign": "persons.last_touch_campaign",
+    "last_touch_referrer": "persons.last_touch_referrer",
+}
+#: The prefix of a dimension that is a property of the event.
+PROPERTY: Final = "property."
+#: The rest of the sentence about a dimension that nobody knows.
+KNOWN: Final = f"write one of: {', '.join(DIMENSIONS)}, or {PROPERTY}NAME"
