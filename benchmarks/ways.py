@@ -86,6 +86,16 @@ MACRO: Final = {
         from funnel([{_STEP_LIST}], within := interval {WINDOW_HOURS} hour) order by 1
     """,
 }
+#: The same, broken down by a dimension of the event and by one of its session. An attempt has one
+#: value, so the persons of all values add up to the whole.
+BY_SOURCE: Final = {
+    "funnel": f"""
+        select step_number, sum(persons)::bigint
+        from funnel([{_STEP_LIST}], within := interval {WINDOW_HOURS} hour, by := 'source')
+        group by 1 order by 1
+    """,
+}
+BY_CHANNEL: Final = {"funnel": BY_SOURCE["funnel"].replace("'source'", "'channel'")}
 #: ClickHouse, from a MergeTree table of the activity, ordered by visitor and time.
 CLICKHOUSE: Final = {
     "sessions": """
@@ -129,4 +139,11 @@ CLICKHOUSE: Final = {
         ) group by step_number order by step_number
     """,
 }
-WAYS: Final = {"stored": STORED, "facts": FACTS, "macro": MACRO, "ClickHouse": CLICKHOUSE}
+WAYS: Final = {
+    "stored": STORED,
+    "facts": FACTS,
+    "macro": MACRO,
+    "by source": BY_SOURCE,
+    "by channel": BY_CHANNEL,
+    "ClickHouse": CLICKHOUSE,
+}

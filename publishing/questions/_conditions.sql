@@ -142,6 +142,26 @@ create or replace macro period_length(period) as case period
     when 'month' then interval 1 month
 end;
 
+-- The cohort of a day: the day itself, or the first day of its week or month. A period of retention is
+-- so many days, a calendar week or a calendar month.
+create or replace macro cohort_of(period, day) as case period
+    when 'week' then cast(date_trunc('week', day) as date)
+    when 'month' then cast(date_trunc('month', day) as date)
+    else day
+end;
+create or replace macro periods_between(period, period_days, first_day, day) as case
+    when period = 'month'
+        then (year(day) - year(first_day)) * 12 + month(day) - month(first_day)
+    else (day - first_day) // case when period = 'week' then 7 else period_days end
+end;
+create or replace macro date_after(period, period_days, first_day, periods) as cast(
+    case
+        when period = 'month' then first_day + to_months(cast(periods as integer))
+        else first_day
+            + cast(periods * case when period = 'week' then 7 else period_days end as integer)
+    end as date
+);
+
 -- The number that a text is; null if it is none, or larger than a computer's numbers.
 create or replace macro number_of(value) as case
     when regexp_full_match(value, '{number}') and isfinite(try_cast(value as double))

@@ -1,6 +1,6 @@
 -- By what an answer can be broken down or filtered: transformation/dimensions.py lists it.
 
--- The events of people with the dimensions of their sessions and persons, as dimension_<name>. These are
+-- All events with the dimensions of their sessions and persons, as dimension_<name>. These are
 -- joined only for a question that names one, which the optimizer sees before it reads anything.
 create or replace macro events_described(asked) as table
 
@@ -8,9 +8,7 @@ select
     events.*,
     {nulls_of_others}
 from marts.fct_events as events
-where
-    not events.is_bot
-    and not coalesce(regexp_matches(cast(asked as varchar), '{any_of_others}'), false)
+where not coalesce(regexp_matches(cast(asked as varchar), '{any_of_others}'), false)
 
 union all
 
@@ -22,9 +20,7 @@ left join marts.fct_sessions as sessions
     on events.session_id = sessions.session_id
 left join marts.dim_persons as persons
     on events.person_id = persons.person_id
-where
-    not events.is_bot
-    and regexp_matches(cast(asked as varchar), '{any_of_others}');
+where regexp_matches(cast(asked as varchar), '{any_of_others}');
 
 create or replace macro unknown_dimension(dimension) as case
     when dimension not like '{property}_%' and dimension not in ({names})

@@ -381,6 +381,10 @@ conditions_joined as (
         wanted_rank,
         mistake
     from steps_meant
+    where
+        property_name is not null
+        or mistake is not null
+        or coalesce(len(try_cast(filters as varchar[])), 0) = 0
 
     union all
 
@@ -410,7 +414,7 @@ conditions_joined as (
 
 select
     *,
-    max(condition_number) over alternatives
+    greatest(max(condition_number) over alternatives, 0)
     - least(min(condition_number) over alternatives, 0) as condition_count,
     coalesce(
         bool_or(dimension is not null) over alternatives, false
@@ -420,7 +424,7 @@ from conditions_joined
 
 window alternatives as (partition by step_number, alternative_number);
 
--- The events of an action, or of any activity, that meet all filters. Most actions are a name without
+-- The events of an action of people, or of any activity, that meet all filters. Most actions are a name without
 -- conditions.
 create or replace macro events_acted(action, source, filters, "by") as table
 
@@ -455,6 +459,7 @@ values_found as (
         (action like '%[%' or len(try_cast(filters as varchar[])) > 0)
         and (source is null or events.source_id = source)
         and conditions.is_always_conditional
+        and not events.is_bot
 
 ),
 
@@ -483,6 +488,7 @@ select
 from events_described("by") as events
 where
     action is null
+    and not events.is_bot
     and events.is_activity
     and coalesce(len(try_cast(filters as varchar[])), 0) = 0
     and (source is null or events.source_id = source)
@@ -495,6 +501,7 @@ select
 from events_described("by") as events
 where
     action is not null
+    and not events.is_bot
     and (source is null or events.source_id = source)
     and events.event_name in (
         select conditions.event_name from conditions where not conditions.is_always_conditional
@@ -535,7 +542,7 @@ end;
 
 -- Why nobody did an action.
 create or replace macro nobody_active(action, source, filters) as
-'nobody was ever active by ' || action || coalesce(' in ' || source, '')
+'nobody was ever active by ' || coalesce(action, 'anything') || coalesce(' in ' || source, '')
 || coalesce(' with ' || array_to_string(try_cast(filters as varchar[]), ' and '), '')
 || '; write an event of: from marts.dim_events. identify, group, alias, passive events and bots make '
 || 'nobody active';

@@ -3,30 +3,30 @@
 --     from actives()                          daily actives, as fct_daily_actives
 --     from actives(trailing_days := 7)        weekly actives
 --     from actives(action := 'report_created|query_saved', source := 'web')
+--     from actives(by := 'utm_source', filters := ['property.plan=team'])
 --
--- Every day of fct_daily_actives has a row, also days without activity.
+-- Every day of fct_daily_actives has a row, also days without activity; by a dimension, one for each
+-- value.
 create or replace macro actives(
     action := null,
     trailing_days := 1,
     source := null,
     since := null,
-    until := null
+    until := null,
+    "by" := null,
+    filters := null
 ) as table
 
-with person_dates as materialized (
+with person_values as materialized (
 
     select
         person_id,
-        activity_date,
-        lead(activity_date) over (partition by person_id order by activity_date) as next_date
-
-    from (
-        select distinct
-            person_id,
-            reporting_date(occurred_at) as activity_date
-        from events_acted(action, source, null, null)
-        where is_activity
-    ) as distinct_dates
+        breakdown_value,
+        reporting_date(occurred_at) as activity_date,
+        count(*) as events
+    from events_acted(action, source, filters, "by")
+    where is_activity
+    group by person_id, breakdown_value, reporting_date(occurred_at)
 
 ),
 
@@ -44,10 +44,12 @@ mistakes as (
                     or (until is not null and as_day(until) is null)
                     then 'since and until are days; write since := date ''2026-03-01'''
                 else coalesce(
-                    mistake_of([coalesce(action, '*')], source, null, null),
+                    mistake_of([coalesce(action, '*')], source, filters, "by"),
                     case
-                        when action is not null and not exists (select 1 from person_dates)
-                            then nobody_active(action, source, null)
+                        when
+                            (action is not null or filters is not null)
+                            and not exists (select 1 from person_values)
+                            then nobody_active(action, source, filters)
                         when coalesce(since, until) is not null and not exists (
                             select 1 from marts.fct_daily_actives as spine
                             where
@@ -65,11 +67,57 @@ mistakes as (
 
 ),
 
+values_ranked as (
+
+    select
+        breakdown_value,
+        least(row_number() over (order by sum(events) desc, breakdown_value), 21) as value_number
+    from person_values
+    group by breakdown_value
+
+),
+
+breakdowns as (
+
+    select
+        value_number,
+        case when value_number = 21 then 'other' else min(breakdown_value) end as breakdown_value
+    from values_ranked
+    group by value_number
+
+    union all
+
+    -- Without a breakdown, days have rows even if nobody was active.
+    select 1, null
+    where not exists (select 1 from values_ranked)
+
+),
+
+-- A date may come twice among the other values. The first then counts for no day.
+person_dates as materialized (
+
+    select
+        person_values.person_id,
+        person_values.activity_date,
+        values_ranked.value_number,
+        lead(person_values.activity_date) over (
+            partition by person_values.person_id, values_ranked.value_number
+            order by person_values.activity_date
+        ) as next_date
+
+    from person_values
+
+    inner join values_ranked
+        on person_values.breakdown_value is not distinct from values_ranked.breakdown_value
+
+),
+
 -- An active day counts its person until the period ends or the person's next active day begins. So
 -- a running sum is the number of distinct persons.
 borders as (
 
     select
+        value_number,
         activity_date as border_date,
         1 as change
     from person_dates
@@ -77,6 +125,7 @@ borders as (
     union all
 
     select
+        value_number,
         least(
             coalesce(next_date, activity_date + cast(as_number(trailing_days) as integer)),
             activity_date + cast(as_number(trailing_days) as integer)
@@ -89,35 +138,50 @@ borders as (
 borders_summed as (
 
     select
+        value_number,
         border_date,
-        sum(sum(change)) over (order by border_date) as persons
+        sum(sum(change)) over (partition by value_number order by border_date) as persons
     from borders
-    group by border_date
+    group by value_number, border_date
 
 ),
 
 days_counted as (
 
     select
-        spine.activity_date,
+        days.activity_date,
+        days.value_number,
         coalesce(borders_summed.persons, 0) as persons
 
-    from marts.fct_daily_actives as spine
+    from (
+        select
+            spine.activity_date,
+            breakdowns.value_number
+        from marts.fct_daily_actives as spine
+        cross join breakdowns
+    ) as days
 
     asof left join borders_summed
-        on spine.activity_date >= borders_summed.border_date
+        on
+            days.value_number = borders_summed.value_number
+            and days.activity_date >= borders_summed.border_date
 
 )
 
 select
-    activity_date,
-    cast(persons as bigint) as persons
+    days_counted.activity_date,
+    cast(days_counted.persons as bigint) as persons,
+    breakdowns.breakdown_value,
+    breakdowns.value_number = 21 as is_other
 
 from days_counted
 
+inner join breakdowns
+    on days_counted.value_number = breakdowns.value_number
+
 where
     not (select is_mistaken from mistakes)
-    and (since is null or activity_date >= as_day(since))
-    and (until is null or activity_date <= as_day(until))
+    and (since is null or days_counted.activity_date >= as_day(since))
+    and (until is null or days_counted.activity_date <= as_day(until))
 
-order by activity_date;
+order by days_counted.activity_date, breakdowns.value_number;

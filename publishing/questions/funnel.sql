@@ -5,14 +5,18 @@
 -- A step is 'event', 'event|another_event', or 'event[property=value, other>3]'; docs/asking.md has
 -- the grammar.
 -- A person counts once, with the best attempt: of the whole time, or of each entry date
--- (per := 'day', as fct_funnel_steps).
+-- (per := 'day', as fct_funnel_steps). By a dimension, an attempt has the value of its first step, or of
+-- its last one (attribution := 'last'), or counts for the value of each of its steps ('any').
 create or replace macro funnel(
     steps,
     within := interval 7 day,
     per := 'period',
     since := null,
     until := null,
-    source := null
+    source := null,
+    "by" := null,
+    filters := null,
+    attribution := 'first'
 ) as table
 
 with recursive steps_listed as (
@@ -26,39 +30,40 @@ with recursive steps_listed as (
 conditions as materialized (
 
     select *
-    from steps_read(try_cast(steps as varchar[]))
+    from conditions_read(try_cast(steps as varchar[]), filters)
 
 ),
 
 -- The answer to an invalid question says what to write instead, and has no number.
 mistakes as (
 
-    select
-        case
-            when steps is not null and try_cast(steps as varchar[]) is null
-                then error('funnel: steps is no list; write steps as [''first_event'', ''second_event'']')
-            when coalesce(len(try_cast(steps as varchar[])), 0) = 0
-                then error('funnel: steps is empty; write steps as [''first_event'', ''second_event'']')
-            when within is not null and as_interval(within) is null
-                then error('funnel: within is a time; write within := interval 7 day')
-            when as_interval(within) > interval 100 year
-                then error('funnel: that is over a century; write within := interval 7 day')
-            when within is null or cast('2000-01-01' as timestamp) + as_interval(within)
-                <= cast('2000-01-01' as timestamp)
-                then error('funnel: nothing happens within no time; write within := interval 7 day')
-            when per is null or per not in ('period', 'day')
-                then error('funnel: per is ''period'' (each person once) or ''day'' (once per entry date)')
-            when
-                (since is not null and as_day(since) is null)
-                or (until is not null and as_day(until) is null)
-                then error('funnel: since and until are days; write since := date ''2026-03-01''')
-            when source is not null
-                and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
-                then error('funnel: ' || mistake_of(null, source, null, null))
-            when exists (select 1 from conditions where mistake is not null)
-                then error('funnel: ' || (select min(mistake) from conditions))
-            else false
-        end as is_mistaken
+    select case when mistake is not null then error('funnel: ' || mistake) else false end as is_mistaken
+
+    from (
+        select
+            case
+                when steps is not null and try_cast(steps as varchar[]) is null
+                    then 'steps is no list; write steps as [''first_event'', ''second_event'']'
+                when coalesce(len(try_cast(steps as varchar[])), 0) = 0
+                    then 'steps is empty; write steps as [''first_event'', ''second_event'']'
+                when within is not null and as_interval(within) is null
+                    then 'within is a time; write within := interval 7 day'
+                when as_interval(within) > interval 100 year
+                    then 'that is over a century; write within := interval 7 day'
+                when within is null or cast('2000-01-01' as timestamp) + as_interval(within)
+                    <= cast('2000-01-01' as timestamp)
+                    then 'nothing happens within no time; write within := interval 7 day'
+                when per is null or per not in ('period', 'day')
+                    then 'per is ''period'' (each person once) or ''day'' (once per entry date)'
+                when attribution is null or attribution not in ('first', 'last', 'any')
+                    then 'attribution is ''first'', ''last'' or ''any'': the step whose value counts'
+                when
+                    (since is not null and as_day(since) is null)
+                    or (until is not null and as_day(until) is null)
+                    then 'since and until are days; write since := date ''2026-03-01'''
+                else mistake_of(try_cast(steps as varchar[]), source, filters, "by")
+            end as mistake
+    ) as found
 
 ),
 
@@ -69,7 +74,7 @@ names as (
     select
         event_name,
         min(step_number) as step_number,
-        min(step_number) = max(step_number) and count(property_name) = 0 as is_plain
+        min(step_number) = max(step_number) and not bool_or(is_conditional) as is_plain
 
     from conditions
 
@@ -77,7 +82,7 @@ names as (
 
 ),
 
--- The properties of an event are read in a separate step: inside of meets they would be read often.
+-- What an event has is read in a separate step: inside of meets it would be read often.
 conditions_found as (
 
     select
@@ -93,14 +98,11 @@ conditions_found as (
         conditions.same_value,
         conditions.wanted_rank,
         case
-            when conditions.comparison is not null
-                then event_text(
-                    events.event_type, events.page_path, events.page_url, events.referrer,
-                    events.properties, events.context, conditions.property_name
-                )
-        end as found_text
+            when conditions.comparison is not null then {value_of:conditions.dimension}
+        end as found_text,
+        {value_of:cast("by" as varchar)} as breakdown_value
 
-    from marts.fct_events as events
+    from events_described([cast(filters as varchar), cast("by" as varchar)]) as events
 
     inner join names
         on events.event_name = names.event_name
@@ -135,7 +137,8 @@ events_matched as (
         person_id,
         event_id,
         occurred_at,
-        step_number
+        step_number,
+        breakdown_value
     from conditions_met
     where condition_count = 1
 
@@ -145,10 +148,11 @@ events_matched as (
         person_id,
         event_id,
         occurred_at,
-        step_number
+        step_number,
+        breakdown_value
     from conditions_met
     where condition_count > 1
-    group by person_id, event_id, occurred_at, step_number, alternative_number
+    group by person_id, event_id, occurred_at, step_number, alternative_number, breakdown_value
     having count(distinct condition_number) = max(condition_count)
 
 ),
@@ -156,12 +160,14 @@ events_matched as (
 -- The order of a person's events at the same moment: by the lowest step that an event fits, then the
 -- highest, then event_id. The order of events that fit the same single step does not matter, so
 -- these need no event_id.
-events_placed as (
+events_placed as not materialized (
 
     select
         person_id,
         step_number,
         occurred_at,
+        event_id,
+        breakdown_value,
         (
             1000000 * min(step_number) over (partition by event_id)
             + max(step_number) over (partition by event_id)
@@ -176,9 +182,11 @@ events_placed as (
         events.person_id,
         names.step_number,
         events.occurred_at,
+        events.event_id,
+        {value_of:cast("by" as varchar)} as breakdown_value,
         1000001 * names.step_number * 1000000000 as turn
 
-    from marts.fct_events as events
+    from events_described("by") as events
 
     inner join names
         on events.event_name = names.event_name
@@ -399,24 +407,131 @@ steps_reached as (
 
 ),
 
+-- The value of a step is that of the first event, by event_id, that fills it at its moment.
+values_reached as (
+
+    select
+        steps_reached.person_number,
+        steps_reached.entry_date,
+        steps_reached.step_number,
+        first(events_placed.breakdown_value order by events_placed.event_id) as breakdown_value
+
+    from steps_reached
+
+    inner join persons_numbered
+        on steps_reached.person_number = persons_numbered.person_number
+
+    inner join events_placed
+        on
+            persons_numbered.person_id = events_placed.person_id
+            and steps_reached.reached_at = events_placed.occurred_at
+            and steps_reached.step_number = events_placed.step_number
+
+    where
+        "by" is not null
+        and (attribution <> 'first' or steps_reached.step_number = 1)
+
+    group by steps_reached.person_number, steps_reached.entry_date, steps_reached.step_number
+
+),
+
+attempts_valued as (
+
+    select distinct
+        values_reached.person_number,
+        values_reached.entry_date,
+        values_reached.breakdown_value
+
+    from values_reached
+
+    left join deepest_steps
+        on
+            values_reached.person_number = deepest_steps.person_number
+            and values_reached.entry_date is not distinct from deepest_steps.entry_date
+
+    where attribution <> 'last' or values_reached.step_number = deepest_steps.step_number
+
+),
+
+values_ranked as (
+
+    select
+        breakdown_value,
+        least(row_number() over (order by count(*) desc, breakdown_value), 21) as value_number
+    from attempts_valued
+    group by breakdown_value
+
+),
+
+breakdowns as (
+
+    select
+        value_number,
+        case when value_number = 21 then 'other' else min(breakdown_value) end as breakdown_value
+    from values_ranked
+    group by value_number
+
+    union all
+
+    select 1, null
+    where not exists (select 1 from values_ranked)
+
+),
+
+-- With several of the other values, an attempt counts once for them.
+steps_valued as (
+
+    select
+        *,
+        1 as value_number
+    from steps_reached
+    where "by" is null
+
+    union all
+
+    select
+        steps_reached.*,
+        attempts_numbered.value_number
+
+    from steps_reached
+
+    inner join (
+        select distinct
+            attempts_valued.person_number,
+            attempts_valued.entry_date,
+            values_ranked.value_number
+        from attempts_valued
+        inner join values_ranked
+            on attempts_valued.breakdown_value is not distinct from values_ranked.breakdown_value
+    ) as attempts_numbered
+        on
+            steps_reached.person_number = attempts_numbered.person_number
+            and steps_reached.entry_date is not distinct from attempts_numbered.entry_date
+
+    where "by" is not null
+
+),
+
 -- An attempt is mature if its window has closed in the data. Persons who may still convert would
 -- lower the rate.
 steps_measured as (
 
     select
-        steps_reached.entry_date,
-        steps_reached.step_number,
-        steps_reached.entered_at + as_interval(within) < edge.data_through as is_mature,
+        steps_valued.entry_date,
+        steps_valued.value_number,
+        steps_valued.step_number,
+        steps_valued.entered_at + as_interval(within) < edge.data_through as is_mature,
         (
-            epoch_us(steps_reached.reached_at) - epoch_us(
-                lag(steps_reached.reached_at) over (
-                    partition by steps_reached.person_number, steps_reached.entry_date
-                    order by steps_reached.step_number
+            epoch_us(steps_valued.reached_at) - epoch_us(
+                lag(steps_valued.reached_at) over (
+                    partition by
+                        steps_valued.person_number, steps_valued.entry_date, steps_valued.value_number
+                    order by steps_valued.step_number
                 )
             )
         ) / 1000000.0 as seconds_from_previous_step
 
-    from steps_reached
+    from steps_valued
 
     cross join (select edge_of(source) as data_through) as edge
 
@@ -426,6 +541,7 @@ steps_counted as (
 
     select
         entry_date,
+        value_number,
         step_number,
         count(*) as persons,
         sum(case when is_mature then 1 else 0 end) as mature_persons,
@@ -433,7 +549,7 @@ steps_counted as (
 
     from steps_measured
 
-    group by entry_date, step_number
+    group by entry_date, value_number, step_number
 
 ),
 
@@ -441,6 +557,7 @@ entries as (
 
     select
         entry_date,
+        value_number,
         mature_persons as mature_entries
     from steps_counted
     where step_number = 1
@@ -448,7 +565,7 @@ entries as (
     union all
 
     -- If nobody entered, the whole period has a row with zeros.
-    select null, 0
+    select null, 1, 0
     where per = 'period' and not exists (select 1 from steps_counted)
 
 )
@@ -460,17 +577,23 @@ select
     coalesce(steps_counted.persons, 0) as persons,
     cast(coalesce(steps_counted.mature_persons, 0) as bigint) as mature_persons,
     cast(entries.mature_entries as bigint) as mature_entries,
-    steps_counted.median_seconds_from_previous_step
+    steps_counted.median_seconds_from_previous_step,
+    breakdowns.breakdown_value,
+    breakdowns.value_number = 21 as is_other
 
 from entries
+
+inner join breakdowns
+    on entries.value_number = breakdowns.value_number
 
 cross join steps_listed
 
 left join steps_counted
     on
         steps_listed.step_number = steps_counted.step_number
+        and entries.value_number = steps_counted.value_number
         and entries.entry_date is not distinct from steps_counted.entry_date
 
 where not (select is_mistaken from mistakes)
 
-order by entries.entry_date, steps_listed.step_number;
+order by entries.entry_date, entries.value_number, steps_listed.step_number;

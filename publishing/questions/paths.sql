@@ -2,16 +2,19 @@
 --
 --     from paths('trial_started', steps := 3)     what followed trial_started, three events deep
 --     from paths(null, steps := 2)                how sessions begin
+--     from paths('trial_started', by := 'source', filters := ['property.plan=team'])
 --
 -- Null marks the place before a session's first event and after its last, so a shorter path ends in
 -- null. No event is null: its name may be anything, but it always has one. A path begins at each
--- occurrence of the event. With steps := 1 the answer is that of fct_event_transitions.
+-- occurrence of the event. Filters are about that event, and its value is that of the path. With steps := 1 the answer is that of fct_event_transitions.
 create or replace macro paths(
     from_action,
     steps := 3,
     source := null,
     since := null,
-    until := null
+    until := null,
+    "by" := null,
+    filters := null
 ) as table
 
 with names as (
@@ -23,16 +26,53 @@ with names as (
 
 ),
 
-sessions_read as (
+events_read as (
+
+    select
+        events.session_id,
+        events.event_id,
+        events.event_name,
+        events.occurred_at,
+        {value_of:cast("by" as varchar)} as breakdown_value,
+        true as is_met
+    from events_described("by") as events
+    where coalesce(len(try_cast(filters as varchar[])), 0) = 0
+
+    union all
+
+    select
+        events.session_id,
+        events.event_id,
+        events.event_name,
+        events.occurred_at,
+        {value_of:cast("by" as varchar)} as breakdown_value,
+        events.event_id in (
+            select met.event_id
+            from events_acted(coalesce(from_action, '*'), source, filters, null) as met
+        ) as is_met
+    from events_described("by") as events
+    where len(try_cast(filters as varchar[])) > 0
+
+),
+
+sessions_read as materialized (
 
     select
         events.session_id,
         [cast(null as varchar)]
         || list(events.event_name order by events.occurred_at, events.event_id)
         || [cast(null as varchar)]
-            as names
+            as names,
+        case
+            when "by" is not null
+                then list(events.breakdown_value order by events.occurred_at, events.event_id)
+        end as breakdown_values,
+        case
+            when len(try_cast(filters as varchar[])) > 0
+                then list(events.is_met order by events.occurred_at, events.event_id)
+        end as are_met
 
-    from marts.fct_events as events
+    from events_read as events
 
     inner join marts.fct_sessions as sessions
         on events.session_id = sessions.session_id
@@ -61,15 +101,15 @@ mistakes as (
                     or (until is not null and as_day(until) is null)
                     then 'since and until are days; write since := date ''2026-03-01'''
                 else coalesce(
-                    mistake_of([coalesce(from_action, '*')], source, null, null),
+                    mistake_of([coalesce(from_action, '*')], source, filters, "by"),
                     case
                         when exists (select 1 from names where property_name is not null)
                             then 'a path begins at an event, whatever it has; write it without [ ]'
-                        when from_action is not null and not exists (
-                            select 1 from events_acted(from_action, source, null, null)
+                        when coalesce(from_action, cast(filters as varchar)) is not null and not exists (
+                            select 1 from events_acted(from_action, source, filters, null)
                             where is_activity
                         )
-                            then nobody_active(from_action, source, null)
+                            then nobody_active(from_action, source, filters)
                                 || '. Write null for how sessions begin'
                         when
                             (source is not null or coalesce(since, until) is not null)
@@ -85,43 +125,80 @@ mistakes as (
 
 ),
 
+-- A path from the start of a session has the value of the session's first event.
 places as (
 
     select
-        session_id,
-        names,
-        unnest(range(1, len(names))) as place
-    from sessions_read
+        *,
+        breakdown_values[greatest(place - 1, 1)] as breakdown_value
 
-),
-
-paths_counted as (
-
-    select
-        names[place : place + as_number(steps)] as path,
-        count(*) as times,
-        count(distinct session_id) as sessions
-
-    from places
+    from (
+        select
+            *,
+            unnest(range(1, len(names))) as place
+        from sessions_read
+    ) as places_listed
 
     where
         case
             when from_action is null then place = 1
             else names[place] in (select names.event_name from names)
         end
+        and coalesce(are_met[greatest(place - 1, 1)], true)
 
-    group by names[place : place + as_number(steps)]
+),
+
+values_ranked as (
+
+    select
+        breakdown_value,
+        least(row_number() over (order by count(*) desc, breakdown_value), 21) as value_number
+    from places
+    group by breakdown_value
+
+),
+
+breakdowns as (
+
+    select
+        value_number,
+        case when value_number = 21 then 'other' else min(breakdown_value) end as breakdown_value
+    from values_ranked
+    group by value_number
+
+),
+
+paths_counted as (
+
+    select
+        places.names[places.place : places.place + as_number(steps)] as path,
+        values_ranked.value_number,
+        count(*) as times,
+        count(distinct places.session_id) as sessions
+
+    from places
+
+    inner join values_ranked
+        on places.breakdown_value is not distinct from values_ranked.breakdown_value
+
+    group by all
 
 )
 
 select
-    path,
-    times,
-    sessions,
-    times / sum(times) over () as share
+    paths_counted.path,
+    paths_counted.times,
+    paths_counted.sessions,
+    paths_counted.times / sum(paths_counted.times) over () as share,
+    cast(to_json(paths_counted.path) as varchar) as path_json,
+    breakdowns.breakdown_value,
+    breakdowns.value_number = 21 as is_other
 
 from paths_counted
 
+inner join breakdowns
+    on paths_counted.value_number = breakdowns.value_number
+
 where not (select is_mistaken from mistakes)
 
-order by times desc, path;
+order by paths_counted.times desc, paths_counted.path, breakdowns.value_number;

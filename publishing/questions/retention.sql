@@ -3,29 +3,47 @@
 --     from retention()                                      the weeks of fct_retention
 --     from retention(period_days := 1)                      its days, without its bound
 --     from retention(first_action := 'trial_started', return_action := 'report_created')
+--     from retention(by := 'utm_source')                    by the value of a person's first event
 --
--- Without an action, any activity counts. Of one source, periods end with what has come from it. Who returns on the first day itself counts in period 0.
+--     from retention(period := 'month', cohorts := 'recurring')
+--     from retention(per := 'period')                       all cohorts together
+--
+-- Without an action, any activity counts. Of one source, periods end with what has come from it. Who
+-- returns on the first day itself counts in period 0.
 create or replace macro retention(
     first_action := null,
     return_action := null,
     period_days := 7,
     source := null,
     since := null,
-    until := null
+    until := null,
+    "by" := null,
+    filters := null,
+    period := 'days',
+    cohorts := 'first',
+    per := 'cohort'
 ) as table
 
-with persons_started as (
+-- A recurring cohort has everyone who did the first action in it, a first one those who never had
+-- before.
+with persons_started as materialized (
 
     select
         person_id,
-        min(reporting_date(occurred_at)) as cohort_date
-    from events_acted(first_action, source, null, null)
-        where is_activity
-    group by person_id
+        min(cohort_of(period, reporting_date(occurred_at))) as cohort_date,
+        min(occurred_at) as started_at,
+        case
+            when "by" is not null then first(breakdown_value order by occurred_at, event_id)
+        end as breakdown_value
+    from events_acted(first_action, source, filters, "by")
+    where is_activity
+    group by
+        person_id,
+        case when cohorts = 'recurring' then cohort_of(period, reporting_date(occurred_at)) end
 
 ),
 
-persons_chosen as (
+persons_chosen as materialized (
 
     select *
     from persons_started
@@ -35,12 +53,48 @@ persons_chosen as (
 
 ),
 
-activity as (
+values_ranked as (
+
+    select
+        breakdown_value,
+        least(row_number() over (order by count(*) desc, breakdown_value), 21) as value_number
+    from persons_chosen
+    group by breakdown_value
+
+),
+
+breakdowns as (
+
+    select
+        value_number,
+        case when value_number = 21 then 'other' else min(breakdown_value) end as breakdown_value
+    from values_ranked
+    group by value_number
+
+),
+
+persons_valued as materialized (
+
+    select
+        persons_chosen.person_id,
+        persons_chosen.cohort_date,
+        persons_chosen.started_at,
+        values_ranked.value_number
+
+    from persons_chosen
+
+    inner join values_ranked
+        on persons_chosen.breakdown_value is not distinct from values_ranked.breakdown_value
+
+),
+
+activity as materialized (
 
     select distinct
         person_id,
-        reporting_date(occurred_at) as activity_date
-    from events_acted(return_action, source, null, null)
+        reporting_date(occurred_at) as activity_date,
+        case when period = 'rolling' then occurred_at end as active_at
+    from events_acted(return_action, source, filters, null)
     where is_activity
 
 ),
@@ -55,6 +109,12 @@ mistakes as (
             case
                 when not coalesce(as_number(period_days) between 1 and 36525, false)
                     then 'no days are no period; write period_days := 7 for weeks'
+                when period is null or period not in ('days', 'rolling', 'week', 'month')
+                    then 'period is ''days'', ''rolling'' (of 24 hours), ''week'' or ''month'''
+                when cohorts is null or cohorts not in ('first', 'recurring')
+                    then 'cohorts are ''first'' (each person once) or ''recurring'''
+                when per is null or per not in ('cohort', 'period')
+                    then 'per is ''cohort'' (a row for each) or ''period'' (all together)'
                 when
                     (since is not null and as_day(since) is null)
                     or (until is not null and as_day(until) is null)
@@ -62,13 +122,15 @@ mistakes as (
                 else coalesce(
                     mistake_of(
                         [coalesce(first_action, '*'), coalesce(return_action, '*')],
-                        source, null, null
+                        source, filters, "by"
                     ),
                     case
-                        when first_action is not null and not exists (select 1 from persons_started)
-                            then nobody_active(first_action, source, null)
+                        when
+                            coalesce(first_action, cast(filters as varchar)) is not null
+                            and not exists (select 1 from persons_started)
+                            then nobody_active(first_action, source, filters)
                         when return_action is not null and not exists (select 1 from activity)
-                            then nobody_active(return_action, source, null)
+                            then nobody_active(return_action, source, filters)
                         when source is not null and not exists (select 1 from persons_started)
                             then 'nobody was ever active in ' || source
                         when
@@ -85,20 +147,28 @@ mistakes as (
 
 ),
 
-periods_active as (
+periods_active as materialized (
 
     select distinct
-        persons_chosen.cohort_date,
-        persons_chosen.person_id,
-        (activity.activity_date - persons_chosen.cohort_date) // as_number(period_days)
-            as period_number
+        persons_valued.cohort_date,
+        persons_valued.value_number,
+        persons_valued.person_id,
+        case
+            when period = 'rolling'
+                then (epoch_us(activity.active_at) - epoch_us(persons_valued.started_at))
+                    // (as_number(period_days) * 86400000000)
+            else periods_between(
+                period, as_number(period_days), persons_valued.cohort_date, activity.activity_date
+            )
+        end as period_number
 
-    from persons_chosen
+    from persons_valued
 
     inner join activity
         on
-            persons_chosen.person_id = activity.person_id
-            and persons_chosen.cohort_date <= activity.activity_date
+            persons_valued.person_id = activity.person_id
+            and persons_valued.cohort_date <= activity.activity_date
+            and (period <> 'rolling' or persons_valued.started_at <= activity.active_at)
 
 ),
 
@@ -106,20 +176,22 @@ persons_ended as (
 
     select
         cohort_date,
+        value_number,
         person_id,
         max(period_number) as last_period_number
     from periods_active
-    group by cohort_date, person_id
+    group by cohort_date, value_number, person_id
 
 ),
 
-cohorts as (
+cohorts_counted as (
 
     select
         cohort_date,
+        value_number,
         count(*) as cohort_size
-    from persons_chosen
-    group by cohort_date
+    from persons_valued
+    group by cohort_date, value_number
 
 ),
 
@@ -127,22 +199,31 @@ cohorts as (
 period_numbers as (
 
     select
-        cohorts.cohort_date,
-        (spine.activity_date - cohorts.cohort_date) // as_number(period_days) as period_number
+        cohorts_counted.cohort_date,
+        cohorts_counted.value_number,
+        periods_between(
+            period, as_number(period_days), cohorts_counted.cohort_date, spine.activity_date
+        ) as period_number
 
-    from cohorts
+    from cohorts_counted
 
     inner join marts.fct_daily_actives as spine
-        on cohorts.cohort_date <= spine.activity_date
+        on cohorts_counted.cohort_date <= spine.activity_date
 
     where
         spine.activity_date <= reporting_date(edge_of(source))
-        and (spine.activity_date - cohorts.cohort_date) % as_number(period_days) = 0
+        and spine.activity_date = date_after(
+            period, as_number(period_days), cohorts_counted.cohort_date,
+            periods_between(
+                period, as_number(period_days), cohorts_counted.cohort_date, spine.activity_date
+            )
+        )
 
     union
 
     select
         cohort_date,
+        value_number,
         period_number
     from periods_active
 
@@ -151,17 +232,22 @@ period_numbers as (
 periods as (
 
     select
-        cohorts.cohort_date,
-        cohorts.cohort_size,
+        cohorts_counted.cohort_date,
+        cohorts_counted.value_number,
+        cohorts_counted.cohort_size,
         period_numbers.period_number,
-        cohorts.cohort_date
-        + cast((period_numbers.period_number + 1) * as_number(period_days) - 1 as integer)
-            as last_date
+        -- Who began at the end of the day has the last of the 24 hours a day later.
+        date_after(
+            period, as_number(period_days), cohorts_counted.cohort_date,
+            period_numbers.period_number + 1
+        ) - case when period = 'rolling' then 0 else 1 end as last_date
 
-    from cohorts
+    from cohorts_counted
 
     inner join period_numbers
-        on cohorts.cohort_date = period_numbers.cohort_date
+        on
+            cohorts_counted.cohort_date = period_numbers.cohort_date
+            and cohorts_counted.value_number = period_numbers.value_number
 
 ),
 
@@ -169,10 +255,11 @@ periods_counted as (
 
     select
         cohort_date,
+        value_number,
         period_number,
         count(*) as retained_persons
     from periods_active
-    group by cohort_date, period_number
+    group by cohort_date, value_number, period_number
 
 ),
 
@@ -180,39 +267,81 @@ ends_counted as (
 
     select
         cohort_date,
+        value_number,
         last_period_number as period_number,
         count(*) as ended_persons
     from persons_ended
-    group by cohort_date, last_period_number
+    group by cohort_date, value_number, last_period_number
+
+),
+
+cohorts_retained as (
+
+    select
+        periods.cohort_date,
+        periods.period_number,
+        periods.cohort_size,
+        coalesce(periods_counted.retained_persons, 0) as retained_persons,
+        cast(
+            sum(coalesce(ends_counted.ended_persons, 0)) over (
+                partition by periods.cohort_date, periods.value_number
+                order by periods.period_number desc
+            ) as bigint
+        ) as retained_persons_on_or_after,
+        coalesce(reporting_date(edge.data_through) > periods.last_date, false) as is_mature,
+        breakdowns.breakdown_value,
+        breakdowns.value_number = 21 as is_other
+
+    from periods
+
+    inner join breakdowns
+        on periods.value_number = breakdowns.value_number
+
+    left join periods_counted
+        on
+            periods.cohort_date = periods_counted.cohort_date
+            and periods.value_number = periods_counted.value_number
+            and periods.period_number = periods_counted.period_number
+
+    left join ends_counted
+        on
+            periods.cohort_date = ends_counted.cohort_date
+            and periods.value_number = ends_counted.value_number
+            and periods.period_number = ends_counted.period_number
+
+    cross join (select edge_of(source) as data_through) as edge
+
+),
+
+-- Together, cohorts whose period is not over would lower the rate.
+cohorts_chosen as (
+
+    select *
+    from cohorts_retained
+    where per = 'cohort'
+
+    union all
+
+    select
+        null as cohort_date,
+        period_number,
+        cast(sum(cohort_size) as bigint) as cohort_size,
+        cast(sum(retained_persons) as bigint) as retained_persons,
+        cast(sum(retained_persons_on_or_after) as bigint) as retained_persons_on_or_after,
+        true as is_mature,
+        breakdown_value,
+        is_other
+    from cohorts_retained
+    where per = 'period' and is_mature
+    group by period_number, breakdown_value, is_other
 
 )
 
 select
-    periods.cohort_date,
-    periods.period_number,
-    periods.cohort_size,
-    coalesce(periods_counted.retained_persons, 0) as retained_persons,
-    cast(
-        sum(coalesce(ends_counted.ended_persons, 0)) over (
-            partition by periods.cohort_date order by periods.period_number desc
-        ) as bigint
-    ) as retained_persons_on_or_after,
-    coalesce(reporting_date(edge.data_through) > periods.last_date, false) as is_mature
-
-from periods
-
-left join periods_counted
-    on
-        periods.cohort_date = periods_counted.cohort_date
-        and periods.period_number = periods_counted.period_number
-
-left join ends_counted
-    on
-        periods.cohort_date = ends_counted.cohort_date
-        and periods.period_number = ends_counted.period_number
-
-cross join (select edge_of(source) as data_through) as edge
+    *,
+    retained_persons / cohort_size as retention_rate
+from cohorts_chosen
 
 where not (select is_mistaken from mistakes)
 
-order by periods.cohort_date, periods.period_number;
+order by cohort_date, is_other, breakdown_value, period_number;

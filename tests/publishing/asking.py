@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import duckdb
@@ -11,7 +12,8 @@ from conversion.marts import tell
 from ingestion.loading.source import RAW_TABLES
 from publishing.questions import install
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
-from tests.oracle.events import File
+from tests.oracle.events import Event, File
+from tests.oracle.funnels import read_alternative
 
 Rows = list[dict[str, Any]]
 #: What a macro answers about an event, a property or a number that nobody has sent.
@@ -44,6 +46,24 @@ def rows_unless_unseen(warehouse: MemoryWarehouse, query: str) -> Rows | None:
         if re.search(UNSEEN, str(error)):
             return None
         raise
+
+
+def meaning(step: str | None) -> Callable[[Event], bool]:
+    """Whether an event is what a step means; without a step, whether it is activity."""
+    if step is None:
+        return lambda event: event.is_activity
+    condition = {"property_name": "", "property_value": ""}
+    alternatives = [read_alternative(text, condition) for text in step.split("|")]
+    return lambda event: any(each.means(event) for each in alternatives)
+
+
+def in_order(rows: Rows) -> list[Any]:
+    """Rows to compare: floating point is exact to a few digits less."""
+    columns = sorted(rows[0]) if rows else []
+    return sorted(
+        repr([f"{row[c]:.9g}" if isinstance(row[c], float) else row[c] for c in columns])
+        for row in rows
+    )
 
 
 def line(number: int, **event: Any) -> dict[str, Any]:

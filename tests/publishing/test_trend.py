@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,32 +12,18 @@ import pytest
 from publishing.questions import install
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 from tests.oracle.breakdowns import Filter
-from tests.oracle.events import Event, File
+from tests.oracle.events import File
 from tests.oracle.facts import Facts
-from tests.oracle.funnels import read_alternative
 from tests.oracle.trends import trend
-from tests.publishing.asking import asked, line, rows_unless_unseen, sql_list
+from tests.publishing.asking import (
+    asked,
+    in_order,
+    line,
+    meaning,
+    rows_unless_unseen,
+    sql_list,
+)
 from transformation.dimensions import DIMENSIONS, KNOWN
-
-Rows = list[dict[str, Any]]
-
-
-def meaning(step: str | None) -> Callable[[Event], bool]:
-    """Whether an event is what a step means; without a step, whether it is activity."""
-    if step is None:
-        return lambda event: event.is_activity
-    condition = {"property_name": "", "property_value": ""}
-    alternatives = [read_alternative(text, condition) for text in step.split("|")]
-    return lambda event: any(each.means(event) for each in alternatives)
-
-
-def in_order(rows: Rows) -> list[Any]:
-    """Rows to compare: floating point is exact to a few digits less."""
-    columns = sorted(rows[0]) if rows else []
-    return sorted(
-        repr([f"{row[c]:.9g}" if isinstance(row[c], float) else row[c] for c in columns])
-        for row in rows
-    )
 
 
 @pytest.mark.parametrize(
@@ -214,13 +200,6 @@ def test_a_mistaken_trend_says_what_to_write(
 ) -> None:
     with pytest.raises(duckdb.Error, match=advice):
         shop.rows(f"from trend({arguments})")
-
-
-def test_a_trend_has_types_that_every_tool_reads(shop: MemoryWarehouse) -> None:
-    types = {
-        row["column_type"] for row in shop.rows("describe from trend(null, property := 'amount')")
-    }
-    assert types == {"TIMESTAMP", "BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR"}
 
 
 def test_every_dimension_can_be_asked_for(shop: MemoryWarehouse) -> None:

@@ -1,0 +1,372 @@
+"""by := and filters := of every macro count what the oracle counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
+from tests.oracle.breakdowns import Filter
+from tests.oracle.events import File
+from tests.oracle.facts import Facts
+from tests.oracle.funnels import read_funnels
+from tests.oracle.questions import Rows, actives, funnel, paths, retention
+from tests.publishing.asking import (
+    asked,
+    in_order,
+    line,
+    meaning,
+    rows_unless_unseen,
+    sql_list,
+)
+from transformation.dimensions import KNOWN
+
+PLANS: list[Filter] = [("property.plan", " in ", "(annual,1,true)")]
+NOT_APP: list[Filter] = [("source", "!=", "app")]
+
+
+def compare(
+    told: list[tuple[MemoryWarehouse, Facts]],
+    question: str,
+    by: str | None,
+    filters: list[Filter],
+    expected: Callable[[Facts], Rows],
+) -> None:
+    """Ask some warehouses and the oracle; at least one of them has an answer."""
+    options = f", by := '{by}'" if by else ""
+    if filters:
+        options += f", filters := {sql_list([''.join(each) for each in filters])}"
+    answers = 0
+    for warehouse, facts in told[:8]:
+        found = rows_unless_unseen(warehouse, question.format(options=options))
+        if found is not None:
+            assert in_order(found) == in_order(expected(facts))
+            answers += len(found)
+    assert answers
+
+
+@pytest.mark.parametrize(
+    ("action", "trailing_days", "by", "filters"),
+    [
+        (None, 1, "source", []),
+        (None, 7, "utm_source", NOT_APP),
+        ("sign_up|purchase", 30, "property.plan", []),
+        ("sign_up[plan]", 1, None, PLANS),
+    ],
+)
+def test_actives_are_broken_down_as_the_oracle_does(
+    told: list[tuple[MemoryWarehouse, Facts]],
+    action: str | None,
+    trailing_days: int,
+    by: str | None,
+    filters: list[Filter],
+) -> None:
+    named = f"action := '{action}', " if action else ""
+    compare(
+        told,
+        f"from actives({named}trailing_days := {trailing_days}{{options}})",
+        by,
+        filters,
+        lambda facts: actives(
+            facts, meaning(action), trailing_days=trailing_days, by=by, filters=filters
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("first_action", "return_action", "by", "filters"),
+    [
+        (None, None, "source", []),
+        ("sign_up", None, "property.plan", []),
+        (None, "page_view", "last_touch_referrer", NOT_APP),
+        ("sign_up|page_view", "purchase|sign_up", "utm_medium", PLANS),
+    ],
+)
+def test_retention_is_broken_down_by_the_value_of_the_first_event(
+    told: list[tuple[MemoryWarehouse, Facts]],
+    first_action: str | None,
+    return_action: str | None,
+    by: str | None,
+    filters: list[Filter],
+) -> None:
+    actions = {"first_action": first_action, "return_action": return_action}
+    named = "".join(f"{name} := '{action}', " for name, action in actions.items() if action)
+    compare(
+        told,
+        f"from retention({named}period_days := 7{{options}})",
+        by,
+        filters,
+        lambda facts: retention(
+            facts, meaning(first_action), meaning(return_action), by=by, filters=filters
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "by"),
+    [
+        ({"period": "week"}, None),
+        ({"period": "month", "cohorts": "recurring"}, "source"),
+        ({"period": "rolling", "period_days": 1}, None),
+        ({"period": "rolling", "period_days": 2, "cohorts": "recurring"}, "property.plan"),
+        ({"period": "days", "period_days": 3, "cohorts": "recurring", "per": "period"}, "source"),
+        ({"period": "month", "per": "period"}, None),
+    ],
+)
+def test_retention_has_rolling_and_calendar_periods_and_recurring_cohorts(
+    told: list[tuple[MemoryWarehouse, Facts]], options: dict[str, Any], by: str | None
+) -> None:
+    named = ", ".join(f"{name} := {value!r}" for name, value in options.items())
+    compare(
+        told,
+        f"from retention(first_action := 'page_view|sign_up', {named}{{options}})",
+        by,
+        [],
+        lambda facts: retention(
+            facts, meaning("page_view|sign_up"), meaning(None), by=by, **options
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "steps", "by", "filters"),
+    [
+        ("page_view", 2, "property.plan", []),
+        (None, 3, "utm_source", []),
+        (None, 1, None, NOT_APP),
+        ("sign_up", 2, "source", PLANS),
+    ],
+)
+def test_paths_are_broken_down_by_the_value_of_the_event_they_begin_at(
+    told: list[tuple[MemoryWarehouse, Facts]],
+    event: str | None,
+    steps: int,
+    by: str | None,
+    filters: list[Filter],
+) -> None:
+    named = f"'{event}'" if event else "null"
+    compare(
+        told,
+        f"select * exclude (path_json) from paths({named}, steps := {steps}{{options}})",
+        by,
+        filters,
+        lambda facts: paths(facts, event, steps=steps, by=by, filters=filters),
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "per", "attribution", "by", "filters"),
+    [
+        (["sign_up", "purchase"], "period", "first", "property.plan", []),
+        (["page_view", "sign_up|purchase"], "day", "last", "property.plan", []),
+        (["sign_up|page_view", "sign_up|invite_sent"], "period", "any", "property.plan", NOT_APP),
+        (["sign_up[plan]", "*", "purchase"], "day", "any", "utm_source", []),
+        (["sign_up", "sign_up"], "period", "last", "source", PLANS),
+        (["*[plan=1]", "purchase|*[plan!=1]"], "period", "first", None, NOT_APP),
+    ],
+)
+def test_a_funnel_is_broken_down_by_the_value_of_the_step_that_counts(
+    told: list[tuple[MemoryWarehouse, Facts]],
+    steps: list[str],
+    per: str,
+    attribution: str,
+    by: str | None,
+    filters: list[Filter],
+) -> None:
+    (defined,) = read_funnels(
+        [
+            {
+                "funnel_name": "asked",
+                "step_number": number,
+                "step_name": step,
+                "event_name": step,
+                "property_name": "",
+                "property_value": "",
+                "window_hours": 168,
+            }
+            for number, step in enumerate(steps, 1)
+        ]
+    )
+    compare(
+        told,
+        f"select * exclude (step_name) from funnel({sql_list(steps)}, per := '{per}',"
+        f" attribution := '{attribution}'{{options}})",
+        by,
+        filters,
+        lambda facts: funnel(
+            facts, defined, per=per, by=by, filters=filters, attribution=attribution
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def returning(compiled: CompiledModels) -> MemoryWarehouse:
+    """One who comes back 23:59:59 and 24 hours later, and on the first of the next month."""
+    times = ["03-30T12:00:00", "03-31T11:59:59", "03-31T12:00:00", "04-01T00:00:00"]
+    lines = [
+        line(number, event_name="looked", at=f"2026-{at}.000000Z")
+        for number, at in enumerate([*times, "05-01T00:00:00"])
+    ]
+    return asked(loaded(compiled, [[File("returning.ndjson", lines)]]))
+
+
+def test_a_rolling_period_begins_with_the_persons_first_event(returning: MemoryWarehouse) -> None:
+    rows = returning.rows("from retention(period := 'rolling', period_days := 1)")
+    assert [(r["period_number"], r["retained_persons"], r["is_mature"]) for r in rows[:3]] == [
+        *((0, 1, True), (1, 1, True), (2, 0, True))
+    ]
+    days = returning.rows("from retention(period_days := 1)")
+    assert [(r["period_number"], r["retained_persons"]) for r in days[:3]] == [
+        *((0, 1), (1, 1), (2, 1))
+    ]
+
+
+def test_calendar_months_are_counted_from_the_first_of_the_month(
+    returning: MemoryWarehouse,
+) -> None:
+    recurring = returning.rows("from retention(period := 'month', cohorts := 'recurring')")
+    assert [
+        (str(r["cohort_date"]), r["period_number"], r["retained_persons"]) for r in recurring
+    ] == [
+        *(("2026-03-01", 0, 1), ("2026-03-01", 1, 1), ("2026-03-01", 2, 1)),
+        *(("2026-04-01", 0, 1), ("2026-04-01", 1, 1), ("2026-05-01", 0, 1)),
+    ]
+    assert [r["is_mature"] for r in recurring] == [True, True, False, True, False, False]
+    together = returning.rows(
+        "from retention(period := 'month', cohorts := 'recurring', per := 'period')"
+    )
+    assert [(r["period_number"], r["cohort_size"], r["retention_rate"]) for r in together] == [
+        *((0, 2, 1.0), (1, 1, 1.0))
+    ]
+
+
+@pytest.fixture(scope="module")
+def plans(compiled: CompiledModels) -> MemoryWarehouse:
+    """25 persons, each with a plan of their own, who look and then buy; one changes the plan."""
+    lines = [
+        line(
+            2 * number + place,
+            event_name=name,
+            anonymous_id=f"d{number:02}",
+            properties={"plan": "p00" if (number, place) == (7, 1) else f"p{number:02}"},
+            at=f"2026-03-01T10:{number:02}:{place:02}.000000Z",
+        )
+        for number in range(25)
+        for place, name in enumerate(["looked", "bought"])
+    ]
+    return asked(loaded(compiled, [[File("plans.ndjson", lines)]]))
+
+
+@pytest.mark.parametrize(
+    ("question", "counted"),
+    [
+        ("actives(action := 'looked', by := 'property.plan')", "persons"),
+        ("retention(first_action := 'looked', by := 'property.plan')", "cohort_size"),
+        ("paths('looked', steps := 1, by := 'property.plan')", "times"),
+        ("funnel(['looked', 'bought'], by := 'property.plan')", "persons"),
+    ],
+)
+def test_the_first_twenty_values_have_rows_and_the_rest_is_one(
+    plans: MemoryWarehouse, question: str, counted: str
+) -> None:
+    rows = plans.rows(f"from {question}")
+    if "step_number" in rows[0]:
+        rows = [row for row in rows if row["step_number"] == 1]
+    values = {row["breakdown_value"]: row[counted] for row in rows if not row["is_other"]}
+    assert values == {f"p{number:02}": 1 for number in range(20)}
+    assert [(row["breakdown_value"], row[counted]) for row in rows if row["is_other"]] == [
+        ("other", 5)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("attribution", "values"),
+    [
+        ("first", {"p07": [1, 1]}),
+        ("last", {"p00": [2, 2]}),
+        ("any", {"p00": [2, 2], "p07": [1, 1]}),
+    ],
+)
+def test_an_attempt_has_the_value_of_its_first_last_or_any_step(
+    plans: MemoryWarehouse, attribution: str, values: dict[str, list[int]]
+) -> None:
+    rows = plans.rows(
+        f"from funnel(['looked', 'bought'], by := 'property.plan', attribution := '{attribution}')"
+    )
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        found.setdefault(row["breakdown_value"], []).append(row["persons"])
+    for value, persons in values.items():
+        assert found[value] == persons
+    if attribution == "last":
+        assert "p07" not in found
+
+
+MISTAKES = [
+    ("by := 'contry'", rf"no dimension is called contry; {KNOWN}"),
+    ("by := 'property.plna'", r"no event ever had a text or number in plna"),
+    ("filters := ['contry=DE']", rf"no dimension is called contry; {KNOWN}"),
+    ("filters := 'source=web'", r"filters is no list; write filters := \['source=web'\]"),
+    ("filters := ['property.plna=a']", r"no event ever had a text or number in plna"),
+]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "actives({})",
+        "retention({})",
+        "paths('looked', {})",
+        "paths(null, {})",
+        "funnel(['looked'], {})",
+    ],
+)
+@pytest.mark.parametrize(("option", "advice"), MISTAKES)
+def test_every_macro_says_the_same_of_a_mistaken_breakdown(
+    plans: MemoryWarehouse, question: str, option: str, advice: str
+) -> None:
+    with pytest.raises(duckdb.Error, match=advice):
+        plans.rows(f"from {question.format(option)}")
+
+
+@pytest.mark.parametrize(
+    ("question", "advice"),
+    [
+        (
+            "actives(filters := ['source=app'])",
+            r"active by anything with source=app",
+        ),
+        (
+            "retention(filters := ['source=app'])",
+            r"active by anything with source=app",
+        ),
+        ("paths('looked', filters := ['source=app'])", r"active by looked with source=app"),
+        ("retention(period := 'year')", r"period is 'days', 'rolling' \(of 24 hours\), 'week' or"),
+        ("retention(cohorts := 'all')", r"cohorts are 'first' \(each person once\) or 'recurring'"),
+        ("retention(per := 'day')", r"per is 'cohort' \(a row for each\) or 'period'"),
+        ("funnel(['looked'], attribution := 'each')", r"attribution is 'first', 'last' or 'any'"),
+    ],
+)
+def test_a_question_that_nothing_answers_says_so(
+    plans: MemoryWarehouse, question: str, advice: str
+) -> None:
+    with pytest.raises(duckdb.Error, match=advice):
+        plans.rows(f"from {question}")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["actives()", "retention()", "paths('looked')", "funnel(['looked'])", "trend('looked')"],
+)
+def test_an_answer_has_types_that_every_tool_reads(plans: MemoryWarehouse, question: str) -> None:
+    columns: dict[str, Any] = {
+        row["column_name"]: row["column_type"] for row in plans.rows(f"describe from {question}")
+    }
+    assert set(columns.values()) - {"VARCHAR[]"} <= {
+        *("BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "VARCHAR", "DATE", "TIMESTAMP")
+    }
+    lists = [name for name, kind in columns.items() if kind == "VARCHAR[]"]
+    assert all(f"{name}_json" in columns for name in lists)
