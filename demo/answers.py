@@ -25,6 +25,8 @@ def answers(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
         daily_actives(connection),
         sessions(connection),
         devices(connection),
+        channels(connection),
+        countries(connection),
         trial_funnel(connection),
         features(connection),
         odds(connection),
@@ -120,6 +122,46 @@ def devices(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     text = table(("device", "system", "browser", "sessions", "people"), rows)
     text += f"\n\n  Programs that come too: {', '.join(name for (name,) in bots)}."
     return "On what do they use it?", text
+
+
+def channels(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """How people were first reached, and how many of each channel tried the product."""
+    rows = _rows(
+        connection,
+        """
+        with triers as (
+            select distinct person_id from marts.fct_funnel_attempts where funnel_name = ?
+        )
+
+        select
+            persons.first_touch_channel, count(*), count(triers.person_id)
+        from marts.dim_persons as persons
+        left join triers on persons.person_id = triers.person_id
+        where persons.first_touch_channel is not null
+        group by all order by 2 desc, 1
+        """,
+        [FUNNEL],
+    )
+    text = table(
+        ("channel of the first visit", "people", "tried it", "share"),
+        [(channel, people, tried, percent(tried, people)) for channel, people, tried in rows],
+    )
+    return "Where do people come from?", text
+
+
+def countries(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """In which countries they are, by the time zones of their devices."""
+    rows = _rows(
+        connection,
+        """
+        select coalesce(country, 'unknown'), count(distinct person_id), count(*)
+        from marts.fct_sessions
+        where not is_bot
+        group by all order by 2 desc, 1
+        """,
+    )
+    text = table(("country", "people", "sessions"), rows)
+    return "In which countries are they? (by the time zones of their devices)", text
 
 
 def trial_funnel(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:

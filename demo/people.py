@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -36,12 +36,34 @@ FEATURE_USE: Final = dict(zip(FEATURES, (0.5, 0.28, 0.4), strict=True))
 
 CLOCK_ERROR: Final = timedelta(hours=3, minutes=7)
 
-_CAMPAIGNS: Final = (
-    ("https://www.example.org/reviews", ""),
-    ("", "?utm_source=newsletter&utm_medium=email&utm_campaign=launch"),
-    ("https://search.example.net/", ""),
-    ("", ""),
-)
+#: Where a first visit comes from, as a referrer and the rest of the address, and how often.
+_ORIGINS: Final = {
+    ("", ""): 20,
+    ("https://www.google.com/", ""): 18,
+    ("https://www.bing.com/", ""): 4,
+    ("https://www.google.com/", "?gclid=Cj0KCQ&utm_campaign=brand"): 9,
+    ("https://chatgpt.com/", "?utm_source=chatgpt.com"): 6,
+    ("https://www.perplexity.ai/", ""): 3,
+    ("", "?utm_source=newsletter&utm_medium=email&utm_campaign=launch"): 10,
+    ("https://www.linkedin.com/", ""): 5,
+    ("https://l.facebook.com/", "?utm_source=facebook&utm_medium=paid_social&fbclid=IwAR0"): 5,
+    ("https://www.youtube.com/", ""): 3,
+    ("https://www.example.org/reviews", ""): 8,
+    ("https://partner.example.net/", "?utm_source=partner&utm_medium=affiliate"): 2,
+}
+#: Where people live, as the time zone and the locale of their devices, and how often.
+_HOMES: Final = {
+    ("America/New_York", "en-US"): 24,
+    ("America/Los_Angeles", "en-US"): 14,
+    ("Europe/London", "en-GB"): 14,
+    ("Europe/Berlin", "de-DE"): 13,
+    ("Europe/Vienna", "de-AT"): 4,
+    ("Europe/Paris", "fr-FR"): 8,
+    ("Asia/Calcutta", "en-IN"): 9,
+    ("Asia/Tokyo", "ja-JP"): 5,
+    ("America/Sao_Paulo", "pt-BR"): 5,
+    ("Etc/UTC", "en-US"): 4,
+}
 _SITE: Final = "https://app.example.com"
 _PUBLIC_PAGES: Final = ("/", "/features", "/pricing", "/docs")
 _APP_PAGES: Final = ("/app", "/app/reports", "/app/dashboards", "/app/queries", "/app/settings")
@@ -82,6 +104,9 @@ class Household:
         self._until = until
         self._arrives_at = arrives_at
         self._rng = Random(f"{story.seed}/{number}")
+        # Separate random generators, so that neither changes what people do.
+        self._origin = _one_of(_ORIGINS, Random(f"{story.seed}/{number}/origin"))
+        self._home = _one_of(_HOMES, Random(f"{story.seed}/{number}/home"))
         laptop = Device(f"d{number}-laptop", WEB)
         phone = Device(
             f"d{number}-phone",
@@ -139,7 +164,7 @@ class Household:
     def _visit(self, device: Device, at: datetime, *, landing: bool) -> Iterator[Fact]:
         """Look around without an account; the first time from somewhere."""
         rng = self._rng
-        referrer, query = rng.choice(_CAMPAIGNS) if landing else ("", "")
+        referrer, query = self._origin if landing else ("", "")
         for page in range(rng.randint(1, 5)):
             path = "/" if landing and not page else rng.choice(_PUBLIC_PAGES)
             yield self._page(device, at, path, query=query, referrer=referrer)
@@ -297,6 +322,15 @@ class Household:
             delivered_at=at,
             properties=properties or {},
             previous_id=previous_id,
-            context=device_context(self._story.seed, device.source, device.anonymous_id),
+            context={
+                **device_context(self._story.seed, device.source, device.anonymous_id),
+                "timezone": self._home[0],
+                "locale": self._home[1],
+                "screen": {"width": 1512 if device.source == WEB else 390},
+            },
             clock_error=device.clock_error,
         )
+
+
+def _one_of(shares: Mapping[tuple[str, str], int], rng: Random) -> tuple[str, str]:
+    return rng.choices(list(shares), list(shares.values()))[0]

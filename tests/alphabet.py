@@ -127,6 +127,16 @@ REFERRERS: Final = (
     "https://m.youtube.com/watch",
 )
 
+#: What devices say of themselves, and what the collector knew of their address.
+SURROUNDINGS: Final[tuple[tuple[str | None, str | None, float | None, str | None], ...]] = (
+    ("Europe/Vienna", "de-AT", 1440, None),
+    ("Asia/Calcutta", "EN_in.UTF-8", 375, None),
+    ("America/New_York", "zh-Hant-TW", 991.5, "CA"),
+    ("UTC", "C", 0, None),
+    ("nowhere", "", 1439, "AT"),
+    (None, None, None, None),
+)
+
 #: (occurred, received) → (original_timestamp, sent_at), such that it did occur then, where it can.
 Clock = Callable[[datetime, datetime], tuple[datetime | None, datetime | None]]
 CLOCKS: Final[tuple[Clock, ...]] = (

@@ -35,6 +35,7 @@ from tests.alphabet import (
     REFERRERS,
     SECOND,
     SOURCES,
+    SURROUNDINGS,
     TIMES,
     TYPES,
     USERS,
@@ -370,9 +371,10 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
             **act.agent,
             **({"campaign": {"source": act.tie, "name": " \n"}} if act.place == 0 else {}),
             **({"page": seen_page(act)} if act.place < 6 else {}),
+            **seen_device(act),
             **({"extra_fields": TOLD[5 + "abc".index(act.tie)]} if act.place in (1, 4) else {}),
         },
-        "request": REQUESTS.get(act.place, {}),
+        "request": {**REQUESTS.get(act.place, {}), **seen_place(act)},
     }
 
 
@@ -382,6 +384,24 @@ def seen_page(act: Act) -> dict[str, object]:
     url = {"url": ADDRESSES[place + 3 * act.place]} if act.place < 3 else {}
     path = {"path": {2: "/2", 5: f"/shop/{act.tie}"}[act.place]} if act.place in (2, 5) else {}
     return {**url, **path, "referrer": REFERRERS[6 * place + act.place]}
+
+
+def surroundings(act: Act) -> tuple[str | None, str | None, float | None, str | None]:
+    """What is known of the act's device; two acts of a visit may be on different ones."""
+    return SURROUNDINGS[(act.place + 2 * "abc".index(act.tie)) % len(SURROUNDINGS)]
+
+
+def seen_device(act: Act) -> dict[str, object]:
+    """What the device says of itself."""
+    time_zone, locale, width, _ = surroundings(act)
+    told = {"timezone": time_zone, "locale": locale, "screen": width and {"width": width}}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def seen_place(act: Act) -> dict[str, object]:
+    """What the collector knew of the address."""
+    country = surroundings(act)[-1]
+    return {} if country is None else {"location": {"country": country}}
 
 
 def numbered(visit: Visit, event_id: str) -> dict[str, object]:

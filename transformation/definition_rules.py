@@ -28,6 +28,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "tracking_plan": ("event_name", "description"),
     "passive_events": ("event_name", "reason"),
+    "key_events": ("event_name", "reason"),
     "ignored_referrers": ("host", "reason"),
     "traffic_sources": ("domain", "name", "kind", "source", "stated_on"),
     "page_groups": ("page_group",),

@@ -27,6 +27,19 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# The hour of the week of a naive UTC timestamp in the site's reporting time zone: 0 on Mondays
+    from midnight to one, 167 in the last hour of Sundays. #}
+{% macro reporting_hour_of_week(timestamp) %}{{ return(adapter.dispatch('reporting_hour_of_week')(timestamp)) }}{% endmacro %}
+{% macro duckdb__reporting_hour_of_week(timestamp) -%}
+    {%- set zone = env_var('FOOTFALL_REPORTING_TIME_ZONE', 'UTC') -%}
+    {%- set local -%}
+        {%- if zone == 'UTC' -%} {{ timestamp }}
+        {%- else -%} (({{ timestamp }} at time zone 'UTC') at time zone '{{ zone }}')
+        {%- endif -%}
+    {%- endset -%}
+    cast((isodow({{ local }}) - 1) * 24 + hour({{ local }}) as integer)
+{%- endmacro %}
+
 {# Whole microseconds from one timestamp to another. This is exact; date_diff counts borders. #}
 {% macro microseconds_between(start, end) %}{{ return(adapter.dispatch('microseconds_between')(start, end)) }}{% endmacro %}
 {% macro duckdb__microseconds_between(start, end) -%} (epoch_us({{ end }}) - epoch_us({{ start }})) {%- endmacro %}

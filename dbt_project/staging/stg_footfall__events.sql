@@ -13,6 +13,9 @@
     'campaign_name': 'campaign.name',
     'campaign_term': 'campaign.term',
     'campaign_content': 'campaign.content',
+    'time_zone': 'timezone',
+    'locale': 'locale',
+    'screen_width': 'screen.width',
     'user_agent': 'userAgent',
     'hinted_platform': 'userAgentData.platform',
     'hinted_mobile': 'userAgentData.mobile',
@@ -108,6 +111,7 @@ events_typed as (
         -- A line had arrived before the load that brings it began, whatever the line says.
         least({{ utc('received_at') }}, began_at) as received_at,
         {{ json_texts('context', context_fields.values()) }} as context_texts,
+        {{ json_text('request', 'location.country') }} as location_country,
         cast(properties as varchar) as properties,
         cast(traits as varchar) as traits,
         cast(context as varchar) as context,
@@ -300,6 +304,10 @@ events_described as (
             ) as utm_{{ name }},
         {% endfor %}
         {{ first_parameter('page_parameters', var('click_ids')) }} as click_id_kind,
+        time_zone,
+        locale,
+        try_cast(screen_width as double) as screen_width,
+        location_country,
         user_agent,
         case
             when lower(device_kind) in ('desktop', 'mobile', 'tablet', 'tv') then lower(device_kind)

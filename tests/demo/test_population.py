@@ -58,7 +58,7 @@ def test_a_change_to_the_story_comes_with_another_edition(facts: list[Fact]) -> 
         for fact in sorted(facts, key=lambda fact: (str(fact.anonymous_id), fact.occurred_at))
     ]
     digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
-    assert (EDITION, digest) == (2, "da0157334c13")
+    assert (EDITION, digest) == (3, "7be9fca70fdc")
 
 
 def test_nothing_happens_or_is_delivered_before_the_start_or_after_the_end(
@@ -103,6 +103,22 @@ def test_purchases_follow_the_law() -> None:
 def test_both_plans_are_bought(facts: list[Fact]) -> None:
     plans = Counter(fact.properties["value"] for fact in named(facts, "plan_purchased").values())
     assert plans["monthly"] > plans["annual"] > 0
+
+
+def test_people_come_from_everywhere_and_live_in_many_countries(facts: list[Fact]) -> None:
+    pages = [fact for fact in facts if fact.kind == "page" and "timezone" in fact.context]
+    origins = {
+        (page.properties.get("referrer", ""), page.properties["url"].partition("?")[2])
+        for page in pages
+    }
+    assert {referrer for referrer, _ in origins} >= {"", "https://www.google.com/"}
+    assert ("https://chatgpt.com/", "utm_source=chatgpt.com") in origins
+    assert any("gclid=" in query for _, query in origins)
+    zones: dict[str | None, set[str]] = defaultdict(set)
+    for page in pages:
+        zones[page.anonymous_id].add(page.context["timezone"])
+    assert all(len(found) == 1 for found in zones.values())
+    assert len({zone for found in zones.values() for zone in found}) > 5
 
 
 def test_some_trials_are_open_at_the_end(facts: list[Fact]) -> None:

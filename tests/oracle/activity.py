@@ -33,6 +33,11 @@ class Calendar:
         """What the clock shows at a naive UTC moment."""
         return moment.replace(tzinfo=UTC).astimezone(self.zone).replace(tzinfo=None)
 
+    def hour_of_week(self, moment: datetime) -> int:
+        """The hour that a naive UTC moment falls in, from 0 on Monday."""
+        local = moment.replace(tzinfo=UTC).astimezone(self.zone)
+        return 24 * local.weekday() + local.hour
+
     def end_of(self, day: date) -> datetime:
         """The first moment after the day, in naive UTC."""
         midnight = datetime.combine(day + DAY, time(), tzinfo=self.zone)

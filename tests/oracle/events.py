@@ -66,6 +66,15 @@ class Page(NamedTuple):
     referrer: str | None = None
 
 
+class Surroundings(NamedTuple):
+    """What an event says of its device and of where it was sent from."""
+
+    time_zone: str | None = None
+    locale: str | None = None
+    screen_width: float | None = None
+    location_country: str | None = None
+
+
 @dataclass(frozen=True)
 class Arrival:
     """A line and where it stood when it was loaded."""
@@ -112,6 +121,7 @@ class Event:
     campaign: Campaign
     page: Page
     device: agents.Device
+    surroundings: Surroundings
     is_bot: bool
 
     @property
@@ -314,6 +324,14 @@ def page(line: Line) -> Page:
     return Page(told.get("path"), told.get("url"), told.get("referrer") or None)
 
 
+def surroundings(line: Line) -> Surroundings:
+    """What the context says, and what the collector knew of the address."""
+    context = line.get("context") or {}
+    place = (line.get("request") or {}).get("location") or {}
+    width = (context.get("screen") or {}).get("width")
+    return Surroundings(context.get("timezone"), context.get("locale"), width, place.get("country"))
+
+
 def parameters(address: str) -> dict[str, str]:
     """What the query and the fragment of an address name, by key in lower case; the first counts.
 
@@ -386,5 +404,6 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         campaign=campaign(line),
         page=page(line),
         device=agents.device(line.get("context") or {}),
+        surroundings=surroundings(line),
         is_bot=is_bot(line),
     )

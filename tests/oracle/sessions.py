@@ -23,6 +23,9 @@ SESSION_TIMEOUT = timedelta(minutes=30)
 MAX_DURATION = timedelta(hours=24)
 #: Of the project's list.
 IGNORED_REFERRERS = ("paypal.com", "checkout.stripe.com", "accounts.google.com")
+KEY_EVENTS = ("sign_up", "purchase")
+#: Country of a time zone, as far as tests go there.
+COUNTRIES = {"Europe/Vienna": "AT", "Asia/Calcutta": "IN", "America/New_York": "US"}
 #: What is around an address, and what is in no name of a host.
 BLANKS = "".join(map(chr, range(33)))
 NO_HOST = r"\x00-\x20\x7f/\\?#:@<>^|%\[\]"
@@ -89,9 +92,32 @@ class Session:
         return next((e.campaign for e in self.events if any(e.campaign)), Campaign())
 
     @property
+    def entry(self) -> Event:
+        """The first page, else the first event."""
+        return next((e for e in self.events if e.page.path is not None), self.first)
+
+    @property
     def referrer(self) -> str | None:
-        """That of the first page, else of the first event."""
-        return next((e for e in self.events if e.page.path is not None), self.first).page.referrer
+        """That of the entry."""
+        return self.entry.page.referrer
+
+    @property
+    def country(self) -> tuple[str | None, str | None]:
+        """In which country it was, and what tells so."""
+        told = self.entry.surroundings
+        if told.location_country is not None:
+            return told.location_country, "address"
+        country = COUNTRIES.get(told.time_zone or "")
+        return country, country and "time_zone"
+
+    @property
+    def is_engaged(self) -> bool:
+        """Whether it lasted ten seconds, or had two views or a key event."""
+        return (
+            self.events[-1].occurred_at - self.started_at >= timedelta(seconds=10)
+            or len([e for e in self.events if e.type in ("page", "screen")]) >= 2
+            or any(e.event_name in KEY_EVENTS for e in self.events)
+        )
 
     @property
     def referrer_domain(self) -> str | None:
@@ -132,6 +158,7 @@ class Session:
             "split_reason": self.split_reason,
             "started_at": self.started_at,
             "ended_at": ended_at,
+            "hour_of_week": calendar.hour_of_week(self.started_at),
             "session_date": calendar.day_of(self.started_at),
             "duration_seconds": (ended_at - self.started_at).total_seconds(),
             "event_count": len(self.path),
@@ -150,6 +177,11 @@ class Session:
                 field: next((d[n] for e in self.events if (d := e.device)[n] is not None), None)
                 for n, field in enumerate(Device._fields)
             },
+            "country": self.country[0],
+            "country_source": self.country[1],
+            "language": language(self.entry.surroundings.locale),
+            "screen_class": screen_class(self.entry.surroundings.screen_width),
+            "is_engaged": self.is_engaged,
             "is_bounce": len(self.events) == 1,
             "is_bot": self.is_bot,
         }
@@ -227,6 +259,24 @@ def site(name: str) -> str:
     if name.startswith("[") or re.fullmatch(r"\d+|0x[\da-f]*", name.rpartition(".")[2]):
         return name
     return PUBLIC_SUFFIXES.privatesuffix(name) or name
+
+
+def language(locale: str | None) -> str | None:
+    """The language in lower case and its region, without script and variants."""
+    parts = re.split("[-_]", re.split("[.@]", locale or "")[0])
+    if not re.fullmatch("[A-Za-z]{2,3}", parts[0]):
+        return None
+    rest = parts[2:] if len(parts) > 1 and re.fullmatch("[A-Za-z]{4}", parts[1]) else parts[1:]
+    region = rest[0] if rest and re.fullmatch(r"[A-Za-z]{2}|\d{3}", rest[0]) else ""
+    return "-".join(filter(None, (parts[0].lower(), region.upper())))
+
+
+def screen_class(width: float | None) -> str | None:
+    """How wide a screen is, in four classes."""
+    if width is None or not 0 < width <= 100_000:
+        return None
+    borders = {"small": 576, "medium": 992, "large": 1440}
+    return next((name for name, border in borders.items() if width < border), "extra_large")
 
 
 def event_transitions(sessions: list[Session], calendar: Calendar) -> list[dict[str, Any]]:

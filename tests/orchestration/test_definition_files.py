@@ -36,6 +36,7 @@ def site(folder: Path, *steps: str, plan: str = "") -> Settings:
     (seeds / "tracking_plan.csv").write_text(f"event_name,description\n{plan}")
     (seeds / "concluding_words.csv").write_text("words,record_instead\n")
     (seeds / "passive_events.csv").write_text("event_name,reason\n")
+    (seeds / "key_events.csv").write_text("event_name,reason\n")
     (seeds / "ignored_referrers.csv").write_text("host,reason\n")
     (seeds / "page_groups.csv").write_text("page_group\n")
     (seeds / "traffic_sources.csv").write_text("domain,name,kind,source,stated_on\n")

@@ -2,12 +2,22 @@
     'int_visitors_touched', keys=['source_id', 'visitor_id'], rebuild_from='started_at'
 ) %}
 
-{%- set device_fields = ['device_type', 'browser', 'operating_system', 'app_version'] %}
+{%- set device_fields = ['device_type', 'browser', 'operating_system', 'app_version'] -%}
 {%- set campaign_fields = [
     'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'click_id_kind'
+] -%}
+{%- set entry_fields = [
+    'referrer', 'time_zone', 'locale', 'screen_width', 'location_country'
 ] %}
 
-with events as (
+with key_events as (
+
+    select distinct {{ event_named('event_name') }} as event_name
+    from {{ ref('key_events') }}
+
+),
+
+events as (
 
     select
         sessionized.session_id,
@@ -23,14 +33,14 @@ with events as (
         events.event_type in ('page', 'screen') as is_page_view,
         events.page_path,
         events.page_url,
-        events.referrer,
-        {% for field in campaign_fields %}
+        {% for field in entry_fields + campaign_fields %}
             events.{{ field }},
         {% endfor %}
         coalesce(events.{{ campaign_fields | join(', events.') }}) is not null as has_campaign,
         {% for field in device_fields %}
             events.{{ field }},
         {% endfor %}
+        key_events.event_name is not null as is_key_event,
         events.is_bot
 
     from {{ ref('int_events_sessionized') }} as sessionized
@@ -45,6 +55,9 @@ with events as (
 
     inner join {{ ref('stg_footfall__events') }} as events
         on sessionized.event_id = events.event_id
+
+    left join key_events
+        on events.event_name = key_events.event_name
 
 ),
 
@@ -68,6 +81,7 @@ sessions_measured as (
         min_by(page_url, case when page_url is not null then event_number end) as entry_url,
         coalesce(min(case when page_path is not null then event_number end), 1)
             as entry_event_number,
+        max(case when is_key_event then 1 else 0 end) = 1 as has_key_event,
         min(case when has_campaign then event_number end) as campaign_event_number,
         {% for field in device_fields %}
             min_by({{ field }}, case when {{ field }} is not null then event_number end)
@@ -83,7 +97,7 @@ sessions_measured as (
 
 -- The campaign fields come from one event: a source and a medium of two links would be a campaign
 -- that never existed. The referrer is that of the page on which the visit began, even if
--- it has none: later pages mostly name the product itself.
+-- it has none: later pages mostly name the product itself. So are the device's zone and language.
 origins_read as (
 
     select
@@ -91,7 +105,10 @@ origins_read as (
         {% for field in campaign_fields %}
             max(case when events.is_of_campaign then events.{{ field }} end) as {{ field }},
         {% endfor %}
-        max(case when events.is_entry then events.referrer end) as referrer
+        {% for field in entry_fields %}
+            max(case when events.is_entry then events.{{ field }} end) as {{ field }}
+            {%- if not loop.last %},{% endif %}
+        {% endfor %}
 
     from (
         select
@@ -128,7 +145,10 @@ sessions_described as (
         cast(sessions_measured.page_view_count as bigint) as page_view_count,
         sessions_measured.entry_page,
         sessions_measured.exit_page,
-        origins_read.referrer,
+        sessions_measured.has_key_event,
+        {% for field in entry_fields %}
+            origins_read.{{ field }},
+        {% endfor %}
         {{ host_of('origins_read.referrer') }} as referrer_host,
         {{ host_of('sessions_measured.entry_url') }} as page_host,
         {% for field in campaign_fields %}

@@ -11,6 +11,19 @@ with sessions as (
         sessions.started_at,
         sessions.referrer_host,
         sessions.page_host,
+        coalesce(sessions.location_country, time_zones.country_code) as country,
+        case
+            when sessions.location_country is not null then 'address'
+            when time_zones.country_code is not null then 'time_zone'
+        end as country_source,
+        {{ language_of('sessions.locale') }} as language,
+        case
+            when sessions.screen_width <= 0 or sessions.screen_width > 100000 then null
+            when sessions.screen_width < 576 then 'small'
+            when sessions.screen_width < 992 then 'medium'
+            when sessions.screen_width < 1440 then 'large'
+            when sessions.screen_width >= 1440 then 'extra_large'
+        end as screen_class,
         lower(sessions.utm_campaign) as campaign,
         coalesce(
             lower(sessions.utm_source), {{ meant_by_click('sessions.click_id_kind', 'source') }}
@@ -22,6 +35,9 @@ with sessions as (
     from {{ ref('int_sessions_measured') }} as sessions
 
     {{ join_touched('sessions', touched) }}
+
+    left join {{ source('enrichment', 'time_zones') }} as time_zones
+        on sessions.time_zone = time_zones.time_zone
 
 ),
 
@@ -170,6 +186,10 @@ channels_chosen as (
         started_at,
         referrer_domain,
         is_referrer_ignored,
+        country,
+        country_source,
+        language,
+        screen_class,
         case
             when
                 coalesce(origin, '(direct)') = '(direct)'

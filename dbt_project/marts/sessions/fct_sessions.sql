@@ -55,6 +55,7 @@ sessions_attributed as (
         sessions.started_at,
         sessions.ended_at,
         {{ reporting_date('sessions.started_at') }} as session_date,
+        {{ reporting_hour_of_week('sessions.started_at') }} as hour_of_week,
         {{ seconds_between('sessions.started_at', 'sessions.ended_at') }} as duration_seconds,
         sessions.event_count + coalesce(joined_counted.event_count, 0) as event_count,
         sessions.page_view_count,
@@ -74,7 +75,14 @@ sessions_attributed as (
         sessions.browser,
         sessions.operating_system,
         sessions.app_version,
+        sources.country,
+        sources.country_source,
+        sources.language,
+        sources.screen_class,
         sessions.event_count = 1 as is_bounce,
+        {{ seconds_between('sessions.started_at', 'sessions.ended_at') }} >= 10
+        or sessions.page_view_count >= 2
+        or sessions.has_key_event as is_engaged,
         sessions.is_bot
 
     from sessions
