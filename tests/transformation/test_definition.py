@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from conversion.marts import MARTS
+from enrichment.enrich import enrich
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
 from orchestration.prepare import prepare
@@ -20,7 +21,7 @@ from transformation import definition as defining
 from transformation.definition import WRITTEN_BY_DBT, definition, zone_rules
 from transformation.exactness import verify
 from transformation.manifest import NotPrepared
-from warehouse.connection import writer_lock
+from warehouse.connection import connect, writer_lock
 
 Change = Callable[[Path], object]
 
@@ -162,6 +163,8 @@ def land(settings: Settings, name: str, user_id: str, day: int) -> None:
 def build(settings: Settings) -> None:
     with writer_lock(settings):
         load(settings)
+        with connect(settings) as connection:
+            enrich(connection)
         run_dbt(settings, "build", "--exclude-resource-type", "unit_test", "test")
 
 
