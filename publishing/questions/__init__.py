@@ -101,21 +101,28 @@ def macros() -> dict[str, str]:
 
 def _dimensions() -> dict[str, str]:
     """Placeholder in braces → the dimensions in SQL. The others are those not of events."""
-    others = {
-        name: column for name, column in DIMENSIONS.items() if not column.startswith("events.")
-    }
-    return {
-        "any_of_others": rf"\b({'|'.join(others)})\b",
-        "columns_of_others": ", ".join(
-            f"cast({column} as varchar) as dimension_{name}" for name, column in others.items()
-        ),
+    texts = {
         "known": KNOWN,
         "names": ", ".join(map(literal, DIMENSIONS)),
-        "nulls_of_others": ", ".join(
-            f"cast(null as varchar) as dimension_{name}" for name in others
-        ),
         "property": PROPERTY,
     }
+    others: list[str] = []
+    for table in ("sessions", "persons"):
+        columns = {
+            f"dimension_{name}": column
+            for name, column in DIMENSIONS.items()
+            if column.startswith(f"{table}.")
+        }
+        names = [name.removeprefix("dimension_") for name in columns]
+        others += names
+        texts[f"any_of_{table}"] = rf"\b({'|'.join(names)})\b"
+        texts[f"columns_of_{table}"] = ", ".join(
+            f"cast({column} as varchar) as {name}" for name, column in columns.items()
+        )
+        texts[f"nulls_of_{table}"] = ", ".join(
+            f"cast(null as varchar) as {name}" for name in columns
+        )
+    return texts | {"any_of_others": rf"\b({'|'.join(others)})\b"}
 
 
 def _value_of(dimension: str) -> str:

@@ -6,7 +6,8 @@ create or replace macro events_described(asked) as table
 
 select
     events.*,
-    {nulls_of_others}
+    {nulls_of_sessions},
+    {nulls_of_persons}
 from marts.fct_events as events
 where not coalesce(regexp_matches(cast(asked as varchar), '{any_of_others}'), false)
 
@@ -14,13 +15,27 @@ union all
 
 select
     events.*,
-    {columns_of_others}
+    {columns_of_sessions},
+    {nulls_of_persons}
+from marts.fct_events as events
+left join marts.fct_sessions as sessions
+    on events.session_id = sessions.session_id
+where
+    regexp_matches(cast(asked as varchar), '{any_of_sessions}')
+    and not regexp_matches(cast(asked as varchar), '{any_of_persons}')
+
+union all
+
+select
+    events.*,
+    {columns_of_sessions},
+    {columns_of_persons}
 from marts.fct_events as events
 left join marts.fct_sessions as sessions
     on events.session_id = sessions.session_id
 left join marts.dim_persons as persons
     on events.person_id = persons.person_id
-where regexp_matches(cast(asked as varchar), '{any_of_others}');
+where regexp_matches(cast(asked as varchar), '{any_of_persons}');
 
 create or replace macro unknown_dimension(dimension) as case
     when dimension not like '{property}_%' and dimension not in ({names})
@@ -126,3 +141,13 @@ where
         events.event_type, events.page_path, events.page_url, events.referrer,
         events.properties, events.context, properties_unlisted.property
     ) is not null;
+
+-- What is wrong with a dimension, and with the properties that filters are about; null if nothing is.
+create or replace macro mistake_of_dimension(filters, "by") as coalesce(
+    unknown_dimension(cast("by" as varchar)),
+    (
+        select min('no event ever had a text or number in ' || unfound.property)
+            || '; write one of: select property_names from marts.dim_events'
+        from properties_unfound(filters, "by") as unfound
+    )
+);

@@ -531,12 +531,7 @@ create or replace macro mistake_of(steps, source, filters, "by") as case
         then 'filters is no list; write filters := [''source=web'']'
     else coalesce(
         (select min(conditions.mistake) from conditions_read(steps, filters) as conditions),
-        unknown_dimension(cast("by" as varchar)),
-        (
-            select min('no event ever had a text or number in ' || unfound.property)
-                || '; write one of: select property_names from marts.dim_events'
-            from properties_unfound(filters, "by") as unfound
-        )
+        mistake_of_dimension(filters, "by")
     )
 end;
 

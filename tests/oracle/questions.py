@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from tests.oracle.activity import DAY, spine
@@ -191,7 +192,18 @@ def paths(
     ]
 
 
-def funnel(
+@dataclass(frozen=True)
+class Attempt:
+    """The best attempt of a person or session, of all or of an entry date."""
+
+    actor: str
+    entry_date: date | None
+    reached_at: list[datetime]
+    values: set[str | None]
+    is_mature: bool
+
+
+def attempts(
     facts: Facts,
     defined: Funnel,
     *,
@@ -199,40 +211,72 @@ def funnel(
     by: str | None = None,
     filters: Iterable[Filter] = (),
     attribution: str = "first",
-) -> Rows:
-    """One row per entry date or none, breakdown and step."""
+    entry: str = "any",
+    exclude: Means | None = None,
+    constant: str | None = None,
+) -> list[Attempt]:
+    """The attempts that funnel() counts and funnel_persons() lists."""
     read, passed = value_of(facts, by), passes(facts, filters)
-    by_person: dict[str, list[Event]] = {}
+    held = value_of(facts, constant)
+    by_actor: dict[str, list[Event]] = {}
     for event in facts.events:
-        person = facts.people.person_of(event)
-        if person is not None and not event.is_bot and passed(event):
-            by_person.setdefault(person, []).append(event)
-    attempts: list[tuple[date | None, list[datetime], set[str | None]]] = []
-    for events in by_person.values():
-        chains: dict[date | None, list[list[datetime]]] = {}
-        for chain in ways_through(defined, events):
-            entry_date = facts.calendar.day_of(chain[0]) if per == "day" else None
-            chains.setdefault(entry_date, []).append(chain)
+        session, actor = facts.people.session_of(event), facts.people.person_of(event)
+        if per == "session":
+            actor = session.first.event_id if session else None
+        if actor is not None and not event.is_bot and passed(event):
+            by_actor.setdefault(actor, []).append(event)
+    found = []
+    for actor, events in by_actor.items():
+        excluded = [e.occurred_at for e in events if exclude is not None and exclude(e)]
+        tracks: dict[str, list[Event]] = {"": events}
+        if constant is not None:
+            tracks = {}
+            for event in events:
+                if (value := held(event)) is not None:
+                    tracks.setdefault(value, []).append(event)
+        chains: dict[date | None, list[tuple[list[datetime], str]]] = {}
+        for value in sorted(tracks):
+            ways = ways_through(defined, tracks[value])
+            for chain in ways[:1] if entry == "first_ever" else ways:
+                end = min((moment for moment in excluded if moment > chain[0]), default=chain[-1])
+                reached = [moment for moment in chain if moment <= end]
+                entry_date = facts.calendar.day_of(chain[0]) if per == "day" else None
+                chains.setdefault(entry_date, []).append((reached, value))
         for entry_date, own in chains.items():
-            best = min(own, key=lambda chain: (-len(chain), chain[-1] - chain[0]))
-            attempts.append((entry_date, best, values(defined, best, events, read, attribution)))
-    rows_of = broken_down(Counter(value for *_, some in attempts for value in some))
-    rows = []
-    grain = {(day, rows_of[value]) for day, _, some in attempts for value in some}
-    if per == "period" and not grain:
+            best, value = min(own, key=lambda o: (-len(o[0]), o[0][-1] - o[0][0], o[0][0]))
+            found.append(
+                Attempt(
+                    actor,
+                    entry_date,
+                    best,
+                    values(defined, best, tracks[value], read, attribution),
+                    has_closed(defined, best, facts.calendar.data_edge),
+                )
+            )
+    return found
+
+
+def funnel(facts: Facts, defined: Funnel, *, per: str = "period", **options: Any) -> Rows:
+    """One row per entry date or none, breakdown and step."""
+    found = attempts(facts, defined, per=per, **options)
+    rows_of = broken_down(Counter(value for attempt in found for value in attempt.values))
+    grain = {(a.entry_date, rows_of[value]) for a in found for value in a.values}
+    if per != "day" and not grain:
         grain = {(None, WHOLE)}
+    rows = []
     for entry_date, breakdown in grain:
-        own_attempts = [
-            (chain, has_closed(defined, chain, facts.calendar.data_edge))
-            for day, chain, some in attempts
-            if day == entry_date and breakdown in {rows_of[value] for value in some}
+        own = [
+            attempt
+            for attempt in found
+            if attempt.entry_date == entry_date
+            and breakdown in {rows_of[value] for value in attempt.values}
         ]
         for step in defined.steps:
             number = step.step_number
-            reached = [each for each in own_attempts if len(each[0]) >= number]
+            reached = [attempt for attempt in own if len(attempt.reached_at) >= number]
             waits = [
-                (chain[number - 1] - chain[number - 2]).total_seconds()
-                for chain, _ in reached
+                (a.reached_at[number - 1] - a.reached_at[number - 2]).total_seconds()
+                for a in reached
                 if number > 1
             ]
             rows.append(
@@ -240,13 +284,33 @@ def funnel(
                     "entry_date": entry_date,
                     "step_number": number,
                     "persons": len(reached),
-                    "mature_persons": sum(is_mature for _, is_mature in reached),
-                    "mature_entries": sum(is_mature for _, is_mature in own_attempts),
+                    "mature_persons": sum(attempt.is_mature for attempt in reached),
+                    "mature_entries": sum(attempt.is_mature for attempt in own),
                     "median_seconds_from_previous_step": median(waits) if waits else None,
+                    "average_seconds_from_previous_step": fmean(waits) if waits else None,
                     **columns(breakdown),
                 }
             )
     return rows
+
+
+def funnel_persons(facts: Facts, defined: Funnel, **options: Any) -> Rows:
+    """One row per attempt and breakdown of it."""
+    found = attempts(facts, defined, **options)
+    rows_of = broken_down(Counter(value for attempt in found for value in attempt.values))
+    return [
+        {
+            "person_id": attempt.actor,
+            "entry_date": attempt.entry_date,
+            "entered_at": attempt.reached_at[0],
+            "deepest_step": len(attempt.reached_at),
+            "deepest_step_at": attempt.reached_at[-1],
+            "is_mature": attempt.is_mature,
+            **columns(breakdown),
+        }
+        for attempt in found
+        for breakdown in {rows_of[value] for value in attempt.values}
+    ]
 
 
 def values(

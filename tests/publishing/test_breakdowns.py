@@ -12,8 +12,8 @@ from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 from tests.oracle.breakdowns import Filter
 from tests.oracle.events import File
 from tests.oracle.facts import Facts
-from tests.oracle.funnels import read_funnels
-from tests.oracle.questions import Rows, actives, funnel, paths, retention
+from tests.oracle.funnels import Funnel, read_funnels
+from tests.oracle.questions import Rows, actives, funnel, funnel_persons, paths, retention
 from tests.publishing.asking import (
     asked,
     in_order,
@@ -157,6 +157,71 @@ def test_paths_are_broken_down_by_the_value_of_the_event_they_begin_at(
     )
 
 
+def funnel_of(steps: list[str]) -> Funnel:
+    """The steps as the oracle reads them, within a week."""
+    (defined,) = read_funnels(
+        [
+            {
+                "funnel_name": "asked",
+                "step_number": number,
+                "step_name": step,
+                "event_name": step,
+                "property_name": "",
+                "property_value": "",
+                "window_hours": 168,
+            }
+            for number, step in enumerate(steps, 1)
+        ]
+    )
+    return defined
+
+
+@pytest.mark.parametrize(
+    ("steps", "options", "by", "filters"),
+    [
+        (["page_view", "sign_up"], {"per": "session"}, "source", []),
+        (["page_view", "page_view", "*"], {"per": "session", "attribution": "last"}, None, NOT_APP),
+        (["page_view", "sign_up|purchase"], {"entry": "first_ever"}, "property.plan", []),
+        (["sign_up[plan]", "*"], {"entry": "first_ever", "per": "day"}, None, []),
+        (["page_view", "sign_up", "*"], {"exclude": "purchase"}, None, []),
+        (["sign_up|page_view", "*"], {"exclude": "page_view[plan=1]|invite_sent"}, "source", PLANS),
+        (["page_view", "sign_up|page_view"], {"constant": "property.plan"}, None, []),
+        (["*", "*", "*"], {"constant": "source", "per": "day"}, "source", []),
+    ],
+)
+def test_a_funnel_has_sessions_first_entries_exclusions_and_constants(
+    told: list[tuple[MemoryWarehouse, Facts]],
+    steps: list[str],
+    options: dict[str, Any],
+    by: str | None,
+    filters: list[Filter],
+) -> None:
+    defined = funnel_of(steps)
+    named = "".join(
+        f", {name} := [{value!r}]" if name == "exclude" else f", {name} := {value!r}"
+        for name, value in options.items()
+    )
+    expected = dict(options)
+    if "exclude" in options:
+        expected["exclude"] = meaning(options["exclude"])
+    compare(
+        told,
+        f"select * exclude (step_name) from funnel({sql_list(steps)}{named}{{options}})",
+        by,
+        filters,
+        lambda facts: funnel(facts, defined, by=by, filters=filters, **expected),
+    )
+    if options.get("per") != "session":
+        compare(
+            told,
+            f"select * exclude (session_id)"
+            f" from funnel_persons({sql_list(steps)}{named}{{options}})",
+            by,
+            filters,
+            lambda facts: funnel_persons(facts, defined, by=by, filters=filters, **expected),
+        )
+
+
 @pytest.mark.parametrize(
     ("steps", "per", "attribution", "by", "filters"),
     [
@@ -176,20 +241,7 @@ def test_a_funnel_is_broken_down_by_the_value_of_the_step_that_counts(
     by: str | None,
     filters: list[Filter],
 ) -> None:
-    (defined,) = read_funnels(
-        [
-            {
-                "funnel_name": "asked",
-                "step_number": number,
-                "step_name": step,
-                "event_name": step,
-                "property_name": "",
-                "property_value": "",
-                "window_hours": 168,
-            }
-            for number, step in enumerate(steps, 1)
-        ]
-    )
+    defined = funnel_of(steps)
     compare(
         told,
         f"select * exclude (step_name) from funnel({sql_list(steps)}, per := '{per}',"
@@ -305,6 +357,46 @@ def test_an_attempt_has_the_value_of_its_first_last_or_any_step(
         assert "p07" not in found
 
 
+@pytest.fixture(scope="module")
+def carts(compiled: CompiledModels) -> MemoryWarehouse:
+    """One fills two carts, leaves and pays for the second; another never pays for a full one."""
+    events = [
+        *(("d1", "added", "c1"), ("d1", "added", "c2"), ("d1", "left", ""), ("d1", "paid", "c2")),
+        *(("d2", "paid", "c3"), ("d2", "added", "c3"), ("d2", "paid", "c4")),
+    ]
+    lines = [
+        line(number, event_name=name, anonymous_id=device, properties={"cart": cart or None})
+        for number, (device, name, cart) in enumerate(events)
+    ]
+    return asked(loaded(compiled, [[File("carts.ndjson", lines)]]))
+
+
+@pytest.mark.parametrize(
+    ("options", "persons", "seconds"),
+    [
+        ("", [2, 2], 90.0),
+        (", exclude := ['left']", [2, 1], 60.0),
+        (", constant := 'property.cart'", [2, 1], 120.0),
+        (", entry := 'first_ever'", [2, 2], 120.0),
+        (", per := 'session'", [2, 2], 90.0),
+    ],
+)
+def test_a_funnel_of_carts_is_what_was_worked_out_by_hand(
+    carts: MemoryWarehouse, options: str, persons: list[int], seconds: float
+) -> None:
+    rows = carts.rows(f"from funnel(['added', 'paid']{options})")
+    assert [row["persons"] for row in rows] == persons
+    assert rows[1]["average_seconds_from_previous_step"] == seconds
+
+
+def test_who_took_the_steps_are_the_persons_that_the_funnel_counts(carts: MemoryWarehouse) -> None:
+    rows = carts.rows("from funnel_persons(['added', 'paid'], exclude := ['left'])")
+    assert {row["person_id"]: row["deepest_step"] for row in rows} == {"d1": 1, "d2": 2}
+    visits = carts.rows("from funnel_persons(['added', 'paid'], per := 'session')")
+    assert [row["person_id"] for row in visits] == ["d1", "d2"]
+    assert all(row["session_id"] for row in visits)
+
+
 MISTAKES = [
     ("by := 'contry'", rf"no dimension is called contry; {KNOWN}"),
     ("by := 'property.plna'", r"no event ever had a text or number in plna"),
@@ -347,6 +439,16 @@ def test_every_macro_says_the_same_of_a_mistaken_breakdown(
         ("retention(period := 'year')", r"period is 'days', 'rolling' \(of 24 hours\), 'week' or"),
         ("retention(cohorts := 'all')", r"cohorts are 'first' \(each person once\) or 'recurring'"),
         ("retention(per := 'day')", r"per is 'cohort' \(a row for each\) or 'period'"),
+        ("funnel(['looked'], entry := 'last')", r"entry is 'any' or 'first_ever'"),
+        ("funnel(['looked'], per := 'visit')", r"'day' .* or 'session' \(each session once\)"),
+        (
+            "funnel(['looked'], exclude := 'bought')",
+            r"no list; write exclude := \['event'",
+        ),
+        ("funnel(['looked'], exclude := ['baught'])", r"never seen: baught"),
+        ("funnel(['looked'], constant := 'crat')", rf"no dimension is called crat; {KNOWN}"),
+        ("funnel(['looked'], constant := 'property.crat')", r"ever had a text or number in crat"),
+        ("funnel_persons(['loked'])", r"never seen: loked"),
         ("funnel(['looked'], attribution := 'each')", r"attribution is 'first', 'last' or 'any'"),
     ],
 )

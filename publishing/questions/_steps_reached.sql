@@ -1,0 +1,687 @@
+-- When the best attempt of each person, or of each session, reached the steps of a funnel.
+create or replace macro steps_reached(
+    steps, within, per, since, until, source, "by", filters, attribution, entry, exclude, constant
+) as table
+
+with recursive steps_listed as (
+
+    select
+        unnest(try_cast(steps as varchar[])) as step_name,
+        generate_subscripts(try_cast(steps as varchar[]), 1) as step_number
+
+),
+
+conditions as materialized (
+
+    select *
+    from conditions_read(try_cast(steps as varchar[]), filters)
+
+),
+
+-- The answer to an invalid question says what to write instead, and has no number.
+mistakes as (
+
+    select case when mistake is not null then error('funnel: ' || mistake) else false end as is_mistaken
+
+    from (
+        select
+            case
+                when steps is not null and try_cast(steps as varchar[]) is null
+                    then 'steps is no list; write steps as [''first_event'', ''second_event'']'
+                when coalesce(len(try_cast(steps as varchar[])), 0) = 0
+                    then 'steps is empty; write steps as [''first_event'', ''second_event'']'
+                when within is not null and as_interval(within) is null
+                    then 'within is a time; write within := interval 7 day'
+                when as_interval(within) > interval 100 year
+                    then 'that is over a century; write within := interval 7 day'
+                when within is null or cast('2000-01-01' as timestamp) + as_interval(within)
+                    <= cast('2000-01-01' as timestamp)
+                    then 'nothing happens within no time; write within := interval 7 day'
+                when per is null or per not in ('period', 'day', 'session')
+                    then 'per is ''period'' (each person once), ''day'' (once per entry date) or '
+                        || '''session'' (each session once)'
+                when entry is null or entry not in ('any', 'first_ever')
+                    then 'entry is ''any'' or ''first_ever'' (only the first time a person did step 1)'
+                when exclude is not null and try_cast(exclude as varchar[]) is null
+                    then 'exclude is no list; write exclude := [''event'']'
+                when attribution is null or attribution not in ('first', 'last', 'any')
+                    then 'attribution is ''first'', ''last'' or ''any'': the step whose value counts'
+                when
+                    (since is not null and as_day(since) is null)
+                    or (until is not null and as_day(until) is null)
+                    then 'since and until are days; write since := date ''2026-03-01'''
+                else coalesce(
+                    mistake_of(
+                        try_cast(steps as varchar[])
+                        || coalesce(try_cast(exclude as varchar[]), cast([] as varchar[])),
+                        source, filters, "by"
+                    ),
+                    mistake_of_dimension(null, constant)
+                )
+            end as mistake
+    ) as found
+
+),
+
+-- Most names are a step by themselves, without a condition. Of these events we read only person and
+-- time.
+names as (
+
+    select
+        event_name,
+        min(step_number) as step_number,
+        min(step_number) = max(step_number) and not bool_or(is_conditional) as is_plain
+
+    from conditions
+
+    group by event_name
+
+),
+
+-- What an event has is read in a separate step: inside of meets it would be read often.
+conditions_found as (
+
+    select
+        case when per = 'session' then events.session_id else events.person_id end as actor_id,
+        {value_of:cast(constant as varchar)} as constant_value,
+        events.event_id,
+        events.occurred_at,
+        conditions.step_number,
+        conditions.alternative_number,
+        conditions.condition_number,
+        conditions.condition_count,
+        conditions.comparison,
+        conditions.property_value,
+        conditions.same_value,
+        conditions.wanted_rank,
+        case
+            when conditions.comparison is not null then {value_of:conditions.dimension}
+        end as found_text,
+        {value_of:cast("by" as varchar)} as breakdown_value
+
+    from events_described(
+        [cast(filters as varchar), cast("by" as varchar), cast(constant as varchar)]
+    ) as events
+
+    inner join names
+        on events.event_name = names.event_name
+
+    inner join conditions
+        on names.event_name = conditions.event_name
+
+    where
+        not names.is_plain
+        and not events.is_bot
+        and (source is null or events.source_id = source)
+
+),
+
+conditions_met as (
+
+    select *
+    from (
+        select
+            *,
+            order_rank(comparison, found_text) as found_rank
+        from conditions_found
+    ) as conditions_ranked
+    where meets(found_text, comparison, property_value, same_value, found_rank, wanted_rank)
+
+),
+
+-- An event meets an alternative if it meets all of its conditions.
+events_matched as (
+
+    select
+        actor_id,
+        constant_value,
+        event_id,
+        occurred_at,
+        step_number,
+        breakdown_value
+    from conditions_met
+    where condition_count = 1
+
+    union
+
+    select
+        actor_id,
+        constant_value,
+        event_id,
+        occurred_at,
+        step_number,
+        breakdown_value
+    from conditions_met
+    where condition_count > 1
+    group by
+        actor_id, constant_value, event_id, occurred_at, step_number, alternative_number,
+        breakdown_value
+    having count(distinct condition_number) = max(condition_count)
+
+),
+
+-- The order of a person's events at the same moment: by the lowest step that an event fits, then the
+-- highest, then event_id. The order of events that fit the same single step does not matter, so
+-- these need no event_id.
+events_placed as (
+
+    select
+        actor_id,
+        constant_value,
+        step_number,
+        occurred_at,
+        (
+            1000000 * min(step_number) over (partition by event_id)
+            + max(step_number) over (partition by event_id)
+        ) * 1000000000
+        + dense_rank() over (partition by actor_id, occurred_at order by event_id) as turn
+
+    from events_matched
+
+    union all
+
+    select
+        case when per = 'session' then events.session_id else events.person_id end as actor_id,
+        {value_of:cast(constant as varchar)} as constant_value,
+        names.step_number,
+        events.occurred_at,
+        1000001 * names.step_number * 1000000000 as turn
+
+    from events_described(constant) as events
+
+    inner join names
+        on events.event_name = names.event_name
+
+    where
+        names.is_plain
+        and not events.is_bot
+        and (source is null or events.source_id = source)
+
+),
+
+-- A place is one number: microseconds in the upper part, the turn in the lower. Windows sort one
+-- number several times faster than two columns.
+tracks_placed as materialized (
+
+    select
+        actor_id,
+        constant_value,
+        step_number,
+        list(cast(epoch_us(occurred_at) as hugeint) * 18446744073709551616 + turn) as places
+
+    from events_placed
+
+    where constant is null or constant_value is not null
+
+    group by actor_id, constant_value, step_number
+
+),
+
+-- A track is what steps are looked for in: the events of a person or session, and with a constant
+-- those of one value. For the same reason tracks and actors are numbers from here on, and only those
+-- that enter have one. The numbers are ordered, because older engines compute them again wherever they
+-- are read.
+tracks_numbered as (
+
+    select
+        actor_id,
+        constant_value,
+        row_number() over (order by actor_id, constant_value) as track_number,
+        dense_rank() over (order by actor_id) as actor_number
+
+    from tracks_placed
+
+    where step_number = 1 and actor_id is not null
+
+),
+
+steps_placed as materialized (
+
+    select
+        tracks_numbered.track_number,
+        tracks_numbered.actor_number,
+        tracks_placed.step_number,
+        tracks_placed.places
+
+    from tracks_placed
+
+    inner join tracks_numbered
+        on
+            tracks_placed.actor_id = tracks_numbered.actor_id
+            and tracks_placed.constant_value is not distinct from tracks_numbered.constant_value
+
+),
+
+entries_placed as (
+
+    select
+        track_number,
+        actor_number,
+        unnest(places) as place
+    from steps_placed
+    where step_number = 1 and entry = 'any'
+
+    union all
+
+    select
+        track_number,
+        actor_number,
+        first_place as place
+    from (
+        select
+            track_number,
+            actor_number,
+            list_min(places) as first_place,
+            min(list_min(places)) over (partition by actor_number) as first_place_of_actor
+        from steps_placed
+        where step_number = 1 and entry = 'first_ever'
+    ) as first_places
+    where first_place = first_place_of_actor
+
+),
+
+entries_timed as (
+
+    select
+        *,
+        make_timestamp(cast(place >> 64 as bigint)) as entered_at
+    from entries_placed
+
+),
+
+exclusions as (
+
+    select distinct
+        tracks_numbered.actor_number,
+        events.occurred_at
+
+    from events_acted(
+        array_to_string(try_cast(exclude as varchar[]), '|'), source, filters, null
+    ) as events
+
+    inner join tracks_numbered
+        on
+            case when per = 'session' then events.session_id else events.person_id end
+            = tracks_numbered.actor_id
+
+    where exclude is not null
+
+),
+
+-- An attempt ends at the first excluded event after its entry.
+entries_limited as (
+
+    select
+        track_number,
+        entered_at,
+        place,
+        cast(null as timestamp) as excluded_at
+    from entries_timed
+    where exclude is null
+
+    union all
+
+    select
+        track_number,
+        entered_at,
+        place,
+        excluded_at
+
+    from (
+        select
+            *,
+            min(case when place is null then entered_at end) over (
+                partition by actor_number order by entered_at
+                range between interval 1 microsecond following and unbounded following
+            ) as excluded_at
+
+        from (
+            select
+                track_number,
+                actor_number,
+                entered_at,
+                place
+            from entries_timed
+
+            union all
+
+            select
+                null as track_number,
+                actor_number,
+                occurred_at as entered_at,
+                null as place
+            from exclusions
+        ) as moments
+    ) as moments_followed
+
+    where exclude is not null and place is not null
+
+),
+
+-- From each entry we go to the next step after it, then to the step after that, within the window.
+-- The earliest next step is always right: whatever follows a later one follows it too.
+attempts as (
+
+    select
+        track_number,
+        1 as step_number,
+        entered_at,
+        excluded_at,
+        place
+
+    from entries_limited
+
+    where
+        (since is null or reporting_date(entered_at) >= as_day(since))
+        and (until is null or reporting_date(entered_at) <= as_day(until))
+
+    union all
+
+    select
+        track_number,
+        step_number + 1 as step_number,
+        entered_at,
+        excluded_at,
+        next_place as place
+
+    from (
+        select
+            *,
+            lead(case when entered_at is null then place end ignore nulls) over following
+                as next_place,
+            lead(entered_at) over following as rival_entered_at
+
+        from (
+            select
+                track_number,
+                step_number,
+                entered_at,
+                excluded_at,
+                place
+            from attempts
+            where step_number < len(try_cast(steps as varchar[]))
+
+            union all
+
+            select
+                steps_placed.track_number,
+                null as step_number,
+                null as entered_at,
+                null as excluded_at,
+                unnest(steps_placed.places) as place
+            from steps_placed
+            inner join (
+                select distinct
+                    track_number,
+                    step_number + 1 as step_number
+                from attempts
+            ) as wanted
+                on
+                    steps_placed.track_number = wanted.track_number
+                    and steps_placed.step_number = wanted.step_number
+        ) as places
+
+        -- An event that fits both steps is placed after itself, so it is not its own next step.
+        window following as (
+            partition by track_number order by place, entered_at nulls first
+        )
+    ) as places_followed
+
+    where
+        entered_at is not null
+        and make_timestamp(cast(next_place >> 64 as bigint))
+        <= least(entered_at + as_interval(within), coalesce(excluded_at, 'infinity'))
+        -- If two entries reach the same next step, the later entry stays the better one.
+        and (
+            rival_entered_at is null
+            or (per = 'day' and reporting_date(rival_entered_at) <> reporting_date(entered_at))
+        )
+
+),
+
+attempts_timed as (
+
+    select
+        attempts.track_number,
+        tracks_numbered.actor_number,
+        case when per = 'day' then reporting_date(attempts.entered_at) end as entry_date,
+        attempts.entered_at,
+        attempts.step_number,
+        make_timestamp(cast(attempts.place >> 64 as bigint)) as reached_at
+
+    from attempts
+
+    inner join tracks_numbered
+        on attempts.track_number = tracks_numbered.track_number
+
+),
+
+deepest_steps as (
+
+    select
+        actor_number,
+        entry_date,
+        max(step_number) as step_number
+
+    from attempts_timed
+
+    group by actor_number, entry_date
+
+),
+
+attempts_ranked as (
+
+    select
+        attempts_timed.track_number,
+        attempts_timed.entered_at,
+        row_number() over (
+            partition by attempts_timed.actor_number, attempts_timed.entry_date
+            order by
+                attempts_timed.reached_at - attempts_timed.entered_at, attempts_timed.entered_at,
+                attempts_timed.track_number
+        ) as attempt_rank
+
+    from attempts_timed
+
+    inner join deepest_steps
+        on
+            attempts_timed.actor_number = deepest_steps.actor_number
+            and attempts_timed.step_number = deepest_steps.step_number
+            and attempts_timed.entry_date is not distinct from deepest_steps.entry_date
+
+),
+
+-- Of entries at the same moment, the first in order reaches every step earliest.
+steps_timed as (
+
+    select
+        attempts_timed.track_number,
+        attempts_timed.actor_number,
+        attempts_timed.entry_date,
+        attempts_timed.entered_at,
+        attempts_timed.step_number,
+        min(attempts_timed.reached_at) as reached_at
+
+    from attempts_timed
+
+    inner join attempts_ranked
+        on
+            attempts_timed.track_number = attempts_ranked.track_number
+            and attempts_timed.entered_at = attempts_ranked.entered_at
+
+    where attempts_ranked.attempt_rank = 1
+
+    group by
+        attempts_timed.track_number,
+        attempts_timed.actor_number,
+        attempts_timed.entry_date,
+        attempts_timed.entered_at,
+        attempts_timed.step_number
+
+),
+
+-- Values are read of the events that fill a step, and only for a breakdown.
+values_placed as (
+
+    select
+        actor_id,
+        constant_value,
+        step_number,
+        occurred_at,
+        event_id,
+        breakdown_value
+    from events_matched
+
+    union all
+
+    select
+        case when per = 'session' then events.session_id else events.person_id end as actor_id,
+        {value_of:cast(constant as varchar)} as constant_value,
+        names.step_number,
+        events.occurred_at,
+        events.event_id,
+        {value_of:cast("by" as varchar)} as breakdown_value
+
+    from events_described([cast("by" as varchar), cast(constant as varchar)]) as events
+
+    inner join names
+        on events.event_name = names.event_name
+
+    where
+        names.is_plain
+        and not events.is_bot
+        and (source is null or events.source_id = source)
+
+),
+
+-- The value of a step is that of the first event, by event_id, that fills it at its moment.
+values_reached as (
+
+    select
+        steps_timed.actor_number,
+        steps_timed.entry_date,
+        steps_timed.step_number,
+        first(values_placed.breakdown_value order by values_placed.event_id) as breakdown_value
+
+    from steps_timed
+
+    inner join tracks_numbered
+        on steps_timed.track_number = tracks_numbered.track_number
+
+    inner join values_placed
+        on
+            tracks_numbered.actor_id = values_placed.actor_id
+            and tracks_numbered.constant_value is not distinct from values_placed.constant_value
+            and steps_timed.reached_at = values_placed.occurred_at
+            and steps_timed.step_number = values_placed.step_number
+
+    where
+        "by" is not null
+        and (attribution <> 'first' or steps_timed.step_number = 1)
+
+    group by steps_timed.actor_number, steps_timed.entry_date, steps_timed.step_number
+
+),
+
+attempts_valued as (
+
+    select distinct
+        values_reached.actor_number,
+        values_reached.entry_date,
+        values_reached.breakdown_value
+
+    from values_reached
+
+    left join deepest_steps
+        on
+            values_reached.actor_number = deepest_steps.actor_number
+            and values_reached.entry_date is not distinct from deepest_steps.entry_date
+
+    where attribution <> 'last' or values_reached.step_number = deepest_steps.step_number
+
+),
+
+values_ranked as (
+
+    select
+        breakdown_value,
+        least(row_number() over (order by count(*) desc, breakdown_value), 21) as value_number
+    from attempts_valued
+    group by breakdown_value
+
+),
+
+breakdowns as (
+
+    select
+        value_number,
+        case when value_number = 21 then 'other' else min(breakdown_value) end as breakdown_value
+    from values_ranked
+    group by value_number
+
+    union all
+
+    select 1, null
+    where not exists (select 1 from values_ranked)
+
+),
+
+-- With several of the other values, an attempt counts once for them.
+steps_valued as (
+
+    select
+        *,
+        1 as value_number
+    from steps_timed
+    where "by" is null
+
+    union all
+
+    select
+        steps_timed.*,
+        attempts_numbered.value_number
+
+    from steps_timed
+
+    inner join (
+        select distinct
+            attempts_valued.actor_number,
+            attempts_valued.entry_date,
+            values_ranked.value_number
+        from attempts_valued
+        inner join values_ranked
+            on attempts_valued.breakdown_value is not distinct from values_ranked.breakdown_value
+    ) as attempts_numbered
+        on
+            steps_timed.actor_number = attempts_numbered.actor_number
+            and steps_timed.entry_date is not distinct from attempts_numbered.entry_date
+
+    where "by" is not null
+
+)
+
+-- An attempt is mature if its window has closed in the data. Persons who may still convert would
+-- lower the rate.
+select
+    tracks_numbered.actor_id,
+    steps_valued.entry_date,
+    steps_valued.entered_at,
+    cast(steps_valued.step_number as integer) as step_number,
+    steps_valued.reached_at,
+    coalesce(
+        steps_valued.entered_at + as_interval(within) < edge.data_through, false
+    ) as is_mature,
+    steps_valued.value_number,
+    breakdowns.breakdown_value
+
+from steps_valued
+
+inner join tracks_numbered
+    on steps_valued.track_number = tracks_numbered.track_number
+
+inner join breakdowns
+    on steps_valued.value_number = breakdowns.value_number
+
+cross join (select edge_of(source) as data_through) as edge
+
+where not (select is_mistaken from mistakes);
