@@ -183,7 +183,7 @@ def told(warehouse: MemoryWarehouse, moment: datetime) -> tuple[Rows, Rows]:
 
 
 def test_what_is_received_later_moves_no_feature(compiled: CompiledModels) -> None:
-    history = side_by_side(list(random_histories(seed=14, count=12)))
+    history = side_by_side(list(random_histories(seed=15, count=12)))
     warehouse = loaded(compiled, history.loads)
     moments = warehouse.connection.execute(
         "select quantile_disc(as_of, [0.2, 0.5, 0.8]) from marts.fct_trial_days"
