@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from benchmarks import realistic
 from ingestion.settings import Settings
 from tests.ingestion.loading.site import start_python
 from warehouse.connection import (
@@ -128,6 +129,57 @@ def test_a_connection_and_its_cursors_are_in_utc_within_the_sites_bounds(tmp_pat
     with connect(settings) as connection:
         for each in (connection, connection.cursor()):
             assert each.execute(asked).fetchone() == ("UTC", 1, "300.0 MiB")
+
+
+def storage_of(connection: duckdb.DuckDBPyConnection) -> str:
+    (version,) = connection.execute(
+        "select tags['storage_version'] from duckdb_databases()"
+        " where database_name = current_database()"
+    ).fetchone() or ("",)
+    return str(version)
+
+
+def test_json_is_compressed_as_zstd_does_and_short_texts_stay_in_dictionaries(
+    settings: Settings,
+) -> None:
+    realistic.land(settings, "history", 20_000, persons=2_000)
+    files = settings.home / "landing" / "events" / "**" / "*.gz"
+    with connect(settings) as connection:
+        connection.execute(
+            f"""
+            create table events as
+            select event_name, context
+            from read_json(
+                '{files}', format = 'newline_delimited',
+                columns = {{event_name: 'varchar', context: 'varchar'}}
+            );
+            checkpoint
+            """
+        )
+        found = connection.execute(
+            "select distinct column_name, compression from pragma_storage_info('events')"
+            " where segment_type = 'VARCHAR' order by all"
+        ).fetchall()
+    assert found == [("context", "ZSTD"), ("event_name", "Dictionary")]
+
+
+def test_a_file_of_an_older_version_is_raised_once_and_keeps_its_rows(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(settings.warehouse)) as older:
+        older.execute("create table facts as from range(1000)")
+        assert storage_of(older) == "v1.0.0+"
+    with connect(settings, read_only=True) as connection:
+        assert storage_of(connection) == "v1.0.0+"
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            with connect(settings) as connection:
+                assert storage_of(connection) == "v1.2.0+"
+                assert connection.execute("select sum(range) from facts").fetchone() == (499500,)
+    (said,) = [record.message for record in caplog.records if "storage" in record.message]
+    assert "its storage is now v1.2.0" in said
+    assert "A full refresh makes it smaller" in said
 
 
 def test_a_home_that_is_no_folder_is_named_with_its_variable(tmp_path: Path) -> None:
