@@ -39,11 +39,19 @@ _PAGE: Final = {
     "$referrer": "referrer",
     "title": "title",
 }
-#: Field of the context → its fields, by the property with the same meaning; apps send them.
-_APP: Final = {
+#: Property → the field of the context with the same meaning; browsers and apps send them.
+_CONTEXT: Final = {
+    "$raw_user_agent": "userAgent",
+    "$timezone": "timezone",
+    "$browser_language": "locale",
+    "$locale": "locale",
+}
+#: Field of the context → its fields, by the property with the same meaning.
+_PARTS: Final = {
     "device": {"$device_type": "type", "$device_model": "model"},
     "os": {"$os_name": "name"},
     "app": {"$app_version": "version"},
+    "screen": {"$screen_width": "width", "$screen_height": "height"},
 }
 #: PostHog's browser SDK writes this if there was no referrer.
 _DIRECT: Final = "$direct"
@@ -211,9 +219,10 @@ def _context(properties: Json) -> Json:
     }
     if page and "$current_url" in properties:
         context["page"] = page
-    if properties.get("$raw_user_agent"):
-        context["userAgent"] = properties["$raw_user_agent"]
-    for part, fields in _APP.items():
+    for name, field in _CONTEXT.items():
+        if properties.get(name):
+            context[field] = properties[name]
+    for part, fields in _PARTS.items():
         if told := {fields[name]: properties[name] for name in fields if name in properties}:
             context[part] = told
     return context

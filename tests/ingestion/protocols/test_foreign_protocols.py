@@ -94,6 +94,18 @@ def test_a_server_joins_the_id_from_before_and_a_browser_its_device() -> None:
     assert (browser["anonymous_id"], browser["previous_id"]) == ("d1", None)
 
 
+def test_what_a_browser_says_of_its_zone_language_and_screen_is_in_the_context() -> None:
+    told = {
+        "$timezone": "Europe/Vienna",
+        "$browser_language": "de-AT",
+        "$screen_width": 800,
+        "$screen_height": 600,
+    }
+    context = posthog(properties=told)["context"]
+    assert (context["timezone"], context["locale"]) == ("Europe/Vienna", "de-AT")
+    assert context["screen"] == {"width": 800, "height": 600}
+
+
 @pytest.mark.parametrize("name", ["$create_alias", "$merge_dangerously"])
 def test_an_alias_joins_two_ids(name: str) -> None:
     line = posthog(name, {"alias": "other"})
