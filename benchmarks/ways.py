@@ -91,11 +91,11 @@ MACRO: Final = {
 BY_SOURCE: Final = {
     "funnel": f"""
         select step_number, sum(persons)::bigint
-        from funnel([{_STEP_LIST}], within := interval {WINDOW_HOURS} hour, by := 'source')
+        from funnel([{_STEP_LIST}], within := interval {WINDOW_HOURS} hour, by := 'source_id')
         group by 1 order by 1
     """,
 }
-BY_CHANNEL: Final = {"funnel": BY_SOURCE["funnel"].replace("'source'", "'channel'")}
+BY_CHANNEL: Final = {"funnel": BY_SOURCE["funnel"].replace("'source_id'", "'channel'")}
 #: ClickHouse, from a MergeTree table of the activity, ordered by visitor and time.
 CLICKHOUSE: Final = {
     "sessions": """

@@ -106,7 +106,7 @@ def devices(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
         connection,
         """
         select
-            device_type, operating_system, coalesce(browser, 'app'),
+            device_type, os, coalesce(browser, 'app'),
             count(*), count(distinct person_id)
         from marts.fct_sessions where not is_bot
         group by all order by 4 desc, 1, 2, 3
@@ -115,7 +115,7 @@ def devices(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     bots = _rows(
         connection,
         """
-        select bot_name || ' (' || bot_kind || ')' from marts.dim_user_agents
+        select bot_name || ' (' || agent_kind || ')' from marts.dim_user_agents
         where is_bot order by event_count desc, user_agent
         """,
     )

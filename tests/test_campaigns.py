@@ -134,9 +134,9 @@ def test_a_click_is_known_by_the_first_parameter_that_names_one(compiled: Compil
 
     warehouse = loaded(compiled, [[File("a.ndjson", lines)]])
 
-    found = warehouse.rows("select event_id, click_id_kind from staging.stg_footfall__events")
-    assert {row["event_id"]: row["click_id_kind"] for row in found} == CLICKS
-    assert {told["event_id"]: campaign(told).click_id_kind for told in lines} == CLICKS
+    found = warehouse.rows("select event_id, click_id from staging.stg_footfall__events")
+    assert {row["event_id"]: row["click_id"] for row in found} == CLICKS
+    assert {told["event_id"]: campaign(told).click_id for told in lines} == CLICKS
 
 
 def test_a_visit_takes_all_three_fields_from_its_first_event_with_a_campaign(

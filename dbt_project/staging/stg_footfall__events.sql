@@ -112,6 +112,8 @@ events_typed as (
         least({{ utc('received_at') }}, began_at) as received_at,
         {{ json_texts('context', context_fields.values()) }} as context_texts,
         {{ json_text('request', 'location.country') }} as location_country,
+        {{ json_text('request', 'location.region') }} as location_region,
+        {{ json_text('request', 'location.city') }} as location_city,
         cast(properties as varchar) as properties,
         cast(traits as varchar) as traits,
         cast(context as varchar) as context,
@@ -256,8 +258,8 @@ devices_told as (
         coalesce(
             nullif(activity_told.system_name, ''),
             nullif(nullif(activity_told.hinted_platform, ''), 'Unknown'),
-            user_agents.operating_system
-        ) as operating_system,
+            user_agents.os
+        ) as os,
         coalesce(user_agents.is_bot, false) as is_bot
 
     from activity_told
@@ -303,29 +305,31 @@ events_described as (
                 {{ visible_text(parameter_text('page_parameters', 'utm_' ~ name)) }}
             ) as utm_{{ name }},
         {% endfor %}
-        {{ first_parameter('page_parameters', var('click_ids')) }} as click_id_kind,
+        {{ first_parameter('page_parameters', var('click_ids')) }} as click_id,
         time_zone,
         locale,
         try_cast(screen_width as double) as screen_width,
         location_country,
+        location_region,
+        location_city,
         user_agent,
         case
             when lower(device_kind) in ('desktop', 'mobile', 'tablet', 'tv') then lower(device_kind)
-            when device_model like 'iPad%' or lower(operating_system) = 'ipados' then 'tablet'
+            when device_model like 'iPad%' or lower(os) = 'ipados' then 'tablet'
             when agents_device_type in ('tv', 'other') then agents_device_type
             when hinted_mobile = 'true' then 'mobile'
-            when hinted_mobile = 'false' and operating_system = 'Android' then 'tablet'
+            when hinted_mobile = 'false' and os = 'Android' then 'tablet'
             when hinted_mobile = 'false' then 'desktop'
             when agents_device_type is not null then agents_device_type
-            when lower(operating_system) in ('ios', 'iphone os', 'android') then 'mobile'
-            when lower(operating_system) = 'tvos' then 'tv'
+            when lower(os) in ('ios', 'iphone os', 'android') then 'mobile'
+            when lower(os) = 'tvos' then 'tv'
         end as device_type,
         case
             when agents_browser = 'Chrome'
                 then coalesce({{ other_brand('hinted_brands') }}, agents_browser)
             else agents_browser
         end as browser,
-        case lower(operating_system)
+        case lower(os)
             when 'ios' then 'iOS'
             when 'ipados' then 'iOS'
             when 'iphone os' then 'iOS'
@@ -333,8 +337,8 @@ events_described as (
             when 'macos' then 'macOS'
             when 'mac os x' then 'macOS'
             when 'chromium os' then 'Chrome OS'
-            else operating_system
-        end as operating_system,
+            else os
+        end as os,
         nullif(app_version, '') as app_version,
         -- Only browsers report their user agent in the context. A server's library is not a bot.
         is_bot,

@@ -83,9 +83,9 @@ select
     comparable(filters_valued.wanted) as same_value,
     order_rank(filters_valued.comparison, filters_valued.wanted) as wanted_rank,
     case
-        when filters_listed.filter is null then 'a filter is empty; write filters := [''source=web'']'
+        when filters_listed.filter is null then 'a filter is empty; write filters := [''source_id=web'']'
         when filters_valued.dimension is null
-            then 'not written as a filter: ' || filters_listed.filter || '; write source=web, '
+            then 'not written as a filter: ' || filters_listed.filter || '; write source_id=web, '
                 || '{property}plan in (annual, monthly) or {property}seats>5, and in double quotes '
                 || 'what holds one of , = < > "'
         else unknown_dimension(filters_valued.dimension)

@@ -528,7 +528,7 @@ create or replace macro mistake_of(steps, source, filters, "by") as case
                 'nothing came yet'
             )
     when filters is not null and try_cast(filters as varchar[]) is null
-        then 'filters is no list; write filters := [''source=web'']'
+        then 'filters is no list; write filters := [''source_id=web'']'
     else coalesce(
         (select min(conditions.mistake) from conditions_read(steps, filters) as conditions),
         mistake_of_dimension(filters, "by")

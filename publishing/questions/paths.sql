@@ -2,7 +2,7 @@
 --
 --     from paths('trial_started', steps := 3)     what followed trial_started, three events deep
 --     from paths(null, steps := 2)                how sessions begin
---     from paths('trial_started', by := 'source', filters := ['property.plan=team'])
+--     from paths('trial_started', by := 'source_id', filters := ['property.plan=team'])
 --
 -- Null marks the place before a session's first event and after its last, so a shorter path ends in
 -- null. No event is null: its name may be anything, but it always has one. A path begins at each

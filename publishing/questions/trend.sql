@@ -2,7 +2,7 @@
 --
 --     from trend(null)                                       any activity, by day
 --     from trend('plan_purchased', property := 'amount', period := 'month')
---     from trend('page_view', "by" := 'utm_source', filters := ['source=web'])
+--     from trend('page_view', "by" := 'utm_source', filters := ['source_id=web'])
 --
 -- Every period in which there is data has a row, and by value of a dimension a row for each value.
 -- The 20 values with the most events have their own rows, the rest is one.

@@ -111,7 +111,7 @@ def test_a_persons_agent_says_browser_system_and_device(user_agent: str) -> None
 @pytest.mark.parametrize("user_agent", BOTS)
 def test_a_bots_agent_says_its_name_and_what_it_comes_for(user_agent: str) -> None:
     name, kind = BOTS[user_agent]
-    assert parse(user_agent) == UserAgent(user_agent, bot_name=name, bot_kind=kind, is_bot=True)
+    assert parse(user_agent) == UserAgent(user_agent, bot_name=name, agent_kind=kind, is_bot=True)
 
 
 def test_every_agent_that_the_list_knows_is_a_bot_except_libraries_and_three_editors() -> None:

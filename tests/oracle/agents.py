@@ -26,7 +26,7 @@ class Device(NamedTuple):
 
     device_type: str | None = None
     browser: str | None = None
-    operating_system: str | None = None
+    os: str | None = None
     app_version: str | None = None
 
 
@@ -36,13 +36,13 @@ def device(context: Mapping[str, Any]) -> Device:
     read = agent(context.get("userAgent") or "")
     named = (context.get("os") or {}).get("name") or None
     hinted = hints.get("platform") if hints.get("platform") not in ("", "Unknown") else None
-    system = named or hinted or read.operating_system
+    system = named or hinted or read.os
     brands = [each["brand"] for each in hints.get("brands", [])]
     other = [each for each in brands if "Not" not in each and "Chrom" not in each]
     return Device(
         device_type=device_type(context.get("device") or {}, hints, system, read),
         browser=other[0] if read.browser == "Chrome" and other else read.browser,
-        operating_system=SAME.get(system.lower(), system) if system else None,
+        os=SAME.get(system.lower(), system) if system else None,
         app_version=(context.get("app") or {}).get("version") or None,
     )
 

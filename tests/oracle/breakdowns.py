@@ -49,7 +49,7 @@ def value_of(facts: Facts, dimension: str | None) -> ValueOf:
 
         return of_session
     return {
-        "source": lambda event: event.source_id,
+        "source_id": lambda event: event.source_id,
         "event_name": lambda event: event.event_name,
         "page_path": lambda event: event.page.path,
         "group": lambda event: event.group_id,

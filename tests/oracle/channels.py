@@ -38,7 +38,7 @@ MAIL = {"email", "e-mail", "e_mail", "e mail"}
 
 def channel(campaign: Campaign, referrer: str | None) -> str:
     """The channel of a visit; ``referrer`` is the host it came from, if that is a source."""
-    clicked = CLICKS.get(campaign.click_id_kind or "", (None, None))
+    clicked = CLICKS.get(campaign.click_id or "", (None, None))
     told = (campaign.source or "").lower() or clicked[0]
     source = told or referrer or "(direct)"
     medium = (campaign.medium or "").lower() or clicked[1]

@@ -55,7 +55,7 @@ class Campaign(NamedTuple):
     term: str | None = None
     content: str | None = None
     #: The parameter that identifies a click.
-    click_id_kind: str | None = None
+    click_id: str | None = None
 
 
 class Page(NamedTuple):
@@ -73,6 +73,8 @@ class Surroundings(NamedTuple):
     locale: str | None = None
     screen_width: float | None = None
     location_country: str | None = None
+    location_region: str | None = None
+    location_city: str | None = None
 
 
 @dataclass(frozen=True)
@@ -329,7 +331,12 @@ def surroundings(line: Line) -> Surroundings:
     context = line.get("context") or {}
     place = (line.get("request") or {}).get("location") or {}
     width = (context.get("screen") or {}).get("width")
-    return Surroundings(context.get("timezone"), context.get("locale"), width, place.get("country"))
+    return Surroundings(
+        context.get("timezone"),
+        context.get("locale"),
+        width,
+        *(place.get(name) for name in ("country", "region", "city")),
+    )
 
 
 def parameters(address: str) -> dict[str, str]:

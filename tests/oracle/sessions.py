@@ -106,7 +106,7 @@ class Session:
         """In which country it was, and what tells so."""
         told = self.entry.surroundings
         if told.location_country is not None:
-            return told.location_country, "address"
+            return told.location_country, "database"
         country = COUNTRIES.get(told.time_zone or "")
         return country, country and "time_zone"
 
@@ -171,7 +171,7 @@ class Session:
             "utm_campaign": self.campaign.name,
             "utm_term": self.campaign.term,
             "utm_content": self.campaign.content,
-            "click_id_kind": self.campaign.click_id_kind,
+            "click_id": self.campaign.click_id,
             "channel": self.channel,
             **{
                 field: next((d[n] for e in self.events if (d := e.device)[n] is not None), None)
@@ -179,6 +179,8 @@ class Session:
             },
             "country": self.country[0],
             "country_source": self.country[1],
+            "region": self.entry.surroundings.location_region,
+            "city": self.entry.surroundings.location_city,
             "language": language(self.entry.surroundings.locale),
             "screen_class": screen_class(self.entry.surroundings.screen_width),
             "is_engaged": self.is_engaged,

@@ -25,7 +25,7 @@ from tests.publishing.asking import (
 from transformation.dimensions import KNOWN
 
 PLANS: list[Filter] = [("property.plan", " in ", "(annual,1,true)")]
-NOT_APP: list[Filter] = [("source", "!=", "app")]
+NOT_APP: list[Filter] = [("source_id", "!=", "app")]
 
 
 def compare(
@@ -51,7 +51,7 @@ def compare(
 @pytest.mark.parametrize(
     ("action", "trailing_days", "by", "filters"),
     [
-        (None, 1, "source", []),
+        (None, 1, "source_id", []),
         (None, 7, "utm_source", NOT_APP),
         ("sign_up|purchase", 30, "property.plan", []),
         ("sign_up[plan]", 1, None, PLANS),
@@ -79,7 +79,7 @@ def test_actives_are_broken_down_as_the_oracle_does(
 @pytest.mark.parametrize(
     ("first_action", "return_action", "by", "filters"),
     [
-        (None, None, "source", []),
+        (None, None, "source_id", []),
         ("sign_up", None, "property.plan", []),
         (None, "page_view", "last_touch_referrer", NOT_APP),
         ("sign_up|page_view", "purchase|sign_up", "utm_medium", PLANS),
@@ -109,10 +109,13 @@ def test_retention_is_broken_down_by_the_value_of_the_first_event(
     ("options", "by"),
     [
         ({"period": "week"}, None),
-        ({"period": "month", "cohorts": "recurring"}, "source"),
+        ({"period": "month", "cohorts": "recurring"}, "source_id"),
         ({"period": "rolling", "period_days": 1}, None),
         ({"period": "rolling", "period_days": 2, "cohorts": "recurring"}, "property.plan"),
-        ({"period": "days", "period_days": 3, "cohorts": "recurring", "per": "period"}, "source"),
+        (
+            {"period": "days", "period_days": 3, "cohorts": "recurring", "per": "period"},
+            "source_id",
+        ),
         ({"period": "month", "per": "period"}, None),
     ],
 )
@@ -137,7 +140,7 @@ def test_retention_has_rolling_and_calendar_periods_and_recurring_cohorts(
         ("page_view", 2, "property.plan", []),
         (None, 3, "utm_source", []),
         (None, 1, None, NOT_APP),
-        ("sign_up", 2, "source", PLANS),
+        ("sign_up", 2, "source_id", PLANS),
     ],
 )
 def test_paths_are_broken_down_by_the_value_of_the_event_they_begin_at(
@@ -179,14 +182,19 @@ def funnel_of(steps: list[str]) -> Funnel:
 @pytest.mark.parametrize(
     ("steps", "options", "by", "filters"),
     [
-        (["page_view", "sign_up"], {"per": "session"}, "source", []),
+        (["page_view", "sign_up"], {"per": "session"}, "source_id", []),
         (["page_view", "page_view", "*"], {"per": "session", "attribution": "last"}, None, NOT_APP),
         (["page_view", "sign_up|purchase"], {"entry": "first_ever"}, "property.plan", []),
         (["sign_up[plan]", "*"], {"entry": "first_ever", "per": "day"}, None, []),
         (["page_view", "sign_up", "*"], {"exclude": "purchase"}, None, []),
-        (["sign_up|page_view", "*"], {"exclude": "page_view[plan=1]|invite_sent"}, "source", PLANS),
+        (
+            ["sign_up|page_view", "*"],
+            {"exclude": "page_view[plan=1]|invite_sent"},
+            "source_id",
+            PLANS,
+        ),
         (["page_view", "sign_up|page_view"], {"constant": "property.plan"}, None, []),
-        (["*", "*", "*"], {"constant": "source", "per": "day"}, "source", []),
+        (["*", "*", "*"], {"constant": "source_id", "per": "day"}, "source_id", []),
     ],
 )
 def test_a_funnel_has_sessions_first_entries_exclusions_and_constants(
@@ -229,7 +237,7 @@ def test_a_funnel_has_sessions_first_entries_exclusions_and_constants(
         (["page_view", "sign_up|purchase"], "day", "last", "property.plan", []),
         (["sign_up|page_view", "sign_up|invite_sent"], "period", "any", "property.plan", NOT_APP),
         (["sign_up[plan]", "*", "purchase"], "day", "any", "utm_source", []),
-        (["sign_up", "sign_up"], "period", "last", "source", PLANS),
+        (["sign_up", "sign_up"], "period", "last", "source_id", PLANS),
         (["*[plan=1]", "purchase|*[plan!=1]"], "period", "first", None, NOT_APP),
     ],
 )
@@ -401,7 +409,7 @@ MISTAKES = [
     ("by := 'contry'", rf"no dimension is called contry; {KNOWN}"),
     ("by := 'property.plna'", r"no event ever had a text or number in plna"),
     ("filters := ['contry=DE']", rf"no dimension is called contry; {KNOWN}"),
-    ("filters := 'source=web'", r"filters is no list; write filters := \['source=web'\]"),
+    ("filters := 'source_id=web'", r"filters is no list; write filters := \['source_id=web'\]"),
     ("filters := ['property.plna=a']", r"no event ever had a text or number in plna"),
 ]
 
@@ -428,14 +436,14 @@ def test_every_macro_says_the_same_of_a_mistaken_breakdown(
     ("question", "advice"),
     [
         (
-            "actives(filters := ['source=app'])",
-            r"active by anything with source=app",
+            "actives(filters := ['source_id=app'])",
+            r"active by anything with source_id=app",
         ),
         (
-            "retention(filters := ['source=app'])",
-            r"active by anything with source=app",
+            "retention(filters := ['source_id=app'])",
+            r"active by anything with source_id=app",
         ),
-        ("paths('looked', filters := ['source=app'])", r"active by looked with source=app"),
+        ("paths('looked', filters := ['source_id=app'])", r"active by looked with source_id=app"),
         ("retention(period := 'year')", r"period is 'days', 'rolling' \(of 24 hours\), 'week' or"),
         ("retention(cohorts := 'all')", r"cohorts are 'first' \(each person once\) or 'recurring'"),
         ("retention(per := 'day')", r"per is 'cohort' \(a row for each\) or 'period'"),

@@ -31,12 +31,12 @@ from transformation.dimensions import DIMENSIONS, KNOWN
     [
         (None, "day", {}, []),
         ("sign_up", "month", {"property_name": "plan"}, []),
-        ("sign_up|page_view", "week", {"by": "source"}, []),
+        ("sign_up|page_view", "week", {"by": "source_id"}, []),
         ("*[plan]", "hour", {"by": "property.plan"}, []),
         ("*", "day", {"by": "utm_source", "property_name": "plan"}, []),
         ("purchase", "week", {"by": "last_touch_referrer"}, []),
-        (None, "month", {"by": "property.plan"}, [("source", "=", "web")]),
-        ("sign_up", "hour", {}, [("source", "!=", "app"), ("property.plan", ">", "0")]),
+        (None, "month", {"by": "property.plan"}, [("source_id", "=", "web")]),
+        ("sign_up", "hour", {}, [("source_id", "!=", "app"), ("property.plan", ">", "0")]),
         ("*", "day", {"by": "utm_medium"}, [("property.plan", " in ", "(annual,1)")]),
         ("page_view|sign_up[plan=1]", "week", {}, [("utm_source", "!=", "no")]),
         ("page_view|page_view[plan=1]", "hour", {}, [("first_touch_referrer", "", "")]),
@@ -178,7 +178,7 @@ def test_a_period_without_events_has_a_row_with_zeros(shop: MemoryWarehouse) -> 
         ("null, by := 7", r"no dimension is called 7; write one of"),
         ("null, by := 'property.'", r"no dimension is called property\.; write one of"),
         ("null, by := 'property.plna'", r"no event ever had a text or number in plna"),
-        ("null, filters := 'source=web'", r"no list; write filters := \['source=web'\]"),
+        ("null, filters := 'source_id=web'", r"no list; write filters := \['source_id=web'\]"),
         ("null, filters := ['contry=DE']", rf"no dimension is called contry; {KNOWN}"),
         (
             "null, filters := ['plan=p01']",
@@ -188,10 +188,10 @@ def test_a_period_without_events_has_a_row_with_zeros(shop: MemoryWarehouse) -> 
             "null, filters := ['property.plna!=a']",
             r"no event ever had a text or number in plna",
         ),
-        ("null, filters := ['source=web', null]", r"a filter is empty"),
+        ("null, filters := ['source_id=web', null]", r"a filter is empty"),
         (
             "null, filters := ['source=']",
-            r"not written as a filter: source=; write source=web, ",
+            r"not written as a filter: source=; write source_id=web, ",
         ),
     ],
 )

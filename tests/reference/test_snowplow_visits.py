@@ -89,7 +89,7 @@ def test_a_session_that_both_cut_alike_has_the_same_figures(
             user_id,
             event_count as total_events,
             page_view_count as page_views,
-            entry_page as first_page_urlpath,
+            landing_page as first_page_urlpath,
             exit_page as last_page_urlpath,
             referrer,
             utm_source as mkt_source,

@@ -2,12 +2,13 @@
     'int_visitors_touched', keys=['source_id', 'visitor_id'], rebuild_from='started_at'
 ) %}
 
-{%- set device_fields = ['device_type', 'browser', 'operating_system', 'app_version'] -%}
+{%- set device_fields = ['device_type', 'browser', 'os', 'app_version'] -%}
 {%- set campaign_fields = [
-    'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'click_id_kind'
+    'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'click_id'
 ] -%}
 {%- set entry_fields = [
-    'referrer', 'time_zone', 'locale', 'screen_width', 'location_country'
+    'referrer', 'time_zone', 'locale', 'screen_width', 'location_country', 'location_region',
+    'location_city'
 ] %}
 
 with key_events as (
@@ -76,7 +77,7 @@ sessions_measured as (
         max(occurred_at) as ended_at,
         count(*) as event_count,
         sum(case when is_page_view then 1 else 0 end) as page_view_count,
-        min_by(page_path, case when page_path is not null then event_number end) as entry_page,
+        min_by(page_path, case when page_path is not null then event_number end) as landing_page,
         max_by(page_path, case when page_path is not null then event_number end) as exit_page,
         min_by(page_url, case when page_url is not null then event_number end) as entry_url,
         coalesce(min(case when page_path is not null then event_number end), 1)
@@ -143,7 +144,7 @@ sessions_described as (
         sessions_measured.ended_at,
         sessions_measured.event_count,
         cast(sessions_measured.page_view_count as bigint) as page_view_count,
-        sessions_measured.entry_page,
+        sessions_measured.landing_page,
         sessions_measured.exit_page,
         sessions_measured.has_key_event,
         {% for field in entry_fields %}

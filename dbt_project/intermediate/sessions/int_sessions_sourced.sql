@@ -13,9 +13,11 @@ with sessions as (
         sessions.page_host,
         coalesce(sessions.location_country, time_zones.country_code) as country,
         case
-            when sessions.location_country is not null then 'address'
+            when sessions.location_country is not null then 'database'
             when time_zones.country_code is not null then 'time_zone'
         end as country_source,
+        sessions.location_region as region,
+        sessions.location_city as city,
         {{ language_of('sessions.locale') }} as language,
         case
             when sessions.screen_width <= 0 or sessions.screen_width > 100000 then null
@@ -26,10 +28,10 @@ with sessions as (
         end as screen_class,
         lower(sessions.utm_campaign) as campaign,
         coalesce(
-            lower(sessions.utm_source), {{ meant_by_click('sessions.click_id_kind', 'source') }}
+            lower(sessions.utm_source), {{ meant_by_click('sessions.click_id', 'source') }}
         ) as campaign_source,
         coalesce(
-            lower(sessions.utm_medium), {{ meant_by_click('sessions.click_id_kind', 'medium') }}
+            lower(sessions.utm_medium), {{ meant_by_click('sessions.click_id', 'medium') }}
         ) as campaign_medium
 
     from {{ ref('int_sessions_measured') }} as sessions
@@ -188,6 +190,8 @@ channels_chosen as (
         is_referrer_ignored,
         country,
         country_source,
+        region,
+        city,
         language,
         screen_class,
         case

@@ -26,13 +26,13 @@ user_agents_described as (
         user_agents.user_agent,
         user_agents.browser,
         user_agents.browser_version,
-        user_agents.operating_system,
-        user_agents.operating_system_version,
+        user_agents.os,
+        user_agents.os_version,
         user_agents.device_type,
         user_agents.device_brand,
         user_agents.device_model,
         user_agents.bot_name,
-        user_agents.bot_kind,
+        coalesce(user_agents.agent_kind, 'person') as agent_kind,
         user_agents.is_bot,
         events_counted.event_count
 

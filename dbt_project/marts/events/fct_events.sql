@@ -48,7 +48,7 @@ events_attributed as (
         events.user_agent,
         events.device_type,
         events.browser,
-        events.operating_system,
+        events.os,
         events.app_version,
         {{ told_properties('events') }} as properties,
         events.context,
