@@ -326,6 +326,12 @@ def page(line: Line) -> Page:
     return Page(told.get("path"), told.get("url"), told.get("referrer") or None)
 
 
+def told_properties(line: Line) -> Mapping[str, Any]:
+    """What a call says about its event; an identify or group call describes its user or group."""
+    describes = line["type"] in ("identify", "group")
+    return line.get("properties") or (describes and line.get("traits")) or {}
+
+
 def surroundings(line: Line) -> Surroundings:
     """What the context says, and what the collector knew of the address."""
     context = line.get("context") or {}
@@ -404,7 +410,7 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         known_at=occurred_at if is_history(line) else arrival.received_at,
         time_quality=time_quality,
         clock_skew_ms=skew_in_ms(sent_at, arrival.received_at),
-        properties=line.get("properties") or {},
+        properties=told_properties(line),
         traits=traits_set(line),
         set_once=told_as(line, "$set_once"),
         unset=frozenset(told_as(line, "$unset")),

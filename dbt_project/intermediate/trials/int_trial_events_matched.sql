@@ -15,7 +15,7 @@ with events as (
         events.page_path,
         events.page_url,
         events.referrer,
-        events.properties,
+        {{ told_properties('events') }} as properties,
         events.context
 
     from {{ ref('stg_footfall__events') }} as events
