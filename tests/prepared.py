@@ -20,6 +20,7 @@ from orchestration.prepare import INSTANCE, instance_file, prepare
 from transformation.dbt_command import dbt_target
 from transformation.definition import project_files
 from transformation.manifest import PARTIAL_PARSE, _head, manifest_path
+from warehouse.connection import ZSTD_CHARACTERS
 
 _shared: list[Path] = []
 
@@ -97,7 +98,7 @@ def _profile_hash(settings: Settings) -> str:
         {
             "path": str(settings.warehouse),
             "schema": "main",
-            "settings": {"TimeZone": "UTC"} | limits,
+            "settings": {"TimeZone": "UTC", "zstd_min_string_length": ZSTD_CHARACTERS} | limits,
         }
     )
     told = pprint.pformat(sorted(credentials.connection_info()))

@@ -95,7 +95,7 @@ def test_questions_are_asked_in_every_way(run: Run, homes: Path) -> None:
     assert asked == {
         *(("sessions", way) for way in ("stored", "facts")),
         *(("daily actives", way) for way in ("stored", "facts", "macro")),
-        *(("funnel", way) for way in ("stored", "macro")),
+        *(("funnel", way) for way in ("stored", "macro", "by")),
     }
 
 
