@@ -1,1 +1,1 @@
-"""Facts about facts: what an agent, a domain or a time zone says, from libraries that are kept."""
+"""What libraries know about values in raw: user agents, domains and time zones."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import duckdb
 
-from warehouse.sql import literal
+from warehouse.sql import identifier, literal, using
 
 SCHEMA: Final = "events"
 #: An event that the tracking plan does not name gets a view from this many occurrences on: a slip
@@ -42,18 +42,15 @@ class Property:
         pointer = "/" + self.name.replace("~", "~0").replace("/", "~1")
         text = f"json_extract_string(properties, {literal(pointer)})"
         kind = TYPES.get(self.types)
-        return f"{f'try_cast({text} as {kind})' if kind else text} as {quoted(name)}"
+        return f"{f'try_cast({text} as {kind})' if kind else text} as {identifier(name)}"
 
 
 def write_event_views(connection: duckdb.DuckDBPyConnection, database: str) -> list[str]:
     """Write the views into an attached database that holds the marts; returns their names.
 
-    Views of before are dropped. The current database is afterwards the one from before.
+    Views of before are dropped.
     """
-    before = connection.execute("select current_database()").fetchone()
-    assert before is not None
-    connection.execute(f"use {quoted(database)}")
-    try:
+    with using(connection, database):
         connection.execute(f"drop schema if exists {SCHEMA} cascade")
         connection.execute(f"create schema {SCHEMA}")
         there = connection.execute(
@@ -73,14 +70,12 @@ def write_event_views(connection: duckdb.DuckDBPyConnection, database: str) -> l
         for (event_name, properties), name in zip(found.items(), names, strict=True):
             columns = distinct_names((each.name for each in properties), (*fixed, "properties"))
             typed = [each.column(column) for each, column in zip(properties, columns, strict=True)]
-            selected = ",\n    ".join([*map(quoted, fixed), *typed, "properties"])
+            selected = ",\n    ".join([*map(identifier, fixed), *typed, "properties"])
             connection.execute(
-                f"create view {SCHEMA}.{quoted(name)} as select\n    {selected}\n"
+                f"create view {SCHEMA}.{identifier(name)} as select\n    {selected}\n"
                 f"from marts.fct_events where event_name = {literal(event_name)}"
             )
         return names
-    finally:
-        connection.execute(f"use {quoted(before[0])}")
 
 
 def _catalog(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, list[Property]]]:
@@ -122,8 +117,3 @@ def distinct_names(names: Iterable[str], taken: Iterable[str]) -> Iterator[str]:
             found = f"{base}_{number}"
         used.add(found.lower())
         yield found
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

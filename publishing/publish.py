@@ -26,7 +26,7 @@ from publishing.restatements import Publishing, definition_of, record
 from transformation.current import note_published
 from warehouse.connection import connect
 from warehouse.meta import COLUMNS, PUBLISHED
-from warehouse.sql import comment_on
+from warehouse.sql import comment_on, literal
 
 logger = logging.getLogger(__name__)
 
@@ -117,9 +117,8 @@ def publish(settings: Settings, *, whole: bool = False, run_id: str | None = Non
 
 def _attach_previous(connection: duckdb.DuckDBPyConnection, target: Path) -> bool:
     """Attach the published file as ``previous``; false if there is none or it is unreadable."""
-    path = str(target).replace("'", "''")
     try:
-        connection.execute(f"attach '{path}' as previous (read_only)")
+        connection.execute(f"attach {literal(str(target))} as previous (read_only)")
     except duckdb.Error:
         if target.exists():
             logger.warning("%s cannot be read: the record of restatements begins anew", target)
@@ -167,8 +166,8 @@ def _write(
     copied: Whole | None,
     has_previous: bool,
 ) -> tuple[dict[str, Brought], datetime | None, Brought, dict[str, list[str]]]:
-    path = str(fresh).replace("'", "''")
-    connection.execute(f"attach '{path}' as published (storage_version '{STORAGE_VERSION}')")
+    path = literal(str(fresh))
+    connection.execute(f"attach {path} as published (storage_version '{STORAGE_VERSION}')")
     connection.execute(f"create schema if not exists published.{SCHEMA}")
     connection.execute("create schema if not exists published.meta")
     tables = [

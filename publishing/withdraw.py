@@ -14,6 +14,7 @@ from ingestion.landing.tombstones import Tombstones
 from ingestion.settings import Settings
 from publishing.publish import STORAGE_VERSION, swap_in
 from warehouse.meta import PUBLISHED
+from warehouse.sql import literal
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +44,12 @@ def withdraw(settings: Settings, tombstones: Tombstones) -> dict[str, int]:
         leftover.unlink()
     try:
         with duckdb.connect() as connection:
-            connection.execute(f"attach '{_quoted(target)}' as old (read_only)")
+            connection.execute(f"attach {literal(str(target))} as old (read_only)")
             gone = _covered(connection, tombstones)
             if not gone:
                 return {}
             connection.execute(
-                f"attach '{_quoted(fresh)}' as fresh (storage_version '{STORAGE_VERSION}')"
+                f"attach {literal(str(fresh))} as fresh (storage_version '{STORAGE_VERSION}')"
             )
             rows = _copy(connection, gone)
     except duckdb.IOException as error:
@@ -120,7 +121,3 @@ def _copy(
     )
     connection.execute("detach fresh")
     return rows
-
-
-def _quoted(path: object) -> str:
-    return str(path).replace("'", "''")

@@ -18,6 +18,7 @@ from ingestion.settings import Settings
 from transformation.dbt_command import DBT, dbt_environment
 from warehouse.connection import connect
 from warehouse.meta import CONVERSION_TABLES
+from warehouse.sql import literal
 
 #: The schema of the rows that differ. Failing rows of tests are there too.
 KEPT_IN = "test_failures"
@@ -108,8 +109,8 @@ def _build(rebuilt: Settings) -> None:
 def _attach(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: bool = True
 ) -> None:
-    quoted = str(path).replace("'", "''")
-    connection.execute(f"attach '{quoted}' as {name}{' (read_only)' if read_only else ''}")
+    option = " (read_only)" if read_only else ""
+    connection.execute(f"attach {literal(str(path))} as {name}{option}")
 
 
 def _marts(connection: duckdb.DuckDBPyConnection, predicted: Collection[str]) -> list[str]:

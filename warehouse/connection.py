@@ -14,6 +14,8 @@ from typing import IO, Final, Protocol, TypeVar
 
 import duckdb
 
+from warehouse.sql import literal
+
 logger = logging.getLogger(__name__)
 
 #: A writer waits this long for the writer before it. A full refresh or an erasure of a large
@@ -179,18 +181,21 @@ def _is_older(connection: duckdb.DuckDBPyConnection) -> bool:
         where database_name = current_database()
         """
     ).fetchone() or ("",)
-    version = re.match(r"v(\d+)\.(\d+)", str(tag))
-    ours = re.match(r"v(\d+)\.(\d+)", STORAGE_VERSION)
-    assert ours is not None
-    return version is not None and [*map(int, version.groups())] < [*map(int, ours.groups())]
+    found = _numbers(str(tag))
+    return bool(found) and found < _numbers(STORAGE_VERSION)
+
+
+def _numbers(version: str) -> list[int]:
+    """The numbers in a version such as v1.0.0+, to be compared in order."""
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _upgrade(site: Site) -> None:
     """Raise the storage version of the file; its tables take it on when they are written anew."""
     began = time.monotonic()
-    path = str(site.warehouse).replace("'", "''")
+    path = literal(str(site.warehouse))
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{path}' as older (storage_version '{STORAGE_VERSION}')")
+        connection.execute(f"attach {path} as older (storage_version '{STORAGE_VERSION}')")
         # Only a checkpoint that has something to write stores the version.
         connection.execute("create schema older.upgraded; drop schema older.upgraded")
         connection.execute("force checkpoint older")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import duckdb
@@ -24,6 +25,26 @@ WILSON: Final = """
 def literal(text: str) -> str:
     """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def using(connection: duckdb.DuckDBPyConnection, database: str) -> Iterator[None]:
+    """Make an attached database the current one; the one from before is current again afterwards.
+
+    When DuckDB creates a macro or a view, it looks for its tables in the current database.
+    """
+    before = connection.execute("select current_database()").fetchone()
+    assert before is not None
+    connection.execute(f"use {identifier(database)}")
+    try:
+        yield
+    finally:
+        connection.execute(f"use {identifier(before[0])}")
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
@@ -51,5 +72,4 @@ def create_described(
 def comment_on(connection: duckdb.DuckDBPyConnection, subject: str, comment: str | None) -> None:
     """Describe a table or a column; does nothing without a comment."""
     if comment:
-        text = comment.replace("'", "''")
-        connection.execute(f"comment on {subject} is '{text}'")
+        connection.execute(f"comment on {subject} is {literal(comment)}")

@@ -6,7 +6,6 @@ import base64
 import binascii
 import hmac
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from ingestion.collector.metrics import Metrics
+from ingestion.facts.file_state import known_state
 from ingestion.protocols import catalog
 from ingestion.senders import digest_of, parse_write_keys
 from ingestion.settings import Settings
@@ -75,11 +75,11 @@ class KeysFile:
         self._path = path
         self._ring = ring
         self._metrics = metrics
-        self._seen = self._state()
+        self._seen = known_state(path)
 
     def refresh(self, *, force: bool = False) -> None:
         """Read the file if it changed, or if ``force`` is set."""
-        state = self._state()
+        state = known_state(self._path)
         if state == self._seen and not force:
             return
         self._seen = state
@@ -93,13 +93,6 @@ class KeysFile:
         self._ring.replace(keys)
         self._metrics.keys_file_usable.set(1)
         logger.info("the write keys file was read: %d keys", len(keys))
-
-    def _state(self) -> tuple[int, ...] | None:
-        try:
-            state = os.stat(self._path)
-        except OSError:
-            return None
-        return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def read_keys(settings: Settings) -> KeyRing:

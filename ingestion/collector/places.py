@@ -6,7 +6,6 @@ The address is looked up before it is shortened or dropped, and nothing leaves t
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import maxminddb
 
 from ingestion.collector.client_address import Address
 from ingestion.facts.envelope import Json
+from ingestion.facts.file_state import known_state
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Places:
 
     def refresh(self) -> None:
         """Read the file again if it has changed; if it is unusable, keep the one that was read."""
-        if self._path is None or (state := _state(self._path)) == self._state:
+        if self._path is None or (state := known_state(self._path)) == self._state:
             return
         self._state = state
         try:
@@ -118,11 +118,3 @@ def _text(record: Any, *path: str) -> str | None:
     for name in path:
         record = record.get(name) if isinstance(record, Mapping) else None
     return record[:MAX_NAME] if isinstance(record, str) and record else None
-
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    try:
-        state = os.stat(path)
-    except OSError:
-        return None
-    return state.st_ino, state.st_size, state.st_mtime_ns

@@ -7,7 +7,6 @@ hash tells nothing. The file is only replaced by a longer one, in one rename.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import msgspec
 
 from ingestion.facts.compression import unpacked
 from ingestion.facts.disk import replace_file
+from ingestion.facts.file_state import file_state
 from ingestion.landing.ids_in_text import names_in, users_named
 
 #: As long as the hash's own state: nobody can guess it.
@@ -207,14 +207,13 @@ class TombstoneFile:
 
     def _state(self) -> tuple[int, ...] | None:
         try:
-            state = os.stat(self._path)
+            return file_state(self._path)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise TombstonesUnusable(
                 f"FOOTFALL_HOME: cannot use {self._path}: {error.strerror}"
             ) from error
-        return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def hexes(digests: Iterable[Digest]) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ from transformation.dbt_command import DBT, dbt_environment
 from transformation.manifest import NotPrepared
 from warehouse.connection import connect, writer_lock
 from warehouse.meta import CONVERSION_SCORES
+from warehouse.sql import literal
 
 #: The model that says whose each event is.
 ATTRIBUTION: Final = "int_events_attributed"
@@ -215,10 +216,10 @@ def _counts(
     counts = {f"raw.{table}": count for table, count in found.counts.items()}
     counts[CONVERSION_SCORES] = count_scores(connection)
     counts |= count_built(connection, found.person, settings.warehouse.stem, "")
-    path = str(settings.published).replace("'", "''")
+    path = literal(str(settings.published))
     # There may be no published file.
     with suppress(duckdb.IOException):
-        connection.execute(f"attach '{path}' as published (read_only)")
+        connection.execute(f"attach {path} as published (read_only)")
         counts |= count_built(connection, found.person, "published", "published ")
         connection.execute("detach published")
     return counts

@@ -17,7 +17,7 @@ import duckdb
 from transformation import event_grammar
 from transformation.dimensions import DIMENSIONS, KNOWN, PROPERTY
 from warehouse.meta import PUBLISHED
-from warehouse.sql import WILSON, literal
+from warehouse.sql import WILSON, literal, using
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def install(
     """Write the macros into an attached database that holds the marts and meta.published.
 
     A macro whose tables are missing is left out with a warning. Returns the macros that were left
-    out, each with its missing tables. The current database is afterwards the one from before.
+    out, each with its missing tables.
     """
     found = connection.execute(
         """
@@ -60,12 +60,8 @@ def install(
         [database],
     ).fetchall()
     tables_there = {name for (name,) in found}
-    before = connection.execute("select current_database()").fetchone()
-    assert before is not None
     left_out: dict[str, list[str]] = {}
-    # When DuckDB creates a macro, it looks for its tables in the current database.
-    connection.execute(f'use "{database}"')
-    try:
+    with using(connection, database):
         for statement in _calendar(time_zone):
             connection.execute(statement)
         connection.execute(f"create or replace {WILSON}")
@@ -81,8 +77,6 @@ def install(
                 connection.execute(f"drop {kind} if exists {name}")
             else:
                 connection.execute(statement)
-    finally:
-        connection.execute(f'use "{before[0]}"')
     for name, missing in left_out.items():
         logger.warning("macro %s is left out: there is no %s", name, " and no ".join(missing))
     return left_out

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from publishing import event_views
-from publishing.event_views import distinct_names, quoted, write_event_views
+from publishing.event_views import distinct_names, write_event_views
+from warehouse.sql import identifier
 
 JSON_TYPES = {str: "string", int: "number", float: "number", bool: "boolean", dict: "object"}
 
@@ -66,7 +67,7 @@ def types_of(value: Any) -> list[str]:
 def rows(connection: duckdb.DuckDBPyConnection, view: str) -> tuple[dict[str, str], list[Any]]:
     """The columns of a view with their types, and its rows."""
     connection.execute("use published")
-    name = f"events.{quoted(view)}"
+    name = f"events.{identifier(view)}"
     columns = connection.execute(f"describe {name}").fetchall()
     return {row[0]: row[1] for row in columns}, connection.execute(f"from {name}").fetchall()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet  # type: ignore[import-untyped]
+from netaddr import IPSet  # type: ignore[import-untyped]  # the library has no type hints
 
 
 def write_geo_database(path: Path, places: Mapping[str, Mapping[str, Any]]) -> None:
