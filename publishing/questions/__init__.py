@@ -36,8 +36,12 @@ PATTERNS: Final = {
 }
 
 
+#: How many values of a breakdown have rows of their own.
+MOST: Final = 20
 #: The value of an event of events_described in a dimension, which the SQL names after the colon.
 _VALUE_OF: Final = re.compile(r"\{value_of:(.+?)\}")
+#: The rows of a breakdown. After the colon are the table with the values and the weight of a value.
+_BREAKDOWNS_OF: Final = re.compile(r"\{breakdowns_of:(\w+), (.+?)\}")
 _MACRO: Final = re.compile(r"^create or replace macro (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"--.*")
 _IS_TABLE: Final = re.compile(r"\bas table\b")
@@ -86,6 +90,7 @@ def macros() -> dict[str, str]:
     """Name of a macro → its create statement. Macros that others use come first."""
     text = "\n".join(path.read_text() for path in sorted(FOLDER.glob("*.sql")))
     text = _VALUE_OF.sub(lambda found: _value_of(found[1]), text)
+    text = _BREAKDOWNS_OF.sub(lambda found: _breakdowns_of(found[1], found[2]), text)
     for name, replacement in (PATTERNS | _dimensions()).items():
         text = text.replace(f"{{{name}}}", replacement)
     found = list(_MACRO.finditer(text))
@@ -138,6 +143,35 @@ def _value_of(dimension: str) -> str:
                 )
             else case {dimension} {columns} end
         end
+    """
+
+
+def _breakdowns_of(table: str, weight: str) -> str:
+    """The row that each value belongs to, and the rows: one row if there is no value."""
+    return f"""
+        values_ranked as (
+            select
+                breakdown_value,
+                least(row_number() over (order by {weight} desc, breakdown_value), {MOST + 1})
+                    as value_number
+            from {table}
+            group by breakdown_value
+        ),
+
+        breakdowns as (
+            select
+                value_number,
+                value_number > {MOST} as is_other,
+                case when value_number > {MOST} then 'other' else min(breakdown_value) end
+                    as breakdown_value
+            from values_ranked
+            group by value_number
+
+            union all
+
+            select 1, false, null
+            where not exists (select 1 from values_ranked)
+        )
     """
 
 

@@ -126,6 +126,16 @@ create or replace macro as_interval(value) as case
         then try_cast(cast(value as varchar) as interval)
 end;
 
+-- The days that a question is limited to, and what is wrong with them; null if nothing is.
+create or replace macro is_asked(day, since, until) as
+(since is null or day >= as_day(since)) and (until is null or day <= as_day(until));
+create or replace macro mistake_of_days(since, until) as case
+    when
+        (since is not null and as_day(since) is null)
+        or (until is not null and as_day(until) is null)
+        then 'since and until are days; write since := date ''2026-03-01'''
+end;
+
 -- The start of the period that a local time is in, and the length of a period; null for no period.
 create or replace macro period_of(period, local_time) as cast(
     case period

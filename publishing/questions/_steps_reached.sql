@@ -46,11 +46,8 @@ mistakes as (
                     then 'exclude is no list; write exclude := [''event'']'
                 when attribution is null or attribution not in ('first', 'last', 'any')
                     then 'attribution is ''first'', ''last'' or ''any'': the step whose value counts'
-                when
-                    (since is not null and as_day(since) is null)
-                    or (until is not null and as_day(until) is null)
-                    then 'since and until are days; write since := date ''2026-03-01'''
                 else coalesce(
+                    mistake_of_days(since, until),
                     mistake_of(
                         try_cast(steps as varchar[])
                         || coalesce(try_cast(exclude as varchar[]), cast([] as varchar[])),
@@ -371,9 +368,7 @@ attempts as (
 
     from entries_limited
 
-    where
-        (since is null or reporting_date(entered_at) >= as_day(since))
-        and (until is null or reporting_date(entered_at) <= as_day(until))
+    where is_asked(reporting_date(entered_at), since, until)
 
     union all
 
@@ -601,30 +596,7 @@ attempts_valued as (
 
 ),
 
-values_ranked as (
-
-    select
-        breakdown_value,
-        least(row_number() over (order by count(*) desc, breakdown_value), 21) as value_number
-    from attempts_valued
-    group by breakdown_value
-
-),
-
-breakdowns as (
-
-    select
-        value_number,
-        case when value_number = 21 then 'other' else min(breakdown_value) end as breakdown_value
-    from values_ranked
-    group by value_number
-
-    union all
-
-    select 1, null
-    where not exists (select 1 from values_ranked)
-
-),
+{breakdowns_of:attempts_valued, count(*)},
 
 -- With several of the other values, an attempt counts once for them.
 steps_valued as (
@@ -672,7 +644,8 @@ select
         steps_valued.entered_at + as_interval(within) < edge.data_through, false
     ) as is_mature,
     steps_valued.value_number,
-    breakdowns.breakdown_value
+    breakdowns.breakdown_value,
+    breakdowns.is_other
 
 from steps_valued
 

@@ -39,11 +39,8 @@ mistakes as (
             case
                 when not coalesce(as_number(trailing_days) between 1 and 36525, false)
                     then 'no days are no period; write trailing_days := 7 for a week'
-                when
-                    (since is not null and as_day(since) is null)
-                    or (until is not null and as_day(until) is null)
-                    then 'since and until are days; write since := date ''2026-03-01'''
                 else coalesce(
+                    mistake_of_days(since, until),
                     mistake_of([coalesce(action, '*')], source, filters, "by"),
                     case
                         when
@@ -52,9 +49,7 @@ mistakes as (
                             then nobody_active(action, source, filters)
                         when coalesce(since, until) is not null and not exists (
                             select 1 from marts.fct_daily_actives as spine
-                            where
-                                (since is null or spine.activity_date >= as_day(since))
-                                and (until is null or spine.activity_date <= as_day(until))
+                            where is_asked(spine.activity_date, since, until)
                         )
                             then 'nobody was active then; days are ' || coalesce((
                                 select min(spine.activity_date) || ' to ' || max(spine.activity_date)
@@ -67,31 +62,7 @@ mistakes as (
 
 ),
 
-values_ranked as (
-
-    select
-        breakdown_value,
-        least(row_number() over (order by sum(events) desc, breakdown_value), 21) as value_number
-    from person_values
-    group by breakdown_value
-
-),
-
-breakdowns as (
-
-    select
-        value_number,
-        case when value_number = 21 then 'other' else min(breakdown_value) end as breakdown_value
-    from values_ranked
-    group by value_number
-
-    union all
-
-    -- Without a breakdown, days have rows even if nobody was active.
-    select 1, null
-    where not exists (select 1 from values_ranked)
-
-),
+{breakdowns_of:person_values, sum(events)},
 
 -- A date may come twice among the other values. The first then counts for no day.
 person_dates as materialized (
@@ -172,7 +143,7 @@ select
     days_counted.activity_date,
     cast(days_counted.persons as bigint) as persons,
     breakdowns.breakdown_value,
-    breakdowns.value_number = 21 as is_other
+    breakdowns.is_other
 
 from days_counted
 
@@ -181,7 +152,6 @@ inner join breakdowns
 
 where
     not (select is_mistaken from mistakes)
-    and (since is null or days_counted.activity_date >= as_day(since))
-    and (until is null or days_counted.activity_date <= as_day(until))
+    and is_asked(days_counted.activity_date, since, until)
 
 order by days_counted.activity_date, breakdowns.value_number;

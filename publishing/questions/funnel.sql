@@ -55,6 +55,7 @@ steps_counted as materialized (
         entry_date,
         value_number,
         breakdown_value,
+        is_other,
         step_number,
         count(*) as persons,
         sum(case when is_mature then 1 else 0 end) as mature_persons,
@@ -63,7 +64,7 @@ steps_counted as materialized (
 
     from steps_measured
 
-    group by entry_date, value_number, breakdown_value, step_number
+    group by entry_date, value_number, breakdown_value, is_other, step_number
 
 ),
 
@@ -73,6 +74,7 @@ entries as (
         entry_date,
         value_number,
         breakdown_value,
+        is_other,
         mature_persons as mature_entries
     from steps_counted
     where step_number = 1
@@ -80,7 +82,7 @@ entries as (
     union all
 
     -- If nobody entered, the whole period has a row with zeros.
-    select null, 1, null, 0
+    select null, 1, null, false, 0
     where per <> 'day' and not exists (select 1 from steps_counted)
 
 )
@@ -94,7 +96,7 @@ select
     cast(entries.mature_entries as bigint) as mature_entries,
     steps_counted.median_seconds_from_previous_step,
     entries.breakdown_value,
-    entries.value_number = 21 as is_other,
+    entries.is_other,
     steps_counted.average_seconds_from_previous_step
 
 from entries
@@ -134,7 +136,7 @@ select
     attempts.deepest_step_at,
     attempts.is_mature,
     attempts.breakdown_value,
-    attempts.value_number = 21 as is_other
+    attempts.is_other
 
 from (
     select
@@ -144,13 +146,13 @@ from (
         max(step_number) as deepest_step,
         max(reached_at) as deepest_step_at,
         is_mature,
-        value_number,
-        breakdown_value
+        breakdown_value,
+        is_other
     from steps_reached(
         steps, within, per, since, until, source, "by", filters, attribution, entry, exclude,
         constant
     )
-    group by actor_id, entry_date, entered_at, is_mature, value_number, breakdown_value
+    group by actor_id, entry_date, entered_at, is_mature, breakdown_value, is_other
 ) as attempts
 
 left join marts.fct_sessions as sessions

@@ -80,8 +80,7 @@ sessions_read as materialized (
     where
         not sessions.is_bot
         and (source is null or sessions.source_id = source)
-        and (since is null or sessions.session_date >= as_day(since))
-        and (until is null or sessions.session_date <= as_day(until))
+        and is_asked(sessions.session_date, since, until)
 
     group by events.session_id
 
@@ -96,11 +95,8 @@ mistakes as (
             case
                 when not coalesce(as_number(steps) between 1 and 20, false)
                     then 'write steps := 3, from 1 to 20; longer paths are each their own'
-                when
-                    (since is not null and as_day(since) is null)
-                    or (until is not null and as_day(until) is null)
-                    then 'since and until are days; write since := date ''2026-03-01'''
                 else coalesce(
+                    mistake_of_days(since, until),
                     mistake_of([coalesce(from_action, '*')], source, filters, "by"),
                     case
                         when exists (select 1 from names where property_name is not null)
@@ -148,25 +144,7 @@ places as (
 
 ),
 
-values_ranked as (
-
-    select
-        breakdown_value,
-        least(row_number() over (order by count(*) desc, breakdown_value), 21) as value_number
-    from places
-    group by breakdown_value
-
-),
-
-breakdowns as (
-
-    select
-        value_number,
-        case when value_number = 21 then 'other' else min(breakdown_value) end as breakdown_value
-    from values_ranked
-    group by value_number
-
-),
+{breakdowns_of:places, count(*)},
 
 paths_counted as (
 
@@ -192,7 +170,7 @@ select
     paths_counted.times / sum(paths_counted.times) over () as share,
     cast(to_json(paths_counted.path) as varchar) as path_json,
     breakdowns.breakdown_value,
-    breakdowns.value_number = 21 as is_other
+    breakdowns.is_other
 
 from paths_counted
 

@@ -47,31 +47,11 @@ persons_chosen as materialized (
 
     select *
     from persons_started
-    where
-        (since is null or cohort_date >= as_day(since))
-        and (until is null or cohort_date <= as_day(until))
+    where is_asked(cohort_date, since, until)
 
 ),
 
-values_ranked as (
-
-    select
-        breakdown_value,
-        least(row_number() over (order by count(*) desc, breakdown_value), 21) as value_number
-    from persons_chosen
-    group by breakdown_value
-
-),
-
-breakdowns as (
-
-    select
-        value_number,
-        case when value_number = 21 then 'other' else min(breakdown_value) end as breakdown_value
-    from values_ranked
-    group by value_number
-
-),
+{breakdowns_of:persons_chosen, count(*)},
 
 persons_valued as materialized (
 
@@ -115,11 +95,8 @@ mistakes as (
                     then 'cohorts are ''first'' (each person once) or ''recurring'''
                 when per is null or per not in ('cohort', 'period')
                     then 'per is ''cohort'' (a row for each) or ''period'' (all together)'
-                when
-                    (since is not null and as_day(since) is null)
-                    or (until is not null and as_day(until) is null)
-                    then 'since and until are days; write since := date ''2026-03-01'''
                 else coalesce(
+                    mistake_of_days(since, until),
                     mistake_of(
                         [coalesce(first_action, '*'), coalesce(return_action, '*')],
                         source, filters, "by"
@@ -290,7 +267,7 @@ cohorts_retained as (
         ) as retained_persons_on_or_after,
         coalesce(reporting_date(edge.data_through) > periods.last_date, false) as is_mature,
         breakdowns.breakdown_value,
-        breakdowns.value_number = 21 as is_other
+        breakdowns.is_other
 
     from periods
 

@@ -32,9 +32,7 @@ with events_read as materialized (
                 )
         end as number
     from events_acted(event, source, filters, "by")
-    where
-        (since is null or reporting_date(occurred_at) >= as_day(since))
-        and (until is null or reporting_date(occurred_at) <= as_day(until))
+    where is_asked(reporting_date(occurred_at), since, until)
 
 ),
 
@@ -58,8 +56,7 @@ periods as materialized (
             select unnest(range(case when period = 'hour' then 24 else 1 end)) as hour
         ) as hours
         where
-            (since is null or activity_date >= as_day(since))
-            and (until is null or activity_date <= as_day(until))
+            is_asked(activity_date, since, until)
             -- No clock shows the hour that is left out in spring.
             and reporting_time(utc_time(activity_date + to_hours(hours.hour)))
             = activity_date + to_hours(hours.hour)
@@ -81,11 +78,8 @@ mistakes as (
             case
                 when period is null or period_length(period) is null
                     then 'period is ''hour'', ''day'', ''week'' or ''month'''
-                when
-                    (since is not null and as_day(since) is null)
-                    or (until is not null and as_day(until) is null)
-                    then 'since and until are days; write since := date ''2026-03-01'''
                 else coalesce(
+                    mistake_of_days(since, until),
                     mistake_of([coalesce(event, '*')], source, filters, "by"),
                     case
                         when
@@ -106,38 +100,13 @@ mistakes as (
 
 ),
 
-values_ranked as materialized (
-
-    select
-        breakdown_value,
-        row_number() over (order by count(*) desc, breakdown_value) > 20 as is_other
-    from events_read
-    group by breakdown_value
-
-),
-
-breakdowns as (
-
-    select distinct
-        case when is_other then 'other' else breakdown_value end as breakdown_value,
-        is_other
-    from values_ranked
-
-    union
-
-    -- Without a breakdown, a question that nothing answers has rows with zeros.
-    select null, false
-    where "by" is null
-
-),
+{breakdowns_of:events_read, count(*)},
 
 periods_measured as (
 
     select
         events_read.period_start,
-        case when values_ranked.is_other then 'other' else events_read.breakdown_value end
-            as breakdown_value,
-        values_ranked.is_other,
+        values_ranked.value_number,
         count(*) as events,
         count(distinct events_read.person_id) as persons,
         count(events_read.number) as property_count,
@@ -174,8 +143,7 @@ cross join breakdowns
 left join periods_measured
     on
         periods.period_start = periods_measured.period_start
-        and breakdowns.breakdown_value is not distinct from periods_measured.breakdown_value
-        and breakdowns.is_other = periods_measured.is_other
+        and breakdowns.value_number = periods_measured.value_number
 
 where not (select is_mistaken from mistakes)
 

@@ -62,7 +62,7 @@ def trend(
     rows = []
     for start in sorted(starts):
         end = end_of(start, period)
-        for breakdown in {WHOLE} if by is None else set(rows_of.values()):
+        for breakdown in set(rows_of.values()) or {WHOLE}:
             own = own_events.get((start, breakdown), [])
             persons = distinct(facts.people.person_of(event) for event in own)
             numbers = sorted(
