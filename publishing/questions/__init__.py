@@ -38,8 +38,9 @@ PATTERNS: Final = {
 
 #: How many values of a breakdown have rows of their own.
 MOST: Final = 20
-#: The value of an event of events_described in a dimension, which the SQL names after the colon.
-_VALUE_OF: Final = re.compile(r"\{value_of:(.+?)\}")
+#: The value of an event of events_described in a dimension, which the SQL names after the colon. Of
+#: a table alone, dimensions of the others have no value.
+_VALUE_OF: Final = re.compile(r"\{value_of(?:_(events|sessions|persons))?:(.+?)\}")
 #: The rows of a breakdown. After the colon are the table with the values and the weight of a value.
 _BREAKDOWNS_OF: Final = re.compile(r"\{breakdowns_of:(\w+), (.+?)\}")
 _MACRO: Final = re.compile(r"^create or replace macro (\w+)", re.MULTILINE)
@@ -89,7 +90,7 @@ def install(
 def macros() -> dict[str, str]:
     """Name of a macro → its create statement. Macros that others use come first."""
     text = "\n".join(path.read_text() for path in sorted(FOLDER.glob("*.sql")))
-    text = _VALUE_OF.sub(lambda found: _value_of(found[1]), text)
+    text = _VALUE_OF.sub(lambda found: _value_of(found[2], found[1]), text)
     text = _BREAKDOWNS_OF.sub(lambda found: _breakdowns_of(found[1], found[2]), text)
     for name, replacement in (PATTERNS | _dimensions()).items():
         text = text.replace(f"{{{name}}}", replacement)
@@ -114,6 +115,7 @@ def _dimensions() -> dict[str, str]:
         }
         names = [name.removeprefix("dimension_") for name in columns]
         others += names
+        texts[f"names_of_{table}"] = ", ".join(map(literal, names))
         texts[f"any_of_{table}"] = rf"\b({'|'.join(names)})\b"
         texts[f"columns_of_{table}"] = ", ".join(
             f"cast({column} as varchar) as {name}" for name, column in columns.items()
@@ -124,16 +126,19 @@ def _dimensions() -> dict[str, str]:
     return texts | {"any_of_others": rf"\b({'|'.join(others)})\b"}
 
 
-def _value_of(dimension: str) -> str:
+def _value_of(dimension: str, table: str | None) -> str:
     columns = " ".join(
         f"when {literal(name)} then "
         + (
             f"cast({column} as varchar)"
-            if column.startswith("events.")
+            if table or column.startswith("events.")
             else f"events.dimension_{name}"
         )
         for name, column in DIMENSIONS.items()
+        if column.startswith(f"{table or ''}")
     )
+    if table in ("sessions", "persons"):
+        return f"case {dimension} {columns} end"
     return f"""
         case
             when {dimension} like '{PROPERTY}%'

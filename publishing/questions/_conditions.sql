@@ -126,6 +126,14 @@ create or replace macro as_interval(value) as case
         then try_cast(cast(value as varchar) as interval)
 end;
 
+-- Numbers that are written as a list, and whether one of them is that of a step.
+create or replace macro numbers_of(list) as try_cast(cast(list as varchar) as bigint[]);
+create or replace macro is_optional(optional, step_number) as
+coalesce(list_contains(numbers_of(optional), step_number), false);
+
+-- The time of a place, which is in its upper part.
+create or replace macro moment_of(place) as make_timestamp(cast(place >> 64 as bigint));
+
 -- The days that a question is limited to, and what is wrong with them; null if nothing is.
 create or replace macro is_asked(day, since, until) as
 (since is null or day >= as_day(since)) and (until is null or day <= as_day(until));
@@ -163,6 +171,13 @@ create or replace macro periods_between(period, period_days, first_day, day) as 
     when period = 'month'
         then (year(day) - year(first_day)) * 12 + month(day) - month(first_day)
     else (day - first_day) // case when period = 'week' then 7 else period_days end
+end;
+-- With brackets, days are counted, and each belongs to a bracket. Those after the last one are one more.
+create or replace macro days_of(brackets, period_days) as
+case when brackets is null then as_number(period_days) else 1 end;
+create or replace macro bracket_of(brackets, numbers_by_day, period_number) as case
+    when brackets is null then period_number
+    else coalesce(numbers_by_day[period_number + 1], len(numbers_of(brackets)) + 1)
 end;
 create or replace macro date_after(period, period_days, first_day, periods) as cast(
     case

@@ -37,6 +37,21 @@ left join marts.dim_persons as persons
     on events.person_id = persons.person_id
 where regexp_matches(cast(asked as varchar), '{any_of_persons}');
 
+-- The value of each session and of each person in a dimension of theirs.
+create or replace macro sessions_valued(dimension) as table
+select
+    sessions.session_id,
+    {value_of_sessions:dimension} as session_value
+from marts.fct_sessions as sessions
+where dimension in ({names_of_sessions});
+
+create or replace macro persons_valued(dimension) as table
+select
+    persons.person_id,
+    {value_of_persons:dimension} as person_value
+from marts.dim_persons as persons
+where dimension in ({names_of_persons});
+
 create or replace macro unknown_dimension(dimension) as case
     when dimension not like '{property}_%' and dimension not in ({names})
         then 'no dimension is called ' || dimension || '; {known}'

@@ -542,6 +542,15 @@ create or replace macro nobody_active(action, source, filters) as
 || '; write an event of: from marts.dim_events. identify, group, alias, passive events and bots make '
 || 'nobody active';
 
+-- The first and last day of which there is data.
+create or replace macro days_there() as coalesce(
+    (
+        select min(spine.activity_date) || ' to ' || max(spine.activity_date)
+        from marts.fct_daily_actives as spine
+    ),
+    'none yet'
+);
+
 -- The time up to which there is data, of a source or of all.
 create or replace macro edge_of(source) as case
     when source is null then (select max(published.data_through) from meta.published as published)

@@ -1,13 +1,17 @@
 -- When the best attempt of each person, or of each session, reached the steps of a funnel.
 create or replace macro steps_reached(
-    steps, within, per, since, until, source, "by", filters, attribution, entry, exclude, constant
+    steps, within, per, since, until, source, "by", filters, attribution, entry, exclude, constant,
+    ordering, optional
 ) as table
 
-with recursive steps_listed as (
+with recursive steps_numbered as (
 
     select
-        unnest(try_cast(steps as varchar[])) as step_name,
-        generate_subscripts(try_cast(steps as varchar[]), 1) as step_number
+        step_number,
+        is_optional(optional, step_number) as is_optional
+    from (
+        select generate_subscripts(try_cast(steps as varchar[]), 1) as step_number
+    ) as steps_listed
 
 ),
 
@@ -15,6 +19,108 @@ conditions as materialized (
 
     select *
     from conditions_read(try_cast(steps as varchar[]), filters)
+
+),
+
+-- Most names are a step by themselves, without a condition. Of these events we read only person and
+-- time, unless it matters what lies between them.
+names as (
+
+    select
+        event_name,
+        min(step_number) as step_number,
+        min(step_number) = max(step_number)
+        and not bool_or(is_conditional or ordering = 'strict') as is_plain
+
+    from conditions
+
+    group by event_name
+
+),
+
+-- What an event has is read in a separate step: inside of meets it would be read often.
+conditions_found as (
+
+    select
+        case when per = 'session' then events.session_id else events.person_id end as actor_id,
+        {value_of:cast(constant as varchar)} as constant_value,
+        events.event_id,
+        events.session_id,
+        events.person_id,
+        events.occurred_at,
+        conditions.step_number,
+        conditions.alternative_number,
+        conditions.condition_number,
+        conditions.condition_count,
+        conditions.comparison,
+        conditions.property_value,
+        conditions.same_value,
+        conditions.wanted_rank,
+        case
+            when conditions.comparison is not null then {value_of:conditions.dimension}
+        end as found_text,
+        {value_of_events:cast("by" as varchar)} as breakdown_value
+
+    from events_described([cast(filters as varchar), cast(constant as varchar)]) as events
+
+    inner join names
+        on events.event_name = names.event_name
+
+    inner join conditions
+        on names.event_name = conditions.event_name
+
+    where
+        not names.is_plain
+        and not events.is_bot
+        and (source is null or events.source_id = source)
+
+),
+
+conditions_met as (
+
+    select *
+    from (
+        select
+            *,
+            order_rank(comparison, found_text) as found_rank
+        from conditions_found
+    ) as conditions_ranked
+    where meets(found_text, comparison, property_value, same_value, found_rank, wanted_rank)
+
+),
+
+-- An event meets an alternative if it meets all of its conditions.
+steps_matched as (
+
+    select
+        actor_id,
+        constant_value,
+        event_id,
+        session_id,
+        person_id,
+        occurred_at,
+        step_number,
+        breakdown_value
+    from conditions_met
+    where condition_count = 1
+
+    union
+
+    select
+        actor_id,
+        constant_value,
+        event_id,
+        session_id,
+        person_id,
+        occurred_at,
+        step_number,
+        breakdown_value
+    from conditions_met
+    where condition_count > 1
+    group by
+        actor_id, constant_value, event_id, session_id, person_id, occurred_at, step_number,
+        alternative_number, breakdown_value
+    having count(distinct condition_number) = max(condition_count)
 
 ),
 
@@ -46,6 +152,21 @@ mistakes as (
                     then 'exclude is no list; write exclude := [''event'']'
                 when attribution is null or attribution not in ('first', 'last', 'any')
                     then 'attribution is ''first'', ''last'' or ''any'': the step whose value counts'
+                when ordering is null or ordering not in ('steps', 'strict', 'any')
+                    then 'ordering is ''steps'' (one after the other), ''strict'' (with nothing in '
+                        || 'between) or ''any'' (in any order)'
+                when optional is not null and numbers_of(optional) is null
+                    then 'optional is a list of numbers; write optional := [2] for the second step'
+                when ordering = 'any' and optional is not null
+                    then 'in any order a person may leave out every step; write no optional'
+                when exists (
+                    select 1 from (select unnest(numbers_of(optional)) as step_number) as numbers
+                    where not coalesce(
+                        step_number between 2 and len(try_cast(steps as varchar[])) - 1, false
+                    )
+                )
+                    then 'optional has numbers of steps between the first and the last; these '
+                        || 'two cannot be left out'
                 else coalesce(
                     mistake_of_days(since, until),
                     mistake_of(
@@ -53,107 +174,47 @@ mistakes as (
                         || coalesce(try_cast(exclude as varchar[]), cast([] as varchar[])),
                         source, filters, "by"
                     ),
-                    mistake_of_dimension(null, constant)
+                    mistake_of_dimension(null, constant),
+                    (
+                        select 'in any order an event can be only one of the steps, and one is '
+                            || 'both step ' || min(step_number) || ' and step ' || max(step_number)
+                            || '; write steps that no event is both of'
+                        from steps_matched
+                        where ordering = 'any'
+                        group by event_id
+                        having min(step_number) < max(step_number)
+                        order by event_id
+                        limit 1
+                    )
                 )
             end as mistake
     ) as found
 
 ),
 
--- Most names are a step by themselves, without a condition. Of these events we read only person and
--- time.
-names as (
+-- In strict order, any other activity lies between two steps. It fills a step that does not exist.
+events_matched as (
 
-    select
-        event_name,
-        min(step_number) as step_number,
-        min(step_number) = max(step_number) and not bool_or(is_conditional) as is_plain
+    select *
+    from steps_matched
 
-    from conditions
-
-    group by event_name
-
-),
-
--- What an event has is read in a separate step: inside of meets it would be read often.
-conditions_found as (
+    union all
 
     select
         case when per = 'session' then events.session_id else events.person_id end as actor_id,
-        {value_of:cast(constant as varchar)} as constant_value,
+        events.breakdown_value as constant_value,
         events.event_id,
+        events.session_id,
+        events.person_id,
         events.occurred_at,
-        conditions.step_number,
-        conditions.alternative_number,
-        conditions.condition_number,
-        conditions.condition_count,
-        conditions.comparison,
-        conditions.property_value,
-        conditions.same_value,
-        conditions.wanted_rank,
-        case
-            when conditions.comparison is not null then {value_of:conditions.dimension}
-        end as found_text,
-        {value_of:cast("by" as varchar)} as breakdown_value
-
-    from events_described(
-        [cast(filters as varchar), cast("by" as varchar), cast(constant as varchar)]
-    ) as events
-
-    inner join names
-        on events.event_name = names.event_name
-
-    inner join conditions
-        on names.event_name = conditions.event_name
-
+        len(try_cast(steps as varchar[])) + 1 as step_number,
+        null as breakdown_value
+    from events_acted(null, source, filters, constant) as events
     where
-        not names.is_plain
-        and not events.is_bot
-        and (source is null or events.source_id = source)
-
-),
-
-conditions_met as (
-
-    select *
-    from (
-        select
-            *,
-            order_rank(comparison, found_text) as found_rank
-        from conditions_found
-    ) as conditions_ranked
-    where meets(found_text, comparison, property_value, same_value, found_rank, wanted_rank)
-
-),
-
--- An event meets an alternative if it meets all of its conditions.
-events_matched as (
-
-    select
-        actor_id,
-        constant_value,
-        event_id,
-        occurred_at,
-        step_number,
-        breakdown_value
-    from conditions_met
-    where condition_count = 1
-
-    union
-
-    select
-        actor_id,
-        constant_value,
-        event_id,
-        occurred_at,
-        step_number,
-        breakdown_value
-    from conditions_met
-    where condition_count > 1
-    group by
-        actor_id, constant_value, event_id, occurred_at, step_number, alternative_number,
-        breakdown_value
-    having count(distinct condition_number) = max(condition_count)
+        ordering = 'strict'
+        and not exists (
+            select 1 from steps_matched where steps_matched.event_id = events.event_id
+        )
 
 ),
 
@@ -226,9 +287,23 @@ tracks_numbered as (
         row_number() over (order by actor_id, constant_value) as track_number,
         dense_rank() over (order by actor_id) as actor_number
 
-    from tracks_placed
+    from (
+        select
+            actor_id,
+            constant_value
+        from tracks_placed
+        where step_number = 1 and ordering <> 'any'
 
-    where step_number = 1 and actor_id is not null
+        union all
+
+        select distinct
+            actor_id,
+            constant_value
+        from tracks_placed
+        where ordering = 'any'
+    ) as tracks_entered
+
+    where actor_id is not null
 
 ),
 
@@ -256,7 +331,7 @@ entries_placed as (
         actor_number,
         unnest(places) as place
     from steps_placed
-    where step_number = 1 and entry = 'any'
+    where (step_number = 1 or ordering = 'any') and entry = 'any'
 
     union all
 
@@ -271,7 +346,7 @@ entries_placed as (
             list_min(places) as first_place,
             min(list_min(places)) over (partition by actor_number) as first_place_of_actor
         from steps_placed
-        where step_number = 1 and entry = 'first_ever'
+        where (step_number = 1 or ordering = 'any') and entry = 'first_ever'
     ) as first_places
     where first_place = first_place_of_actor
 
@@ -281,7 +356,7 @@ entries_timed as (
 
     select
         *,
-        make_timestamp(cast(place >> 64 as bigint)) as entered_at
+        moment_of(place) as entered_at
     from entries_placed
 
 ),
@@ -305,24 +380,22 @@ exclusions as (
 
 ),
 
--- An attempt ends at the first excluded event after its entry.
+-- An attempt ends with its window, or at the first excluded event after its entry.
 entries_limited as (
 
     select
         track_number,
-        entered_at,
-        place,
-        cast(null as timestamp) as excluded_at
+        entered_at + as_interval(within) as ends_at,
+        place
     from entries_timed
-    where exclude is null
+    where exclude is null and is_asked(reporting_date(entered_at), since, until)
 
     union all
 
     select
         track_number,
-        entered_at,
-        place,
-        excluded_at
+        least(entered_at + as_interval(within), coalesce(excluded_at, 'infinity')) as ends_at,
+        place
 
     from (
         select
@@ -351,7 +424,39 @@ entries_limited as (
         ) as moments
     ) as moments_followed
 
-    where exclude is not null and place is not null
+    where
+        exclude is not null
+        and place is not null
+        and is_asked(reporting_date(entered_at), since, until)
+
+),
+
+-- The steps whose events matter after each step. A step that may be left out comes before the next
+-- one that may not. In strict order, nothing else comes before it.
+steps_awaited as (
+
+    select
+        steps_followed.step_number,
+        awaited.step_number as awaited_number,
+        awaited.step_number = steps_followed.step_number + 1 as is_next,
+        awaited.step_number = steps_followed.required_number as is_required
+
+    from (
+        select
+            step_number,
+            min(case when not is_optional then step_number end) over (
+                order by step_number rows between 1 following and unbounded following
+            ) as required_number
+        from steps_numbered
+    ) as steps_followed
+
+    cross join (
+        select unnest(range(1, len(try_cast(steps as varchar[])) + 2)) as step_number
+    ) as awaited
+
+    where
+        awaited.step_number in (steps_followed.step_number + 1, steps_followed.required_number)
+        or ordering = 'strict'
 
 ),
 
@@ -362,92 +467,194 @@ attempts as (
     select
         track_number,
         1 as step_number,
-        entered_at,
-        excluded_at,
+        true as is_reached,
+        place as entry_place,
+        ends_at,
         place
 
     from entries_limited
 
-    where is_asked(reporting_date(entered_at), since, until)
+    where ordering <> 'any'
 
     union all
 
     select
         track_number,
         step_number + 1 as step_number,
-        entered_at,
-        excluded_at,
-        next_place as place
+        is_followed as is_reached,
+        entry_place,
+        ends_at,
+        case when is_followed then next_place else place end as place
 
     from (
         select
             *,
-            lead(case when entered_at is null then place end ignore nulls) over following
-                as next_place,
-            lead(entered_at) over following as rival_entered_at
+            coalesce(
+                moment_of(next_place) <= ends_at
+                and (
+                    not is_optional(optional, step_number + 1)
+                    or next_place < coalesce(required_place, next_place + 1)
+                )
+                and (ordering <> 'strict' or next_place = nearest_place),
+                false
+            ) as is_followed
 
         from (
             select
-                track_number,
-                step_number,
-                entered_at,
-                excluded_at,
-                place
-            from attempts
-            where step_number < len(try_cast(steps as varchar[]))
+                *,
+                lead(case when is_next then place end ignore nulls) over following as next_place,
+                lead(case when is_required then place end ignore nulls) over following
+                    as required_place,
+                lead(place) over following as nearest_place,
+                lead(entry_place) over following as rival_place
+
+            from (
+                select
+                    track_number,
+                    step_number,
+                    entry_place,
+                    ends_at,
+                    place,
+                    false as is_next,
+                    false as is_required
+                from attempts
+                where step_number < len(try_cast(steps as varchar[]))
+
+                union all
+
+                select
+                    steps_placed.track_number,
+                    null as step_number,
+                    null as entry_place,
+                    null as ends_at,
+                    unnest(steps_placed.places) as place,
+                    awaited.is_next,
+                    awaited.is_required
+                from steps_placed
+                inner join (
+                    select distinct
+                        attempts.track_number,
+                        steps_awaited.awaited_number,
+                        steps_awaited.is_next,
+                        steps_awaited.is_required
+                    from attempts
+                    inner join steps_awaited
+                        on attempts.step_number = steps_awaited.step_number
+                ) as awaited
+                    on
+                        steps_placed.track_number = awaited.track_number
+                        and steps_placed.step_number = awaited.awaited_number
+            ) as places
+
+            -- An event that fits both steps is placed after itself, so it is not its own next step.
+            window following as (
+                partition by track_number order by place, entry_place nulls first
+            )
+        ) as places_followed
+
+        where entry_place is not null
+    ) as steps_followed
+
+    where
+        (is_followed or is_optional(optional, step_number + 1))
+        -- If two entries reach the same next step, the later entry stays the better one. Of two at
+        -- the same moment, the first may have reached other steps earlier.
+        and (
+            not is_followed
+            or rival_place is null
+            or moment_of(rival_place) = moment_of(entry_place)
+            or (
+                per = 'day'
+                and reporting_date(moment_of(rival_place)) <> reporting_date(moment_of(entry_place))
+            )
+        )
+
+),
+
+-- In any order, an attempt reaches one step more with the first event after its entry of each step.
+attempts_unordered as (
+
+    select
+        track_number,
+        entry_place,
+        step_number as filled_number,
+        next_place as place,
+        dense_rank() over (partition by track_number, entry_place order by next_place)
+            as step_number
+
+    from (
+        select
+            *,
+            lead(case when entry_place is null then place end ignore nulls) over (
+                partition by track_number, step_number order by place, entry_place nulls last
+            ) as next_place
+
+        from (
+            select
+                entries_limited.track_number,
+                steps_placed.step_number,
+                entries_limited.place as entry_place,
+                entries_limited.ends_at,
+                entries_limited.place
+            from entries_limited
+            inner join steps_placed
+                on entries_limited.track_number = steps_placed.track_number
+            where ordering = 'any'
 
             union all
 
             select
-                steps_placed.track_number,
-                null as step_number,
-                null as entered_at,
-                null as excluded_at,
-                unnest(steps_placed.places) as place
+                track_number,
+                step_number,
+                null as entry_place,
+                null as ends_at,
+                unnest(places) as place
             from steps_placed
-            inner join (
-                select distinct
-                    track_number,
-                    step_number + 1 as step_number
-                from attempts
-            ) as wanted
-                on
-                    steps_placed.track_number = wanted.track_number
-                    and steps_placed.step_number = wanted.step_number
+            where ordering = 'any'
         ) as places
-
-        -- An event that fits both steps is placed after itself, so it is not its own next step.
-        window following as (
-            partition by track_number order by place, entered_at nulls first
-        )
     ) as places_followed
 
-    where
-        entered_at is not null
-        and make_timestamp(cast(next_place >> 64 as bigint))
-        <= least(entered_at + as_interval(within), coalesce(excluded_at, 'infinity'))
-        -- If two entries reach the same next step, the later entry stays the better one.
-        and (
-            rival_entered_at is null
-            or (per = 'day' and reporting_date(rival_entered_at) <> reporting_date(entered_at))
-        )
+    where entry_place is not null and moment_of(next_place) <= ends_at
 
 ),
 
 attempts_timed as (
 
     select
-        attempts.track_number,
+        attempts_made.track_number,
         tracks_numbered.actor_number,
-        case when per = 'day' then reporting_date(attempts.entered_at) end as entry_date,
-        attempts.entered_at,
-        attempts.step_number,
-        make_timestamp(cast(attempts.place >> 64 as bigint)) as reached_at
+        case
+            when per = 'day' then reporting_date(moment_of(attempts_made.entry_place))
+        end as entry_date,
+        attempts_made.entry_place,
+        moment_of(attempts_made.entry_place) as entered_at,
+        attempts_made.step_number,
+        attempts_made.filled_number,
+        moment_of(attempts_made.place) as reached_at
 
-    from attempts
+    from (
+        select
+            track_number,
+            entry_place,
+            step_number,
+            step_number as filled_number,
+            place
+        from attempts
+        where is_reached
+
+        union all
+
+        select
+            track_number,
+            entry_place,
+            step_number,
+            filled_number,
+            place
+        from attempts_unordered
+    ) as attempts_made
 
     inner join tracks_numbered
-        on attempts.track_number = tracks_numbered.track_number
+        on attempts_made.track_number = tracks_numbered.track_number
 
 ),
 
@@ -468,12 +675,12 @@ attempts_ranked as (
 
     select
         attempts_timed.track_number,
-        attempts_timed.entered_at,
+        attempts_timed.entry_place,
         row_number() over (
             partition by attempts_timed.actor_number, attempts_timed.entry_date
             order by
                 attempts_timed.reached_at - attempts_timed.entered_at, attempts_timed.entered_at,
-                attempts_timed.track_number
+                attempts_timed.track_number, attempts_timed.entry_place
         ) as attempt_rank
 
     from attempts_timed
@@ -486,36 +693,29 @@ attempts_ranked as (
 
 ),
 
--- Of entries at the same moment, the first in order reaches every step earliest.
+-- Events that are alike share a place, so an attempt may be there more than once.
 steps_timed as (
 
-    select
+    select distinct
         attempts_timed.track_number,
         attempts_timed.actor_number,
         attempts_timed.entry_date,
         attempts_timed.entered_at,
         attempts_timed.step_number,
-        min(attempts_timed.reached_at) as reached_at
+        attempts_timed.filled_number,
+        attempts_timed.reached_at
 
     from attempts_timed
 
     inner join attempts_ranked
         on
             attempts_timed.track_number = attempts_ranked.track_number
-            and attempts_timed.entered_at = attempts_ranked.entered_at
+            and attempts_timed.entry_place = attempts_ranked.entry_place
 
     where attempts_ranked.attempt_rank = 1
 
-    group by
-        attempts_timed.track_number,
-        attempts_timed.actor_number,
-        attempts_timed.entry_date,
-        attempts_timed.entered_at,
-        attempts_timed.step_number
-
 ),
 
--- Values are read of the events that fill a step, and only for a breakdown.
 values_placed as (
 
     select
@@ -524,6 +724,8 @@ values_placed as (
         step_number,
         occurred_at,
         event_id,
+        session_id,
+        person_id,
         breakdown_value
     from events_matched
 
@@ -535,9 +737,11 @@ values_placed as (
         names.step_number,
         events.occurred_at,
         events.event_id,
-        {value_of:cast("by" as varchar)} as breakdown_value
+        events.session_id,
+        events.person_id,
+        {value_of_events:cast("by" as varchar)} as breakdown_value
 
-    from events_described([cast("by" as varchar), cast(constant as varchar)]) as events
+    from events_described(constant) as events
 
     inner join names
         on events.event_name = names.event_name
@@ -549,14 +753,22 @@ values_placed as (
 
 ),
 
--- The value of a step is that of the first event, by event_id, that fills it at its moment.
-values_reached as (
+-- The value of a step is that of the first event, by event_id, that fills it at its moment. These
+-- events are few, and only theirs are the sessions and persons that are looked up.
+events_reached as (
 
     select
         steps_timed.actor_number,
         steps_timed.entry_date,
         steps_timed.step_number,
-        first(values_placed.breakdown_value order by values_placed.event_id) as breakdown_value
+        arg_min(
+            {
+                'session_id': values_placed.session_id,
+                'person_id': values_placed.person_id,
+                'found': values_placed.breakdown_value
+            },
+            values_placed.event_id
+        ) as event
 
     from steps_timed
 
@@ -568,13 +780,33 @@ values_reached as (
             tracks_numbered.actor_id = values_placed.actor_id
             and tracks_numbered.constant_value is not distinct from values_placed.constant_value
             and steps_timed.reached_at = values_placed.occurred_at
-            and steps_timed.step_number = values_placed.step_number
+            and steps_timed.filled_number = values_placed.step_number
 
     where
         "by" is not null
         and (attribution <> 'first' or steps_timed.step_number = 1)
 
     group by steps_timed.actor_number, steps_timed.entry_date, steps_timed.step_number
+
+),
+
+values_reached as (
+
+    select
+        events_reached.actor_number,
+        events_reached.entry_date,
+        events_reached.step_number,
+        coalesce(
+            events_reached.event.found, sessions.session_value, persons.person_value
+        ) as breakdown_value
+
+    from events_reached
+
+    left join sessions_valued(cast("by" as varchar)) as sessions
+        on events_reached.event.session_id = sessions.session_id
+
+    left join persons_valued(cast("by" as varchar)) as persons
+        on events_reached.event.person_id = persons.person_id
 
 ),
 

@@ -51,10 +51,7 @@ mistakes as (
                             select 1 from marts.fct_daily_actives as spine
                             where is_asked(spine.activity_date, since, until)
                         )
-                            then 'nobody was active then; days are ' || coalesce((
-                                select min(spine.activity_date) || ' to ' || max(spine.activity_date)
-                                from marts.fct_daily_actives as spine
-                            ), 'none yet')
+                            then 'nobody was active then; days are ' || days_there()
                     end
                 )
             end as mistake

@@ -19,7 +19,9 @@ create or replace macro funnel(
     attribution := 'first',
     entry := 'any',
     exclude := null,
-    constant := null
+    constant := null,
+    ordering := 'steps',
+    optional := null
 ) as table
 
 with steps_listed as (
@@ -44,7 +46,7 @@ steps_measured as (
 
     from steps_reached(
         steps, within, per, since, until, source, "by", filters, attribution, entry, exclude,
-        constant
+        constant, ordering, optional
     )
 
 ),
@@ -90,7 +92,10 @@ entries as (
 select
     entries.entry_date,
     cast(steps_listed.step_number as integer) as step_number,
-    steps_listed.step_name,
+    case
+        when ordering = 'any' then steps_listed.step_number || ' of ' || len(try_cast(steps as varchar[])) || ' steps'
+        else steps_listed.step_name
+    end as step_name,
     coalesce(steps_counted.persons, 0) as persons,
     cast(coalesce(steps_counted.mature_persons, 0) as bigint) as mature_persons,
     cast(entries.mature_entries as bigint) as mature_entries,
@@ -124,7 +129,9 @@ create or replace macro funnel_persons(
     attribution := 'first',
     entry := 'any',
     exclude := null,
-    constant := null
+    constant := null,
+    ordering := 'steps',
+    optional := null
 ) as table
 
 select
@@ -150,7 +157,7 @@ from (
         is_other
     from steps_reached(
         steps, within, per, since, until, source, "by", filters, attribution, entry, exclude,
-        constant
+        constant, ordering, optional
     )
     group by actor_id, entry_date, entered_at, is_mature, breakdown_value, is_other
 ) as attempts

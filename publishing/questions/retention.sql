@@ -7,6 +7,7 @@
 --
 --     from retention(period := 'month', cohorts := 'recurring')
 --     from retention(per := 'period')                       all cohorts together
+--     from retention(brackets := [1, 3, 7, 14])             day 1, days 2 to 3, 4 to 7 and 8 to 14
 --
 -- Without an action, any activity counts. Of one source, periods end with what has come from it. Who
 -- returns on the first day itself counts in period 0.
@@ -21,12 +22,49 @@ create or replace macro retention(
     filters := null,
     period := 'days',
     cohorts := 'first',
-    per := 'cohort'
+    per := 'cohort',
+    brackets := null
 ) as table
+
+-- The first bracket is the first day itself.
+with brackets_listed as materialized (
+
+    select
+        bracket_number,
+        coalesce(lag(last_day) over (order by bracket_number) + 1, 0) as first_day,
+        last_day
+
+    from (
+        select
+            unnest([0] || numbers_of(brackets)) as last_day,
+            generate_subscripts([0] || numbers_of(brackets), 1) - 1 as bracket_number
+    ) as last_days
+
+    where brackets is not null
+
+),
+
+brackets_read as materialized (
+
+    select
+        list(first_day order by bracket_number) as first_days,
+        list(last_day order by bracket_number) as last_days,
+        (
+            select list(bracket_number order by day_number)
+            from (
+                select
+                    bracket_number,
+                    unnest(range(first_day, last_day + 1)) as day_number
+                from brackets_listed
+            ) as days
+        ) as numbers_by_day
+    from brackets_listed
+
+),
 
 -- A recurring cohort has everyone who did the first action in it, a first one those who never had
 -- before.
-with persons_started as materialized (
+persons_started as materialized (
 
     select
         person_id,
@@ -91,6 +129,17 @@ mistakes as (
                     then 'no days are no period; write period_days := 7 for weeks'
                 when period is null or period not in ('days', 'rolling', 'week', 'month')
                     then 'period is ''days'', ''rolling'' (of 24 hours), ''week'' or ''month'''
+                when brackets is not null and (
+                    coalesce(len(numbers_of(brackets)), 0) = 0
+                    or exists (
+                        select 1 from brackets_listed
+                        where not coalesce(first_day <= last_day and last_day <= 36525, false)
+                    )
+                )
+                    then 'brackets are the last days of each, one larger than the other; '
+                        || 'write brackets := [1, 3, 7, 14]'
+                when brackets is not null and period not in ('days', 'rolling')
+                    then 'brackets are of days; write period := ''days'' or ''rolling'''
                 when cohorts is null or cohorts not in ('first', 'recurring')
                     then 'cohorts are ''first'' (each person once) or ''recurring'''
                 when per is null or per not in ('cohort', 'period')
@@ -130,14 +179,19 @@ periods_active as materialized (
         persons_valued.cohort_date,
         persons_valued.value_number,
         persons_valued.person_id,
-        case
-            when period = 'rolling'
-                then (epoch_us(activity.active_at) - epoch_us(persons_valued.started_at))
-                    // (as_number(period_days) * 86400000000)
-            else periods_between(
-                period, as_number(period_days), persons_valued.cohort_date, activity.activity_date
-            )
-        end as period_number
+        bracket_of(
+            brackets,
+            (select numbers_by_day from brackets_read),
+            case
+                when period = 'rolling'
+                    then (epoch_us(activity.active_at) - epoch_us(persons_valued.started_at))
+                        // (days_of(brackets, period_days) * 86400000000)
+                else periods_between(
+                    period, days_of(brackets, period_days), persons_valued.cohort_date,
+                    activity.activity_date
+                )
+            end
+        ) as period_number
 
     from persons_valued
 
@@ -178,8 +232,12 @@ period_numbers as (
     select
         cohorts_counted.cohort_date,
         cohorts_counted.value_number,
-        periods_between(
-            period, as_number(period_days), cohorts_counted.cohort_date, spine.activity_date
+        bracket_of(
+            brackets,
+            (select numbers_by_day from brackets_read),
+            periods_between(
+                period, days_of(brackets, period_days), cohorts_counted.cohort_date, spine.activity_date
+            )
         ) as period_number
 
     from cohorts_counted
@@ -190,9 +248,17 @@ period_numbers as (
     where
         spine.activity_date <= reporting_date(edge_of(source))
         and spine.activity_date = date_after(
-            period, as_number(period_days), cohorts_counted.cohort_date,
+            period, days_of(brackets, period_days), cohorts_counted.cohort_date,
             periods_between(
-                period, as_number(period_days), cohorts_counted.cohort_date, spine.activity_date
+                period, days_of(brackets, period_days), cohorts_counted.cohort_date,
+                spine.activity_date
+            )
+        )
+        and (
+            brackets is null
+            or list_contains(
+                (select first_days from brackets_read),
+                spine.activity_date - cohorts_counted.cohort_date
             )
         )
 
@@ -215,8 +281,11 @@ periods as (
         period_numbers.period_number,
         -- Who began at the end of the day has the last of the 24 hours a day later.
         date_after(
-            period, as_number(period_days), cohorts_counted.cohort_date,
-            period_numbers.period_number + 1
+            period, days_of(brackets, period_days), cohorts_counted.cohort_date,
+            case
+                when brackets is null then period_numbers.period_number
+                else (select last_days from brackets_read)[period_numbers.period_number + 1]
+            end + 1
         ) - case when period = 'rolling' then 0 else 1 end as last_date
 
     from cohorts_counted
@@ -295,7 +364,7 @@ cohorts_chosen as (
 
     select *
     from cohorts_retained
-    where per = 'cohort'
+    where per = 'cohort' and (brackets is null or period_number <= len(numbers_of(brackets)))
 
     union all
 
@@ -309,7 +378,9 @@ cohorts_chosen as (
         breakdown_value,
         is_other
     from cohorts_retained
-    where per = 'period' and is_mature
+    where
+        per = 'period'
+        and is_mature
     group by period_number, breakdown_value, is_other
 
 )

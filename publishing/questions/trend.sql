@@ -85,10 +85,7 @@ mistakes as (
                         when
                             coalesce(since, until) is not null
                             and not exists (select 1 from periods)
-                            then 'nothing happened then; days are ' || coalesce((
-                                select min(activity_date) || ' to ' || max(activity_date)
-                                from marts.fct_daily_actives
-                            ), 'none yet')
+                            then 'nothing happened then; days are ' || days_there()
                         when property is not null
                             and not exists (select 1 from events_read where number is not null)
                             then 'none of these events has a number in ' || property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from itertools import pairwise
 from statistics import fmean, median
 from typing import Any
 
@@ -22,7 +23,8 @@ from tests.oracle.breakdowns import (
 )
 from tests.oracle.events import Event
 from tests.oracle.facts import Facts
-from tests.oracle.funnels import Funnel, has_closed, ways_through
+from tests.oracle.funnels import Funnel, has_closed
+from tests.oracle.orderings import Way, duration, ways
 
 Rows = list[dict[str, Any]]
 Means = Callable[[Event], bool]
@@ -66,6 +68,7 @@ def retention(
     period_days: int = 7,
     cohorts: str = "first",
     per: str = "cohort",
+    brackets: Sequence[int] = (),
     by: str | None = None,
     filters: Iterable[Filter] = (),
 ) -> Rows:
@@ -87,13 +90,24 @@ def retention(
     days = spine(facts.events, calendar)
     edge = calendar.day_of(calendar.data_edge) if calendar.data_edge else date.min
 
+    def starts(cohort_date: date, number: int) -> date:
+        """The first day of the period of this number."""
+        if brackets:
+            return cohort_date + ([0, 1, *(last + 1 for last in brackets)][number]) * DAY
+        return later_day(period, period_days, cohort_date, number)
+
     def number_of(cohort_date: date, begun: Event, event: Event) -> int:
         """The period an event is in, negative before the first."""
-        if period == "rolling":
-            return (event.occurred_at - begun.occurred_at) // (period_days * DAY)
         day = calendar.day_of(event.occurred_at)
+        if period == "rolling":
+            elapsed = event.occurred_at - begun.occurred_at
+            if not brackets:
+                return elapsed // (period_days * DAY)
+            day = cohort_date + elapsed // DAY * DAY
+        if brackets:
+            return sum(starts(cohort_date, n) <= day for n in range(len(brackets) + 2)) - 1
         number = 0
-        while later_day(period, period_days, cohort_date, number + 1) <= day:
+        while starts(cohort_date, number + 1) <= day:
             number += 1
         return number if day >= cohort_date else -1
 
@@ -104,10 +118,10 @@ def retention(
             for person, begun in cohort
         }
         number = 0
-        while (first_day := later_day(period, period_days, cohort_date, number)) <= days[-1]:
+        while (first_day := starts(cohort_date, number)) <= days[-1]:
             retained = [person for person, _ in cohort if number in numbers[person]]
             if retained or (first_day in days and first_day <= edge):
-                next_day = later_day(period, period_days, cohort_date, number + 1)
+                next_day = starts(cohort_date, number + 1)
                 last_day = next_day if period == "rolling" else next_day - DAY
                 rows.append(
                     {
@@ -123,6 +137,8 @@ def retention(
                     }
                 )
             number += 1
+            if brackets and number > len(brackets):
+                break
     if per == "period":
         rows = together([row for row in rows if row["is_mature"]])
     return [row | {"retention_rate": row["retained_persons"] / row["cohort_size"]} for row in rows]
@@ -198,7 +214,7 @@ class Attempt:
 
     actor: str
     entry_date: date | None
-    reached_at: list[datetime]
+    way: Way
     values: set[str | None]
     is_mature: bool
 
@@ -214,6 +230,8 @@ def attempts(
     entry: str = "any",
     exclude: Means | None = None,
     constant: str | None = None,
+    ordering: str = "steps",
+    optional: Iterable[int] = (),
 ) -> list[Attempt]:
     """The attempts that funnel() counts and funnel_persons() lists."""
     read, passed = value_of(facts, by), passes(facts, filters)
@@ -234,23 +252,34 @@ def attempts(
             for event in events:
                 if (value := held(event)) is not None:
                     tracks.setdefault(value, []).append(event)
-        chains: dict[date | None, list[tuple[list[datetime], str]]] = {}
-        for value in sorted(tracks):
-            ways = ways_through(defined, tracks[value])
-            for chain in ways[:1] if entry == "first_ever" else ways:
-                end = min((moment for moment in excluded if moment > chain[0]), default=chain[-1])
-                reached = [moment for moment in chain if moment <= end]
-                entry_date = facts.calendar.day_of(chain[0]) if per == "day" else None
-                chains.setdefault(entry_date, []).append((reached, value))
-        for entry_date, own in chains.items():
-            best, value = min(own, key=lambda o: (-len(o[0]), o[0][-1] - o[0][0], o[0][0]))
+        own_ways = [
+            (way, value)
+            for value in sorted(tracks)
+            for way in ways(
+                defined,
+                tracks[value],
+                excluded,
+                ordering=ordering,
+                optional=frozenset(optional),
+            )
+        ]
+        if entry == "first_ever":
+            own_ways = sorted(own_ways, key=lambda own: own[0][0].at)[:1]
+        dated: dict[date | None, list[tuple[Way, str]]] = {}
+        for way, value in own_ways:
+            entry_date = facts.calendar.day_of(way[0].at) if per == "day" else None
+            dated.setdefault(entry_date, []).append((way, value))
+        for entry_date, own in dated.items():
+            best, value = min(
+                own, key=lambda each: (-each[0][-1].step_number, duration(each[0]), each[0][0].at)
+            )
             found.append(
                 Attempt(
                     actor,
                     entry_date,
                     best,
-                    values(defined, best, tracks[value], read, attribution),
-                    has_closed(defined, best, facts.calendar.data_edge),
+                    values(best, tracks[value], read, attribution),
+                    has_closed(defined, [best[0].at], facts.calendar.data_edge),
                 )
             )
     return found
@@ -273,11 +302,12 @@ def funnel(facts: Facts, defined: Funnel, *, per: str = "period", **options: Any
         ]
         for step in defined.steps:
             number = step.step_number
-            reached = [attempt for attempt in own if len(attempt.reached_at) >= number]
+            reached = [a for a in own if any(step.step_number == number for step in a.way)]
             waits = [
-                (a.reached_at[number - 1] - a.reached_at[number - 2]).total_seconds()
-                for a in reached
-                if number > 1
+                (step.at - before.at).total_seconds()
+                for attempt in own
+                for before, step in pairwise(attempt.way)
+                if step.step_number == number
             ]
             rows.append(
                 {
@@ -302,9 +332,9 @@ def funnel_persons(facts: Facts, defined: Funnel, **options: Any) -> Rows:
         {
             "person_id": attempt.actor,
             "entry_date": attempt.entry_date,
-            "entered_at": attempt.reached_at[0],
-            "deepest_step": len(attempt.reached_at),
-            "deepest_step_at": attempt.reached_at[-1],
+            "entered_at": attempt.way[0].at,
+            "deepest_step": attempt.way[-1].step_number,
+            "deepest_step_at": attempt.way[-1].at,
             "is_mature": attempt.is_mature,
             **columns(breakdown),
         }
@@ -313,16 +343,14 @@ def funnel_persons(facts: Facts, defined: Funnel, **options: Any) -> Rows:
     ]
 
 
-def values(
-    defined: Funnel, chain: list[datetime], events: list[Event], read: ValueOf, attribution: str
-) -> set[str | None]:
+def values(way: Way, events: list[Event], read: ValueOf, attribution: str) -> set[str | None]:
     """The values of the steps that count: of the first event that fills each at its moment."""
     filled = [
         min(
-            (e for e in events if e.occurred_at == moment and step.matches(e)),
+            (e for e in events if e.occurred_at == reached.at and reached.step.matches(e)),
             key=lambda event: event.event_id,
         )
-        for step, moment in zip(defined.steps, chain, strict=False)
+        for reached in way
     ]
     counting = {"first": filled[:1], "last": filled[-1:], "any": filled}[attribution]
     return {read(event) for event in counting}

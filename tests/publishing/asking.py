@@ -12,7 +12,9 @@ from conversion.marts import tell
 from ingestion.loading.source import RAW_TABLES
 from publishing.questions import install
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
+from tests.oracle.breakdowns import Filter
 from tests.oracle.events import Event, File
+from tests.oracle.facts import Facts
 from tests.oracle.funnels import read_alternative
 
 Rows = list[dict[str, Any]]
@@ -46,6 +48,26 @@ def rows_unless_unseen(warehouse: MemoryWarehouse, query: str) -> Rows | None:
         if re.search(UNSEEN, str(error)):
             return None
         raise
+
+
+def compare(
+    told: list[tuple[MemoryWarehouse, Facts]],
+    question: str,
+    by: str | None,
+    filters: list[Filter],
+    expected: Callable[[Facts], Rows],
+) -> None:
+    """Ask some warehouses and the oracle; at least one of them has an answer."""
+    options = f", by := '{by}'" if by else ""
+    if filters:
+        options += f", filters := {sql_list([''.join(each) for each in filters])}"
+    answers = 0
+    for warehouse, facts in told[:8]:
+        found = rows_unless_unseen(warehouse, question.format(options=options))
+        if found is not None:
+            assert in_order(found) == in_order(expected(facts))
+            answers += len(found)
+    assert answers
 
 
 def meaning(step: str | None) -> Callable[[Event], bool]:

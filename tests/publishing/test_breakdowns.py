@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -13,39 +12,18 @@ from tests.oracle.breakdowns import Filter
 from tests.oracle.events import File
 from tests.oracle.facts import Facts
 from tests.oracle.funnels import Funnel, read_funnels
-from tests.oracle.questions import Rows, actives, funnel, funnel_persons, paths, retention
+from tests.oracle.questions import actives, funnel, funnel_persons, paths, retention
 from tests.publishing.asking import (
     asked,
-    in_order,
+    compare,
     line,
     meaning,
-    rows_unless_unseen,
     sql_list,
 )
 from transformation.dimensions import KNOWN
 
 PLANS: list[Filter] = [("property.plan", " in ", "(annual,1,true)")]
 NOT_APP: list[Filter] = [("source_id", "!=", "app")]
-
-
-def compare(
-    told: list[tuple[MemoryWarehouse, Facts]],
-    question: str,
-    by: str | None,
-    filters: list[Filter],
-    expected: Callable[[Facts], Rows],
-) -> None:
-    """Ask some warehouses and the oracle; at least one of them has an answer."""
-    options = f", by := '{by}'" if by else ""
-    if filters:
-        options += f", filters := {sql_list([''.join(each) for each in filters])}"
-    answers = 0
-    for warehouse, facts in told[:8]:
-        found = rows_unless_unseen(warehouse, question.format(options=options))
-        if found is not None:
-            assert in_order(found) == in_order(expected(facts))
-            answers += len(found)
-    assert answers
 
 
 @pytest.mark.parametrize(
@@ -117,9 +95,12 @@ def test_retention_is_broken_down_by_the_value_of_the_first_event(
             "source_id",
         ),
         ({"period": "month", "per": "period"}, None),
+        ({"brackets": [1, 3, 7, 30]}, None),
+        ({"brackets": [2, 5], "cohorts": "recurring", "per": "period"}, "property.plan"),
+        ({"brackets": [1, 2], "period": "rolling"}, "source_id"),
     ],
 )
-def test_retention_has_rolling_and_calendar_periods_and_recurring_cohorts(
+def test_retention_has_rolling_and_calendar_periods_brackets_and_recurring_cohorts(
     told: list[tuple[MemoryWarehouse, Facts]], options: dict[str, Any], by: str | None
 ) -> None:
     named = ", ".join(f"{name} := {value!r}" for name, value in options.items())
@@ -195,9 +176,45 @@ def funnel_of(steps: list[str]) -> Funnel:
         ),
         (["page_view", "sign_up|page_view"], {"constant": "property.plan"}, None, []),
         (["*", "*", "*"], {"constant": "source_id", "per": "day"}, "source_id", []),
+        (["page_view", "sign_up"], {"ordering": "strict"}, "source_id", NOT_APP),
+        (["page_view|sign_up", "sign_up|purchase"], {"ordering": "strict", "per": "day"}, None, []),
+        (["*", "page_view"], {"ordering": "strict", "per": "session"}, None, []),
+        (["*[plan]", "*"], {"ordering": "strict", "constant": "property.plan"}, None, PLANS),
+        (["page_view", "sign_up", "purchase"], {"ordering": "any"}, "source_id", NOT_APP),
+        (
+            ["page_view[plan=1]|purchase", "sign_up", "page_view[plan!=1]"],
+            {"ordering": "any", "attribution": "last", "exclude": "invite_sent"},
+            "property.plan",
+            [],
+        ),
+        (
+            ["purchase", "sign_up|page_view"],
+            {"ordering": "any", "attribution": "any", "per": "day", "constant": "source_id"},
+            "utm_source",
+            [],
+        ),
+        (["sign_up", "page_view"], {"ordering": "any", "entry": "first_ever"}, "event_name", PLANS),
+        (
+            ["page_view", "sign_up", "purchase"],
+            {"optional": [2], "attribution": "any"},
+            "event_name",
+            [],
+        ),
+        (
+            ["*", "page_view|sign_up", "page_view", "*[plan]"],
+            {"optional": [2, 3], "per": "day", "exclude": "invite_sent"},
+            "property.plan",
+            NOT_APP,
+        ),
+        (
+            ["page_view", "sign_up", "purchase", "page_view|sign_up|purchase"],
+            {"optional": [3, 2], "ordering": "strict", "attribution": "last"},
+            "event_name",
+            [],
+        ),
     ],
 )
-def test_a_funnel_has_sessions_first_entries_exclusions_and_constants(
+def test_a_funnel_is_asked_in_every_way_that_the_oracle_knows(
     told: list[tuple[MemoryWarehouse, Facts]],
     steps: list[str],
     options: dict[str, Any],
@@ -284,6 +301,16 @@ def test_a_rolling_period_begins_with_the_persons_first_event(returning: MemoryW
     ]
 
 
+def test_a_bracket_has_its_last_day_and_what_comes_after_all_counts_as_later(
+    returning: MemoryWarehouse,
+) -> None:
+    rows = returning.rows("from retention(brackets := [1, 3, 7, 31])")
+    assert [
+        (r["period_number"], r["retained_persons"], r["retained_persons_on_or_after"]) for r in rows
+    ] == [(0, 1, 1), (1, 1, 1), (2, 1, 1), (3, 0, 1), (4, 0, 1)]
+    assert [r["is_mature"] for r in rows] == [True] * 4 + [True]
+
+
 def test_calendar_months_are_counted_from_the_first_of_the_month(
     returning: MemoryWarehouse,
 ) -> None:
@@ -325,6 +352,7 @@ def plans(compiled: CompiledModels) -> MemoryWarehouse:
     [
         ("actives(action := 'looked', by := 'property.plan')", "persons"),
         ("retention(first_action := 'looked', by := 'property.plan')", "cohort_size"),
+        ("lifecycle(action := 'looked', by := 'property.plan')", "new_persons"),
         ("paths('looked', steps := 1, by := 'property.plan')", "times"),
         ("funnel(['looked', 'bought'], by := 'property.plan')", "persons"),
     ],
@@ -397,6 +425,44 @@ def test_a_funnel_of_carts_is_what_was_worked_out_by_hand(
     assert rows[1]["average_seconds_from_previous_step"] == seconds
 
 
+@pytest.fixture(scope="module")
+def orders(compiled: CompiledModels) -> MemoryWarehouse:
+    """Five persons who do a, b and c in their own order; an identify is no activity."""
+    names = {"d1": "axbc", "d2": "abc", "d3": "bac", "d4": "acbc", "d5": "aibc"}
+    lines = [
+        line(
+            number,
+            event_id=f"{device}{number}",
+            anonymous_id=device,
+            **(
+                {"type": "identify", "event_name": "identify"}
+                if name == "i"
+                else {"event_name": name}
+            ),
+        )
+        for device, done in names.items()
+        for number, name in enumerate(done)
+    ]
+    return asked(loaded(compiled, [[File("orders.ndjson", lines)]]))
+
+
+@pytest.mark.parametrize(
+    ("options", "persons"),
+    [
+        ("", [5, 4, 4]),
+        (", ordering := 'strict'", [5, 2, 2]),
+        (", ordering := 'any'", [5, 5, 5]),
+        (", optional := [2]", [5, 3, 5]),
+        (", optional := [2], ordering := 'strict'", [5, 2, 4]),
+    ],
+)
+def test_a_funnel_in_another_order_is_what_was_worked_out_by_hand(
+    orders: MemoryWarehouse, options: str, persons: list[int]
+) -> None:
+    rows = orders.rows(f"from funnel(['a', 'b', 'c']{options})")
+    assert [row["persons"] for row in rows] == persons
+
+
 def test_who_took_the_steps_are_the_persons_that_the_funnel_counts(carts: MemoryWarehouse) -> None:
     rows = carts.rows("from funnel_persons(['added', 'paid'], exclude := ['left'])")
     assert {row["person_id"]: row["deepest_step"] for row in rows} == {"d1": 1, "d2": 2}
@@ -447,6 +513,11 @@ def test_every_macro_says_the_same_of_a_mistaken_breakdown(
         ("retention(period := 'year')", r"period is 'days', 'rolling' \(of 24 hours\), 'week' or"),
         ("retention(cohorts := 'all')", r"cohorts are 'first' \(each person once\) or 'recurring'"),
         ("retention(per := 'day')", r"per is 'cohort' \(a row for each\) or 'period'"),
+        *(
+            (f"retention(brackets := {wrong})", r"last days of each, one larger than the other")
+            for wrong in ("3", "[]", "[0, 2]", "[3, 3]", "[null]", "['x']")
+        ),
+        ("retention(brackets := [2], period := 'week')", r"period := 'days' or 'rolling'"),
         ("funnel(['looked'], entry := 'last')", r"entry is 'any' or 'first_ever'"),
         ("funnel(['looked'], per := 'visit')", r"'day' .* or 'session' \(each session once\)"),
         (
@@ -457,6 +528,23 @@ def test_every_macro_says_the_same_of_a_mistaken_breakdown(
         ("funnel(['looked'], constant := 'crat')", rf"no dimension is called crat; {KNOWN}"),
         ("funnel(['looked'], constant := 'property.crat')", r"ever had a text or number in crat"),
         ("funnel_persons(['loked'])", r"never seen: loked"),
+        (
+            "funnel(['looked', 'bought'], ordering := 'all')",
+            r"ordering is 'steps' \(one after the other\), 'strict' \(.*\) or 'any'",
+        ),
+        (
+            "funnel(['looked', 'looked|bought'], ordering := 'any')",
+            r"one is both step 1 and step 2",
+        ),
+        (
+            "funnel(['looked', 'bought', 'looked'], ordering := 'any', optional := [2])",
+            r"in any order a person may leave out every step",
+        ),
+        (
+            "funnel(['looked', 'bought'], optional := 2)",
+            r"list of numbers; write optional := \[2\]",
+        ),
+        ("funnel(['looked', 'bought'], optional := [2])", r"between the first and the last"),
         ("funnel(['looked'], attribution := 'each')", r"attribution is 'first', 'last' or 'any'"),
     ],
 )
@@ -469,7 +557,14 @@ def test_a_question_that_nothing_answers_says_so(
 
 @pytest.mark.parametrize(
     "question",
-    ["actives()", "retention()", "paths('looked')", "funnel(['looked'])", "trend('looked')"],
+    [
+        "actives()",
+        "lifecycle()",
+        "retention()",
+        "paths('looked')",
+        "funnel(['looked'])",
+        "trend('looked')",
+    ],
 )
 def test_an_answer_has_types_that_every_tool_reads(plans: MemoryWarehouse, question: str) -> None:
     columns: dict[str, Any] = {
