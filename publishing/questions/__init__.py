@@ -36,11 +36,15 @@ PATTERNS: Final = {
 }
 
 
+#: Columns of a session that are called like its events' own: the first value that one of them has.
+_ALIKE: Final = ("source_id", "device_type", "browser", "os", "app_version")
 #: How many values of a breakdown have rows of their own.
 MOST: Final = 20
 #: The value of an event of events_described in a dimension, which the SQL names after the colon. Of
 #: a table alone, dimensions of the others have no value.
 _VALUE_OF: Final = re.compile(r"\{value_of(?:_(events|sessions|persons))?:(.+?)\}")
+#: The same for the value of a session.
+_VISIT_VALUE_OF: Final = re.compile(r"\{visit_value_of:(.+?)\}")
 #: The rows of a breakdown. After the colon are the table with the values and the weight of a value.
 _BREAKDOWNS_OF: Final = re.compile(r"\{breakdowns_of:(\w+), (.+?)\}")
 _MACRO: Final = re.compile(r"^create or replace macro (\w+)", re.MULTILINE)
@@ -91,6 +95,7 @@ def macros() -> dict[str, str]:
     """Name of a macro → its create statement. Macros that others use come first."""
     text = "\n".join(path.read_text() for path in sorted(FOLDER.glob("*.sql")))
     text = _VALUE_OF.sub(lambda found: _value_of(found[2], found[1]), text)
+    text = _VISIT_VALUE_OF.sub(lambda found: _visit_value_of(found[1]), text)
     text = _BREAKDOWNS_OF.sub(lambda found: _breakdowns_of(found[1], found[2]), text)
     for name, replacement in (PATTERNS | _dimensions()).items():
         text = text.replace(f"{{{name}}}", replacement)
@@ -123,7 +128,10 @@ def _dimensions() -> dict[str, str]:
         texts[f"nulls_of_{table}"] = ", ".join(
             f"cast(null as varchar) as {name}" for name in columns
         )
-    return texts | {"any_of_others": rf"\b({'|'.join(others)})\b"}
+    return texts | {
+        "any_of_others": rf"\b({'|'.join(others)})\b",
+        "names_of_visits": ", ".join(map(literal, _of_visits())),
+    }
 
 
 def _value_of(dimension: str, table: str | None) -> str:
@@ -149,6 +157,22 @@ def _value_of(dimension: str, table: str | None) -> str:
             else case {dimension} {columns} end
         end
     """
+
+
+def _of_visits() -> list[str]:
+    """The dimensions that a session has in its own row."""
+    return [
+        name
+        for name, column in DIMENSIONS.items()
+        if column.startswith("sessions.") or name in _ALIKE
+    ]
+
+
+def _visit_value_of(dimension: str) -> str:
+    columns = " ".join(
+        f"when {literal(name)} then cast(sessions.{name} as varchar)" for name in _of_visits()
+    )
+    return f"case {dimension} {columns} end"
 
 
 def _breakdowns_of(table: str, weight: str) -> str:

@@ -518,8 +518,7 @@ where
     and (action is not null or events.is_activity)
     and events.event_id in (select events_met.event_id from events_met);
 
--- What is wrong with the events, source, filters or breakdown of a question; null if nothing is.
-create or replace macro mistake_of(steps, source, filters, "by") as case
+create or replace macro mistake_of_source(source) as case
     when source is not null
         and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
         then 'no source is called ' || source || '; write one of: '
@@ -527,13 +526,20 @@ create or replace macro mistake_of(steps, source, filters, "by") as case
                 (select string_agg(distinct seen.source_id, ', ') from marts.dim_events as seen),
                 'nothing came yet'
             )
+end;
+
+create or replace macro mistake_of_filters(filters) as case
     when filters is not null and try_cast(filters as varchar[]) is null
         then 'filters is no list; write filters := [''source_id=web'']'
-    else coalesce(
-        (select min(conditions.mistake) from conditions_read(steps, filters) as conditions),
-        mistake_of_dimension(filters, "by")
-    )
 end;
+
+-- What is wrong with the events, source, filters or breakdown of a question; null if nothing is.
+create or replace macro mistake_of(steps, source, filters, "by") as coalesce(
+    mistake_of_source(source),
+    mistake_of_filters(filters),
+    (select min(conditions.mistake) from conditions_read(steps, filters) as conditions),
+    mistake_of_dimension(filters, "by")
+);
 
 -- Why nobody did an action.
 create or replace macro nobody_active(action, source, filters) as

@@ -40,12 +40,14 @@ def value_of(facts: Facts, dimension: str | None) -> ValueOf:
     if dimension.startswith(("first_touch", "last_touch")):
         persons = {row["person_id"]: row for row in person_rows(*facts[:3])}
         return lambda event: persons.get(facts.people.person_of(event), {}).get(dimension)
-    if dimension.startswith("utm_"):
-        field = {"utm_source": 0, "utm_medium": 1, "utm_campaign": 2}[dimension]
+    if dimension == "channel" or dimension.startswith("utm_"):
+        rows = {
+            each.first.event_id: each.row(facts.people, facts.calendar) for each in facts.sessions
+        }
 
         def of_session(event: Event) -> str | None:
             session = facts.people.session_of(event)
-            return session.campaign[field] if session else None
+            return rows[session.first.event_id][dimension] if session else None
 
         return of_session
     return {
