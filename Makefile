@@ -47,7 +47,7 @@ check: install ## ruff, mypy, import-linter, sqlfluff, dbt parse, dagster defini
 		DAGSTER_HOME=$$FOOTFALL_HOME/dagster $(VENV)/bin/python -m dagster definitions validate -w workspace.yaml; \
 		rm -r "$$FOOTFALL_HOME"'
 
-up: install ## collector on :8080 and Dagster's UI on :3000, until Ctrl-C
+up: install ## collector on :8080, Dagster's UI on :3000 and the explorer on :3001, until Ctrl-C
 	@$(RUN) -m orchestration up
 
 nightly: install ## the nightly job once, without a UI
@@ -75,9 +75,9 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-strip-extras -
 	--no-emit-package footfall --custom-compile-command "make lock"
 
 lock: ## write both lock files again from pyproject.toml (needs uv)
-	$(LOCK) --extra collector --extra warehouse --extra dev --extra sdks \
+	$(LOCK) --extra collector --extra warehouse --extra explorer --extra dev --extra sdks \
 		--output-file requirements.lock pyproject.toml
-	$(LOCK) --extra collector --extra warehouse --constraints requirements.lock \
+	$(LOCK) --extra collector --extra warehouse --extra explorer --constraints requirements.lock \
 		--output-file deploy/requirements.lock pyproject.toml
 
 env-example: install ## write .env.example again from Settings

@@ -25,6 +25,8 @@ PREFIX = "FOOTFALL_"
 #: read others as codes and fragments. The rest are not needed in the name of a folder.
 _UNUSUAL: Final = re.compile(r"""[%#*?\[\\'"=]|[\x00-\x1f\x7f-\x9f\ud800-\udfff]""")
 
+_MEMORY: Final = r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$"
+
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -149,6 +151,25 @@ class Settings(BaseSettings):
         "behind a proxy that does.",
     )
     ui_port: int = Field(default=3000, ge=1, le=65535, description="Port of Dagster's UI.")
+    explorer_host: str = Field(
+        default="127.0.0.1",
+        description="Address the explorer listens on. It asks nobody who they are: leave it here, "
+        "behind a proxy that does.",
+    )
+    explorer_port: int = Field(default=3001, ge=1, le=65535, description="Port of the explorer.")
+    explorer_names: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("localhost", "127.0.0.1", "[::1]"),
+        description="Names, comma-separated, under which browsers reach the explorer, such as "
+        "footfall.example.com; requests for others are refused.",
+    )
+    explorer_seconds: float = Field(
+        default=60.0, gt=0, le=3600, description="Seconds that one question may take."
+    )
+    explorer_memory: str = Field(
+        default="1GB",
+        pattern=_MEMORY,
+        description="Memory that the explorer's questions may use together before they spill.",
+    )
     reporting_time_zone: str = Field(
         default="UTC", description="IANA time zone whose midnight starts a reporting day."
     )
@@ -207,7 +228,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1, le=256, description="Threads the warehouse may use.")
     memory_limit: str = Field(
         default="4GB",
-        pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        pattern=_MEMORY,
         description="Memory DuckDB may use before it spills to disk.",
     )
     dbt_project: Path = Field(
@@ -249,9 +270,9 @@ class Settings(BaseSettings):
     def _origins(cls, value: object) -> object:
         return parse_origins(value) if isinstance(value, str) else value
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "explorer_names", mode="before")
     @classmethod
-    def _networks(cls, value: object) -> object:
+    def _listed(cls, value: object) -> object:
         if isinstance(value, str):
             return [each.strip() for each in value.split(",") if each.strip()]
         return value

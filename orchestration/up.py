@@ -1,4 +1,4 @@
-"""The collector and Dagster's processes side by side, until Ctrl-C."""
+"""The collector, the explorer and Dagster's processes side by side, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from orchestration.serving import (
 )
 
 COLLECTOR = "collector"
+EXPLORER = "explorer"
 #: Seconds in which a collector seals its segments and Dagster ends its processes.
 GRACE_SECONDS = 20
 #: Seconds between two looks at the processes and the runs.
@@ -101,6 +102,7 @@ class _Site:
             )
         self._start(COLLECTOR, [sys.executable, "-m", "ingestion.collector"])
         self._start(CODE, command(settings, CODE, self._socket))
+        self._start(EXPLORER, [sys.executable, "-m", "explorer"])
         collector = f"http://{reachable(settings.host)}:{settings.port}"
         _say(f"collector  {collector}")
         _say(f"try it     {collector}/demo{key}")
@@ -109,10 +111,15 @@ class _Site:
         await_code(self._socket, self._look)
         self._start(DAEMON, command(settings, DAEMON))
         self._start(WEBSERVER, command(settings, WEBSERVER))
-        while not _is_open(settings.ui_host, settings.ui_port):
-            self._look()
-            time.sleep(LOOK_SECONDS)
+        for host, port in (
+            (settings.explorer_host, settings.explorer_port),
+            (settings.ui_host, settings.ui_port),
+        ):
+            while not _is_open(host, port):
+                self._look()
+                time.sleep(LOOK_SECONDS)
         self._look()
+        _say(f"explorer   http://{reachable(settings.explorer_host)}:{settings.explorer_port}")
         _say(f"Dagster    {settings.ui_url}")
         _say("Ctrl-C ends all.")
 

@@ -9,10 +9,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from conversion.marts import tell
 from ingestion.settings import Settings
+from publishing.publish import publish
 from tests import golden, prepared
 from tests.histories import FUNNELS, QUESTIONS
-from tests.models_in_memory import CompiledModels, project_copy
+from tests.models_in_memory import CompiledModels, project_copy, warehouse_copy
+from warehouse.connection import connect, writer_lock
 
 # No test asserts how long anything takes: a busy machine would make it fail.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -92,3 +95,14 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledModels:
     copy.settings = Settings(home=folder / "home", dbt_project=folder / "dbt_project")
     prepared.settle_dbt(copy.settings)
     return copy
+
+
+@pytest.fixture(scope="session")
+def published(compiled: CompiledModels, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published file of the golden days, written by publish itself."""
+    settings = warehouse_copy(compiled, tmp_path_factory.mktemp("published"))
+    with writer_lock(settings):
+        with connect(settings) as connection:
+            tell(connection, compiled.questions, settings.reporting_time_zone)
+        publish(settings)
+    return settings.published

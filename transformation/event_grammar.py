@@ -152,6 +152,14 @@ def written(meant: EventMeant) -> str:
     return f"{name}[{','.join(_condition(each, quoted) for each in conditions)}]"
 
 
+def written_condition(condition: Condition) -> str:
+    """The condition as the grammar writes it, with quotes only where they are needed."""
+    bare = _condition(condition, str)
+    if re.fullmatch(CONDITION, bare) and _read_condition(bare) == condition:
+        return bare
+    return _condition(condition, quoted)
+
+
 def comparable(value: str) -> str:
     """A canonical form of a number, exact at any length. A text stays as it is."""
     if not re.fullmatch(NUMBER, value):

@@ -29,7 +29,7 @@ from tests.deploy.files import (
 )
 from tests.prepared import furnish
 
-ROLES = ("collector", "code", "daemon", "webserver")
+ROLES = ("collector", "code", "daemon", "webserver", "explorer")
 #: Until all are up, or a run is over, on a machine that does much else. Never waited out.
 PATIENCE_SECONDS = 300
 OVER = {"SUCCESS", "FAILURE", "CANCELED"}
@@ -53,7 +53,9 @@ class Server:
 
     def __init__(self, home: Path, variables: Mapping[str, str]) -> None:
         self.home = home
-        self.ports = {f"{PREFIX}PORT": free_port(), f"{PREFIX}UI_PORT": free_port()}
+        self.ports = {
+            f"{PREFIX}{name}": free_port() for name in ("PORT", "UI_PORT", "EXPLORER_PORT")
+        }
         furnish(Settings(home=home))
         (home / "write-keys").write_text("web=a-key\n")
         self.environment = {
@@ -113,10 +115,11 @@ class Server:
         """What the role's health check in the compose file says."""
         kind, program, *arguments = compose()["services"][role]["healthcheck"]["test"]
         assert kind == "CMD"
-        port, ui_port = self.ports.values()
+        port, ui_port, explorer_port = self.ports.values()
         arguments = [
             each.replace(":8080/", f":{port}/")
             .replace(":3000/", f":{ui_port}/")
+            .replace(":3001/", f":{explorer_port}/")
             .replace(HOME, str(self.home))
             for each in arguments
         ]

@@ -27,7 +27,7 @@ from tests.deploy.files import (
     services,
 )
 
-ROLES = ["collector", "code", "daemon", "webserver"]
+ROLES = ["collector", "code", "daemon", "webserver", "explorer"]
 Locked = dict[str, tuple[str, list[str]]]
 
 
@@ -107,7 +107,7 @@ def test_the_lock_of_the_image_is_a_part_of_the_lock_that_is_tested() -> None:
 
 def test_the_lock_of_the_image_has_all_that_the_roles_import() -> None:
     try:
-        packages = needed({"collector", "warehouse"})
+        packages = needed({"collector", "warehouse", "explorer"})
     except PackageNotFoundError as error:
         pytest.fail(f"the environment lacks {error}")
 
@@ -166,6 +166,7 @@ def test_ports_are_this_machines_own_and_those_of_the_settings() -> None:
         "code": [],
         "daemon": [],
         "webserver": [f"127.0.0.1:{settings.ui_port}:{settings.ui_port}"],
+        "explorer": [f"127.0.0.1:{settings.explorer_port}:{settings.explorer_port}"],
     }
 
 

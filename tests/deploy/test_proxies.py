@@ -89,6 +89,17 @@ def test_nginx_asks_for_a_password_before_the_ui_and_lets_its_web_socket_through
     assert "Upgrade $http_upgrade" in location["proxy_set_header"]
 
 
+def test_nginx_asks_for_a_password_before_the_explorer_and_sends_pages_as_they_come() -> None:
+    settings = Settings()
+    explorer = servers()["443 explorer.example.com"]
+    location = only(explorer, "location /")
+
+    assert explorer["auth_basic"] == ['"Footfall"']
+    assert [name for name in explorer if name.startswith("location")] == ["location /"]
+    assert location["proxy_pass"] == [f"http://{settings.explorer_host}:{settings.explorer_port}"]
+    assert location["proxy_buffering"] == ["off"]
+
+
 def test_nginx_serves_nothing_without_tls() -> None:
     plain = [block for name, block in servers().items() if not name.startswith("443 ")]
     ciphered = [block for name, block in servers().items() if name.startswith("443 ")]
@@ -142,11 +153,13 @@ def test_caddy_asks_for_a_password_before_the_ui_and_for_none_before_the_collect
     text = re.sub(r"(?m)^\s*#.*\n", "", CADDY.read_text())
     sites = dict(re.findall(r"(?ms)^(\S+) \{\n(.*?)^\}", text))
 
-    assert list(sites) == ["events.example.com", "footfall.example.com"]
-    events, ui = sites.values()
+    assert list(sites) == ["events.example.com", "footfall.example.com", "explorer.example.com"]
+    events, ui, explorer = sites.values()
     assert f"reverse_proxy {settings.host}:{settings.port}" in events
     assert "path /metrics /demo" in events
     assert "respond @private 404" in events
     assert "basicauth" not in events
     assert f"reverse_proxy {settings.ui_host}:{settings.ui_port}" in ui
     assert re.search(r"basicauth \{\n\s+operator ", ui)
+    assert f"reverse_proxy {settings.explorer_host}:{settings.explorer_port}" in explorer
+    assert re.search(r"basicauth \{\n\s+analyst ", explorer)

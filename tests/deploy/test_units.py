@@ -21,7 +21,7 @@ from tests.deploy.files import (
     services,
 )
 
-ROLES = ["code", "collector", "daemon", "webserver"]
+ROLES = ["code", "collector", "daemon", "explorer", "webserver"]
 #: A unit that lost one of these would still start.
 HARDENED = {
     "User": "footfall",

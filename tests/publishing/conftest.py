@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from conversion.marts import tell
-from publishing.publish import publish
 from tests import golden
 from tests.histories import random_histories
-from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded, warehouse_copy
+from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 from tests.oracle.facts import Facts, facts
 from tests.publishing.asking import asked, named_by_strangers
-from warehouse.connection import connect, writer_lock
 
 HISTORIES = 15
 
@@ -30,17 +25,6 @@ def told(compiled: CompiledModels) -> list[tuple[MemoryWarehouse, Facts]]:
 def warehouses(told: list[tuple[MemoryWarehouse, Facts]]) -> list[MemoryWarehouse]:
     """Those warehouses alone."""
     return [warehouse for warehouse, _ in told]
-
-
-@pytest.fixture(scope="session")
-def published(compiled: CompiledModels, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A published file of the golden days, written by publish itself."""
-    settings = warehouse_copy(compiled, tmp_path_factory.mktemp("published"))
-    with writer_lock(settings):
-        with connect(settings) as connection:
-            tell(connection, compiled.questions, settings.reporting_time_zone)
-        publish(settings)
-    return settings.published
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,33 @@
+"""`python -m explorer` serves the explorer at FOOTFALL_EXPLORER_HOST and _PORT."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from explorer.application import Explorer, application
+from explorer.published import Published
+from ingestion.settings import get_settings
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM."""
+    settings = get_settings()
+    published = Published(
+        settings.published,
+        threads=settings.threads,
+        memory=settings.explorer_memory,
+        seconds=settings.explorer_seconds,
+    )
+    explorer = Explorer(published, home=settings.home, time_zone=settings.reporting_time_zone)
+    uvicorn.run(
+        application(explorer, list(settings.explorer_names)),
+        host=settings.explorer_host,
+        port=settings.explorer_port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+    )
+
+
+if __name__ == "__main__":
+    main()

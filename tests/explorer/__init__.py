@@ -1,0 +1,1 @@
+"""The explorer: its pages, what they show, and what they do with what makes no sense."""
