@@ -17,7 +17,6 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
 from ingestion.settings import Settings
 from orchestration.prepare import INSTANCE, instance_file, prepare
-from transformation.dbt_command import dbt_target
 from transformation.definition import project_files
 from transformation.manifest import PARTIAL_PARSE, _head, manifest_path
 from warehouse.connection import ZSTD_CHARACTERS
@@ -46,10 +45,16 @@ def share(factory: pytest.TempPathFactory) -> None:
 
 
 def furnish(settings: Settings) -> None:
-    """Put into a new home what `prepare` would make there, for its project as it is now."""
-    with made_once(f"prepared {_content(settings.dbt_project)}") as folder:
+    """Put into a new home what `prepare` would make there, for its project as it is now.
+
+    Of another project than ours dbt parses only what differs.
+    """
+    content = _content(settings.dbt_project)
+    with made_once(f"prepared {content}") as folder:
         like = Settings(home=folder / "home", dbt_project=settings.dbt_project)
         if not folder.exists():
+            if content != _content(Settings().dbt_project):
+                furnish(Settings(home=like.home))
             prepare(like)
     shutil.copytree(like.home, settings.home, dirs_exist_ok=True)
     settle(settings)
@@ -78,10 +83,10 @@ def settle(settings: Settings) -> None:
 
 def settle_dbt(settings: Settings) -> None:
     """Let the dbt of a copied home take what was parsed in another for its own."""
-    parsed = dbt_target(settings) / PARTIAL_PARSE
-    content = parsed.read_bytes()
-    theirs = msgpack.unpackb(content)["state_check"]["profile_hash"]["checksum"]
-    parsed.write_bytes(content.replace(theirs.encode(), _profile_hash(settings).encode()))
+    for parsed in (settings.home / "dbt").glob(f"*/{PARTIAL_PARSE}"):
+        content = parsed.read_bytes()
+        theirs = msgpack.unpackb(content)["state_check"]["profile_hash"]["checksum"]
+        parsed.write_bytes(content.replace(theirs.encode(), _profile_hash(settings).encode()))
 
 
 def _content(project: Path) -> str:
