@@ -14,11 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 
 from ingestion.settings import Settings
 from orchestration.dagster_internals import check_of_test
@@ -34,6 +33,9 @@ from transformation.increments import (
     run,
 )
 from warehouse.connection import connect
+
+if TYPE_CHECKING:
+    from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 
 #: Most failed nodes described in full: one broken model fails all tests downstream of it.
 SHOWN = 20
@@ -184,7 +186,7 @@ def audited(
             # A test of several models is not an asset check, but its failure also stops the run.
             wanted = [each for each in asked if each.test in keys or not checks[each.test]]
             results = [
-                _result(test, found, manifest)
+                result_of(test, found, manifest)
                 for test, found in ask(settings, connection, wanted).items()
             ]
         found = [_outcome(each, keys, manifest) for each in results if each["unique_id"] in keys]
@@ -242,7 +244,7 @@ def _built_by_dbt(
     return written
 
 
-def _result(test: str, found: int | duckdb.Error, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def result_of(test: str, found: int | duckdb.Error, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What dbt would write about a test into its run_results.json."""
     node = manifest["nodes"][test]
     if isinstance(found, duckdb.Error):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -30,13 +31,16 @@ from ingestion.landing.tombstones import Entry, TombstoneFile, Tombstones, hexes
 from ingestion.ledger import read_ledger
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
+from orchestration.audit import failed_nodes, result_of
 from orchestration.definition_files import questions_asked
 from orchestration.prepare import prepare
 from orchestration.runs.run_records import forget_in_dagster, forget_in_dbt
 from publishing.publish import PublishError, publish
 from publishing.withdraw import withdraw
+from transformation.audit_queries import Query, ask, queries
+from transformation.current import is_current
 from transformation.dbt_command import DBT, dbt_environment
-from transformation.manifest import NotPrepared
+from transformation.manifest import NotPrepared, read_manifest
 from warehouse.connection import connect, writer_lock
 from warehouse.meta import CONVERSION_SCORES
 from warehouse.sql import literal
@@ -56,7 +60,7 @@ class Incomplete(RuntimeError):
 
 
 class Unbuildable(RuntimeError):
-    """dbt cannot build the models; the message is dbt's own."""
+    """The models cannot be built, or a test of them failed; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,12 @@ def _rebuild(settings: Settings, tombstones: Tombstones, run_id: str) -> None:
 
     Raises Incomplete with what is done and what is not.
     """
+    asked = queries(settings)
+    excluded = ["unit_test", *(["test"] if asked else [])]
     try:
-        _dbt(settings, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
+        _dbt(settings, "build", "--full-refresh", "--exclude-resource-type", *excluded)
         with connect(settings) as connection:
+            _test(settings, connection, asked)
             tell(connection, questions_asked(settings), settings.reporting_time_zone)
         publish(settings, whole=True, run_id=run_id)
     except BaseException as problem:
@@ -147,10 +154,13 @@ def _resolved(
     subject = Subject.parse(account.begun.subject)
     settle(settings, erasures, tombstones)
     load(settings)
-    # Only the owner of anonymous events on a shared device depends on this build. If it fails, we
-    # use the last build.
-    with suppress(Unbuildable):
-        _dbt(settings, "run", "--select", f"+{ATTRIBUTION}")
+    with connect(settings) as connection:
+        is_built = is_current(settings, connection)
+    if not is_built:
+        # Only the owner of anonymous events on a shared device depends on this build. If it fails,
+        # we use the last build.
+        with suppress(Unbuildable):
+            _dbt(settings, "run", "--select", f"+{ATTRIBUTION}")
     with connect(settings) as connection:
         person = resolve(connection, tombstones, subject, stands_for_nobody(settings.dbt_project))
     account.note({UNDECIDED: person.undecided})
@@ -253,6 +263,17 @@ def _foreseen(settings: Settings, tombstones: Tombstones, subject: Subject) -> R
 
 def _stones(entry: Entry) -> dict[str, int]:
     return {kind: len(getattr(entry, kind)) for kind in ("users", "devices", "events")}
+
+
+def _test(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, asked: Sequence[Query]
+) -> None:
+    """Run the tests that dbt compiled earlier; raises Unbuildable with what failed."""
+    manifest = read_manifest(settings)
+    found = ask(settings, connection, asked)
+    results = [result_of(test, each, manifest) for test, each in found.items()]
+    if failed := failed_nodes(results, manifest):
+        raise Unbuildable("\n\n".join(each.told(settings) for each in failed))
 
 
 def _dbt(settings: Settings, *arguments: str) -> None:
