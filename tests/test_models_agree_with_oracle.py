@@ -46,6 +46,7 @@ QUERIES = {
     "funnel_steps": "select * from marts.fct_funnel_steps",
     "retention": "select * from marts.fct_retention where period_type = 'week'",
     "daily_retention": "select * from marts.fct_retention where period_type = 'day'",
+    "calendar_retention": "select * from marts.fct_retention where period_type = 'calendar_week'",
     "person_weeks": "select * from marts.fct_person_weeks",
     "event_transitions": "select * from marts.fct_event_transitions",
     "page_days": "select * from marts.fct_page_days",

@@ -33,6 +33,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.oracle.activity import (
+    calendar_retention,
     daily_actives,
     daily_retention,
     person_days,
@@ -77,6 +78,7 @@ class Marts:
     funnel_steps: list[Row]
     retention: list[Row]
     daily_retention: list[Row]
+    calendar_retention: list[Row]
     person_weeks: list[Row]
     event_transitions: list[Row]
     page_days: list[Row]
@@ -120,6 +122,7 @@ def warehouse(
         funnel_steps=funnel_steps(attempts),
         retention=retention(events, days, calendar),
         daily_retention=daily_retention(events, days, calendar),
+        calendar_retention=calendar_retention(events, days, calendar),
         person_weeks=person_weeks(days),
         event_transitions=event_transitions(sessions, calendar),
         page_days=page_days(sessions, calendar),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -138,6 +139,21 @@ def daily_retention(
     return _retention(events, days, calendar, period_type="day", period_days=1, last_period=90)
 
 
+def calendar_retention(
+    events: list[Event], days: list[dict[str, Any]], calendar: Calendar
+) -> list[dict[str, Any]]:
+    """One row per calendar week in which persons began, and week since."""
+    return _retention(
+        events,
+        days,
+        calendar,
+        period_type="calendar_week",
+        period_days=7,
+        last_period=None,
+        cohort_of=lambda day: day - day.weekday() * DAY,
+    )
+
+
 def _retention(
     events: list[Event],
     days: list[dict[str, Any]],
@@ -146,13 +162,14 @@ def _retention(
     period_type: str,
     period_days: int,
     last_period: int | None,
+    cohort_of: Callable[[date], date] = lambda day: day,
 ) -> list[dict[str, Any]]:
     active_days: dict[str, set[date]] = {}
     for row in days:
         active_days.setdefault(row["person_id"], set()).add(row["activity_date"])
     rows = []
-    for cohort_date in sorted({min(own) for own in active_days.values()}):
-        cohort = [person for person, own in active_days.items() if min(own) == cohort_date]
+    for cohort_date in sorted({cohort_of(min(own)) for own in active_days.values()}):
+        cohort = [person for person, own in active_days.items() if cohort_of(min(own)) == cohort_date]
         calendar_days = spine(events, calendar)
         last = (calendar_days[-1] - cohort_date).days // period_days
         for number in range(min(last, last if last_period is None else last_period) + 1):

@@ -215,6 +215,12 @@ def test_a_person_counts_once_in_the_whole_period(warehouses: list[MemoryWarehou
             "select * exclude (period_type) from marts.fct_retention where period_type = 'day'",
         ),
         (
+            "(select * exclude (breakdown_value, is_other, retention_rate)"
+            " from retention(period := 'week'))",
+            "select * exclude (period_type) from marts.fct_retention"
+            " where period_type = 'calendar_week'",
+        ),
+        (
             "(select path[2], times, sessions from paths('page_view', steps := 1))",
             "select to_event, sum(transitions)::bigint, sum(sessions)::bigint"
             " from marts.fct_event_transitions where from_event = 'page_view' group by 1",

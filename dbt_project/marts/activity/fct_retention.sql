@@ -27,7 +27,7 @@ person_dates as (
     select
         person_id,
         activity_date,
-        min(activity_date) over (partition by person_id) as cohort_date
+        min(activity_date) over (partition by person_id) as first_date
 
     from (
         select distinct
@@ -38,35 +38,52 @@ person_dates as (
 
 ),
 
-days_counted as (
+-- A week is seven days from the person's own first day. A calendar week begins on Monday, and so
+-- does its cohort.
+person_cohorts as (
 
     select
+        'day' as period_type,
+        1 as period_days,
         person_id,
-        cohort_date,
-        {{ days_between('cohort_date', 'activity_date') }} as day_number
+        activity_date,
+        first_date as cohort_date
+    from person_dates
 
+    union all
+
+    select
+        'week' as period_type,
+        7 as period_days,
+        person_id,
+        activity_date,
+        first_date as cohort_date
+    from person_dates
+
+    union all
+
+    select
+        'calendar_week' as period_type,
+        7 as period_days,
+        person_id,
+        activity_date,
+        cast(date_trunc('week', first_date) as date) as cohort_date
     from person_dates
 
 ),
 
--- A week is seven days from the person's own first day, and not a calendar week.
 periods_active as (
 
-    select
-        'day' as period_type,
+    select distinct
+        period_type,
+        period_days,
         cohort_date,
         person_id,
-        day_number as period_number
-    from days_counted
+        cast(
+            floor({{ days_between('cohort_date', 'activity_date') }} * 1.0 / period_days) as bigint
+        ) as period_number
 
-    union
-
-    select
-        'week' as period_type,
-        cohort_date,
-        person_id,
-        cast(floor(day_number / 7.0) as bigint) as period_number
-    from days_counted
+    from person_cohorts
 
 ),
 
@@ -90,7 +107,7 @@ ends_counted as (
     select
         period_type,
         cohort_date,
-        last_period_number + 1 as period_number,
+        last_period_number as period_number,
         count(*) as ended_persons
 
     from persons_ended
@@ -103,33 +120,37 @@ periods_counted as (
 
     select
         period_type,
+        period_days,
         cohort_date,
         period_number,
         count(*) as retained_persons
 
     from periods_active
 
-    group by period_type, cohort_date, period_number
+    group by period_type, period_days, cohort_date, period_number
 
 ),
 
 cohorts as (
 
     select
+        period_type,
+        period_days,
         cohort_date,
         retained_persons as cohort_size
 
     from periods_counted
 
-    where period_type = 'day' and period_number = 0
+    where period_number = 0
 
 ),
 
 cohort_days as (
 
     select
+        cohorts.period_type,
+        cohorts.period_days,
         cohorts.cohort_date,
-        cohorts.cohort_size,
         {{ days_between('cohorts.cohort_date', 'days.activity_date') }} as day_number
 
     from cohorts
@@ -139,48 +160,48 @@ cohort_days as (
 
 ),
 
--- A week that begins in a long silence has a row if somebody came back in it.
-cohort_weeks as (
+-- Every period has a row, so a period in which nobody came back is a row of zero. One that begins
+-- in a long silence, or before the first day of all, has a row if somebody came in it.
+period_numbers as (
 
     select
+        period_type,
         cohort_date,
-        cast(floor(day_number / 7.0) as bigint) as period_number
+        cast(floor(day_number * 1.0 / period_days) as bigint) as period_number
     from cohort_days
-    where day_number % 7 = 0
+    where day_number % period_days = 0
 
     union
 
     select
+        period_type,
         cohort_date,
         period_number
     from periods_counted
-    where period_type = 'week'
 
 ),
 
--- Every period has a row, so a period in which nobody came back is a row of zero.
 periods as (
 
     select
-        'day' as period_type,
-        cohort_date,
-        cohort_size,
-        day_number as period_number,
-        {{ days_after('cohort_date', 'day_number') }} as last_date
-    from cohort_days
-    where day_number <= {{ last_daily_period }}
-
-    union all
-
-    select
-        'week' as period_type,
+        cohorts.period_type,
         cohorts.cohort_date,
         cohorts.cohort_size,
-        cohort_weeks.period_number,
-        {{ days_after('cohorts.cohort_date', 'cohort_weeks.period_number * 7 + 6') }} as last_date
+        period_numbers.period_number,
+        {{ days_after(
+            'cohorts.cohort_date', '(period_numbers.period_number + 1) * cohorts.period_days - 1'
+        ) }} as last_date
+
     from cohorts
-    inner join cohort_weeks
-        on cohorts.cohort_date = cohort_weeks.cohort_date
+
+    inner join period_numbers
+        on
+            cohorts.period_type = period_numbers.period_type
+            and cohorts.cohort_date = period_numbers.cohort_date
+
+    where
+        cohorts.period_type <> 'day'
+        or period_numbers.period_number <= {{ last_daily_period }}
 
 ),
 
@@ -193,10 +214,13 @@ periods_described as (
         periods.cohort_size,
         coalesce(periods_counted.retained_persons, 0) as retained_persons,
         cast(
-            periods.cohort_size - sum(coalesce(ends_counted.ended_persons, 0)) over (
-                partition by periods.period_type, periods.cohort_date
-                order by periods.period_number
-                rows between unbounded preceding and current row
+            periods.cohort_size - coalesce(
+                sum(ends_counted.ended_persons) over (
+                    partition by periods.period_type, periods.cohort_date
+                    order by periods.period_number
+                    rows between unbounded preceding and 1 preceding
+                ),
+                0
             ) as bigint
         ) as retained_persons_on_or_after,
         coalesce({{ reporting_date('edge.data_through') }} > periods.last_date, false) as is_mature
