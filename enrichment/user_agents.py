@@ -41,8 +41,16 @@ UNLISTED: Final = (
     (r"(?i:([\w.-]*(?:crawl|spider)[\w.-]*))", "crawler"),
     (r"(?:([\w.-]+)/[\w.-]+\W{1,3})?\+https?://", "crawler"),
 )
-#: A tag of the list → the kind of bot. Of an agent with several the first one here counts. Its tag
-#: http-library is not here: who asks with curl may be a customer of an API.
+#: The list's tag of libraries for HTTP. They are no bots: who asks with curl may be a customer.
+LIBRARY: Final = "http-library"
+#: Libraries that the list does not know, and the language, which may stand before the name of any.
+#: An app that names itself before its library is an app.
+UNLISTED_LIBRARIES: Final = (
+    *("Deno/", "Faraday", "GuzzleHttp", "Java/", "PostmanRuntime/", "RestSharp", "hyper/"),
+    *("lua-resty-http", "node$", "rest-client/", "reqwest", "undici", "urllib3"),
+)
+BEFORE_A_LIBRARY: Final = r"^(?:(?:Java|Node\.js|PHP|Python|Ruby)/[\w.]+ )?(?:python-)?"
+#: A tag of the list → the kind of bot. Of an agent with several the first one here counts.
 KINDS: Final = {
     "ai-crawler": "ai_training",
     "browser-automation": "automation",
@@ -133,6 +141,7 @@ def parse(user_agent: str) -> UserAgent:
         device_type=_device_type(text, is_known=system is not None),
         device_brand=device.brand if device and is_told else None,
         device_model=device.model if device and is_told else None,
+        agent_kind="library" if _libraries().search(text) else None,
     )
 
 
@@ -171,6 +180,15 @@ def _bots() -> Resolver:
 @lru_cache
 def _agent_kinds() -> list[str | None]:
     return [kind for _, kind in _patterns()]
+
+
+@lru_cache
+def _libraries() -> re.Pattern[str]:
+    listed = (each["pattern"] for each in CRAWLER_USER_AGENTS_DATA if LIBRARY in each["tags"])
+    names = (name.removeprefix("^").removeprefix("python-") for name in listed)
+    return re.compile(
+        f"{BEFORE_A_LIBRARY}(?:{'|'.join((*names, *UNLISTED_LIBRARIES))})", re.IGNORECASE
+    )
 
 
 def _patterns() -> Iterator[tuple[str, str | None]]:

@@ -61,8 +61,6 @@ PEOPLE = {
     "Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; Tablet PC 2.0)": (
         *("IE", "8.0", "Windows", "7", "desktop", None, None),
     ),
-    # Whoever calls an API with a library may be a customer.
-    "curl/8.5.0": ("curl", "8.5", None, None, None, None, None),
     # The list takes editors that show pages for agents of AI.
     f"Mozilla/5.0 (X11; Linux x86_64) {LIKE_GECKO} Code/1.115.0 Chrome/142.0 Electron/39.8": (
         *("Chrome", "142.0", "Linux", None, "desktop", None, None),
@@ -70,6 +68,18 @@ PEOPLE = {
     "": (None, None, None, None, None, None, None),
     "\0\udcff".encode(errors="replace").decode(): (None, None, None, None, None, None, None),
 }
+#: Whoever calls an API with a library may be a customer.
+LIBRARIES = (
+    *("curl/8.5.0", "Wget/1.21.4", "python-requests/2.32.3", "Python/3.12 aiohttp/3.10.5"),
+    *("python-httpx/0.27.0", "Python-urllib/3.12", "okhttp/4.12.0", "Go-http-client/2.0"),
+    *("axios/1.7.7", "node", "undici", "Java/17.0.1", "Apache-HttpClient/4.5.13 (Java/11)"),
+    *("GuzzleHttp/7", "reqwest/0.12.7", "PostmanRuntime/7.41.2", "python-urllib3/2.2.2"),
+)
+#: An app that names itself, whatever it asks with.
+APPS = (
+    *("MyShop/3.2 okhttp/4.12.0", "com.shop.app/3.2 (Android 14) okhttp/4.12.0"),
+    *("Shop/7 CFNetwork/1404.0.5 Darwin/22.3.0", "Javanese/1.0", "nodebook/2", ""),
+)
 BOTS = {
     "Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)": ("GPTBot", "ai_training"),
     f"{CHROME}; ClaudeBot/1.0; +claudebot@anthropic.com": ("ClaudeBot", "ai_training"),
@@ -106,6 +116,16 @@ BOTS = {
 @pytest.mark.parametrize("user_agent", PEOPLE)
 def test_a_persons_agent_says_browser_system_and_device(user_agent: str) -> None:
     assert parse(user_agent) == UserAgent(user_agent, *PEOPLE[user_agent])
+
+
+@pytest.mark.parametrize("user_agent", LIBRARIES)
+def test_a_library_is_no_bot_and_no_app(user_agent: str) -> None:
+    assert (parse(user_agent).agent_kind, parse(user_agent).is_bot) == ("library", False)
+
+
+@pytest.mark.parametrize("user_agent", APPS)
+def test_an_app_that_names_itself_is_no_library(user_agent: str) -> None:
+    assert parse(user_agent).agent_kind is None
 
 
 @pytest.mark.parametrize("user_agent", BOTS)

@@ -169,7 +169,9 @@ def _retention(
         active_days.setdefault(row["person_id"], set()).add(row["activity_date"])
     rows = []
     for cohort_date in sorted({cohort_of(min(own)) for own in active_days.values()}):
-        cohort = [person for person, own in active_days.items() if cohort_of(min(own)) == cohort_date]
+        cohort = [
+            person for person, own in active_days.items() if cohort_of(min(own)) == cohort_date
+        ]
         calendar_days = spine(events, calendar)
         last = (calendar_days[-1] - cohort_date).days // period_days
         for number in range(min(last, last if last_period is None else last_period) + 1):

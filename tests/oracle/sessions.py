@@ -116,7 +116,7 @@ class Session:
         return (
             self.events[-1].occurred_at - self.started_at >= timedelta(seconds=10)
             or len([e for e in self.events if e.type in ("page", "screen")]) >= 2
-            or any(e.event_name in KEY_EVENTS for e in self.events)
+            or any(e.event_name in KEY_EVENTS for e in self.path)
         )
 
     @property

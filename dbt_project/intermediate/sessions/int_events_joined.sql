@@ -4,17 +4,28 @@
 
 -- depends_on: {{ ref('int_sessions_joinable') }}
 
-with events as (
+with key_events as (
+
+    select distinct {{ event_named('event_name') }} as event_name
+    from {{ ref('key_events') }}
+
+),
+
+events as (
 
     select
         events.event_id,
         events.source_id,
         events.user_id,
-        events.occurred_at
+        events.occurred_at,
+        key_events.event_name is not null as is_key_event
 
     from {{ ref('stg_footfall__events') }} as events
 
     {{ join_touched('events', touched) }}
+
+    left join key_events
+        on events.event_name = key_events.event_name
 
     where events.is_activity and not events.opens_session
 
@@ -97,6 +108,7 @@ sessions_ranked as (
         events.source_id,
         events.user_id,
         events.occurred_at,
+        events.is_key_event,
         sessions_named.session_id,
         row_number() over (
             partition by events.event_id
@@ -121,7 +133,8 @@ events_joined as (
         source_id,
         user_id,
         occurred_at,
-        session_id
+        session_id,
+        is_key_event
 
     from sessions_ranked
 

@@ -28,7 +28,8 @@ joined_counted as (
 
     select
         joined.session_id,
-        count(*) as event_count
+        count(*) as event_count,
+        max(case when joined.is_key_event then 1 else 0 end) = 1 as has_key_event
 
     from {{ ref('int_events_joined') }} as joined
 
@@ -40,7 +41,7 @@ joined_counted as (
 ),
 
 -- A bounce is about the visitor: an event that a server sends meanwhile does not make it a longer
--- visit.
+-- visit. What was reached in it counts, whoever told.
 sessions_attributed as (
 
     select
@@ -84,7 +85,8 @@ sessions_attributed as (
         sessions.event_count = 1 as is_bounce,
         {{ seconds_between('sessions.started_at', 'sessions.ended_at') }} >= 10
         or sessions.page_view_count >= 2
-        or sessions.has_key_event as is_engaged,
+        or sessions.has_key_event
+        or coalesce(joined_counted.has_key_event, false) as is_engaged,
         sessions.is_bot
 
     from sessions
