@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -36,23 +37,36 @@ def open_geo_database(path: Path) -> maxminddb.Reader:
 
     Raises GeoDatabaseUnusable.
     """
+    with _usable(path), tempfile.NamedTemporaryFile(suffix=".mmdb") as copy:
+        with path.open("rb") as original:
+            shutil.copyfileobj(original, copy)
+        copy.flush()
+        return maxminddb.open_database(copy.name, maxminddb.MODE_AUTO)
+
+
+def geo_database_built_at(path: Path) -> datetime:
+    """When its publisher made the database. This is at the end of the file; the rest is not read.
+
+    Raises GeoDatabaseUnusable.
+    """
+    with _usable(path), maxminddb.open_database(path, maxminddb.MODE_FILE) as database:
+        return _built_at(database)
+
+
+def _built_at(database: maxminddb.Reader) -> datetime:
+    return datetime.fromtimestamp(database.metadata().build_epoch, UTC)
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
     try:
-        with tempfile.NamedTemporaryFile(suffix=".mmdb") as copy:
-            with path.open("rb") as original:
-                shutil.copyfileobj(original, copy)
-            copy.flush()
-            return maxminddb.open_database(copy.name, maxminddb.MODE_AUTO)
+        yield
     except (OSError, maxminddb.InvalidDatabaseError) as error:
         problem = getattr(error, "strerror", None) or "it is no MMDB file, or is damaged"
         raise GeoDatabaseUnusable(
             f"FOOTFALL_GEO_DATABASE: cannot use {path}: {problem}; "
             "download it again, or unset the variable"
         ) from error
-
-
-def built_at(database: maxminddb.Reader) -> datetime:
-    """When its publisher made the database."""
-    return datetime.fromtimestamp(database.metadata().build_epoch, UTC)
 
 
 class Places:
@@ -79,7 +93,7 @@ class Places:
             logger.error("%s. Events are kept without a place", problem)
             return
         self._is_damaged = False
-        logger.info("the database of places was read: built %s", built_at(self._database).date())
+        logger.info("the database of places was read: built %s", _built_at(self._database).date())
 
     def of(self, address: Address | None) -> Json | None:
         """The place of an address: ``country`` (ISO 3166), ``region`` and ``city`` if known."""

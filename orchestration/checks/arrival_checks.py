@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.collector.places import GeoDatabaseUnusable, built_at, open_geo_database
+from ingestion.collector.places import GeoDatabaseUnusable, geo_database_built_at
 from ingestion.facts.segments import is_segment, minted_at
 from ingestion.landing.store import Landing
 from ingestion.ledger import read_ledger
@@ -191,8 +191,7 @@ def geo_database_is_usable(
     if settings.geo_database is None:
         return Finding(True, "no FOOTFALL_GEO_DATABASE is set: countries come from time zones")
     try:
-        with open_geo_database(settings.geo_database) as database:
-            built = built_at(database)
+        built = geo_database_built_at(settings.geo_database)
     except GeoDatabaseUnusable as problem:
         return Finding(False, str(problem))
     seen = f"{settings.geo_database.name} was built on {built.date()}"

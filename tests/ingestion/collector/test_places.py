@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from ingestion.collector.places import GeoDatabaseUnusable, Places, open_geo_database
+from ingestion.collector.places import (
+    GeoDatabaseUnusable,
+    Places,
+    geo_database_built_at,
+    open_geo_database,
+)
 from tests.ingestion.collector.geo_database import write_geo_database
 from tests.ingestion.collector.live import LiveCollector
 
@@ -82,14 +87,26 @@ def test_a_new_database_is_read_and_a_damaged_one_leaves_the_old(
     assert "FOOTFALL_GEO_DATABASE" in caplog.text
 
 
+@pytest.mark.parametrize("read", [open_geo_database, geo_database_built_at])
 @pytest.mark.parametrize("content", [None, b"", b"not a database"])
-def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_no_database_says_what_to_do(
+    tmp_path: Path, content: bytes | None, read: Callable[[Path], object]
+) -> None:
     path = tmp_path / "places.mmdb"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(GeoDatabaseUnusable, match=r"cannot use .*places\.mmdb.*download it again"):
-        open_geo_database(path)
+        read(path)
     assert Places(path).of(ipaddress.ip_address("198.51.100.7")) is None
+
+
+def test_the_date_of_a_database_is_read_without_a_copy_of_it(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_geo_database(database) as opened:
+        built = opened.metadata().build_epoch
+    monkeypatch.delattr("shutil.copyfileobj")
+    assert geo_database_built_at(database).timestamp() == built
 
 
 @pytest.mark.parametrize("policy", ["truncate", "drop", "keep"])
