@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-import jinja2
 import pyarrow as pa
 import pyarrow.parquet
 from starlette.applications import Starlette
@@ -25,12 +24,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from explorer import charts, panels, saved
+from explorer import charts, saved
 from explorer.pages import PAGES
 from explorer.pages.page import Context, Page
 from explorer.panels import Panel
 from explorer.parameters import Values, read
 from explorer.published import Answer, Edge, NoAnswer, Published, Query
+from explorer.rendering import render
 
 logger = logging.getLogger(__name__)
 
@@ -60,20 +60,7 @@ class Explorer:
         self._home = home
         self._places = asyncio.Semaphore(AT_ONCE)
         self._running: dict[str, Query] = {}
-        self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(FOLDER / "templates"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
-        )
-        self._templates.globals |= {
-            "pages": PAGES,
-            "shown": panels.shown,
-            "grid": panels.grid,
-            "with_change": panels.with_change,
-            "time_zone": time_zone,
-        }
+        self._time_zone = time_zone
 
     async def page(self, request: Request) -> Response:
         """One page. Its head comes at once, and each answer as soon as it is there."""
@@ -265,7 +252,7 @@ class Explorer:
         return self._published.edge(), self._published.suggestions()
 
     def _render(self, template: str, **values: Any) -> str:
-        return self._templates.get_template(template).render({"panel": None} | values)
+        return render(template, pages=PAGES, time_zone=self._time_zone, **values)
 
 
 FILES: Final = {

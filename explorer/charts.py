@@ -162,7 +162,12 @@ def stacked(
         alt.Chart({"values": points})
         .mark_bar()
         .encode(
-            x=alt.X("time:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=8)),
+            x=alt.X(
+                "utcyearmonthdate(time):T",
+                title=None,
+                scale=alt.Scale(type="utc"),
+                axis=alt.Axis(tickCount=8),
+            ),
             y=alt.Y("value:Q", title="persons", axis=_number_axis(False)),
             color=alt.Color(
                 "part:N",
@@ -253,7 +258,9 @@ def calibration(rows: Sequence[Row]) -> Chart | None:
 
 
 def _number_axis(share: bool) -> alt.Axis:
-    return alt.Axis(format=".0%" if share else ",", tickCount=5)
+    if share:
+        return alt.Axis(format=".0%", tickCount=5)
+    return alt.Axis(labelExpr="format(datum.value, ',')", tickCount=5)
 
 
 def _largest(rows: Sequence[Row], value: str, series: str | None) -> Sequence[Row]:

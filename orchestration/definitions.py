@@ -29,6 +29,7 @@ from orchestration.jobs import (
     verify_exactness_job,
 )
 from orchestration.received_days import received_days
+from orchestration.report_asset import daily_report
 from orchestration.sensors import fail_dead_runs, landing_sensor
 from orchestration.serving import CHECKOUT
 from orchestration.watch import watch, watch_schedule
@@ -48,6 +49,7 @@ DOCUMENTS = {
     "marts": "metrics.md",
     "conversion": "conversion.md",
     "published": "asking.md",
+    "reports": "explorer.md",
 }
 
 
@@ -87,6 +89,7 @@ defs = dg.Definitions(
             model_assets,
             conversion_assets,
             published_footfall,
+            daily_report,
         ],
     ),
     asset_checks=CHECKS,

@@ -23,11 +23,12 @@ nightly = dg.define_asset_job(
     "nightly",
     selection=_nightly,
     executor_def=dg.in_process_executor,
-    description="Load what has landed, build and check the models, publish the file people read.",
+    description="Load what has landed, build and check the models, publish the file people read, "
+    "and write the report of a day that is over.",
 )
 load_and_build = dg.define_asset_job(
     "load_and_build",
-    selection=_nightly - _published,
+    selection=_nightly - _published.downstream(),
     executor_def=dg.in_process_executor,
     description="Load what has landed, build and check the models, and publish nothing.",
 )

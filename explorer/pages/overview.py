@@ -125,7 +125,7 @@ def _actives(values: Values, context: Context) -> Panel:
     """The actives of the last day that is complete: their mart knows no filters."""
     until = span(values, context.last_day)[1]
     return Panel(
-        key="actives",
+        key="last_day",
         title="Active persons on the last complete day",
         statement=f"""
             select *, daily_actives / nullif(monthly_actives, 0) as stickiness

@@ -20,6 +20,7 @@ OURS = (
     "transformation",
     "publishing",
     "conversion",
+    "explorer",
     "orchestration",
 )
 

@@ -61,7 +61,7 @@ def test_a_file_of_an_older_version_costs_only_the_questions_that_it_does_not_kn
         connection.execute("drop table marts.identity_findings")
     overview = site.page(f"/overview?{DAYS}")
     assert any("run `make nightly` once" in problem for problem in overview.problems)
-    assert overview.panels["actives"].figures
+    assert overview.panels["last_day"].figures
     trust = site.page("/trust")
     assert len(trust.problems) == 1
     assert trust.panels["ledger"].statements
