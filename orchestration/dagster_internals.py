@@ -68,7 +68,7 @@ class OpenEventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         """``base_dir`` is where the databases are; makes the index if there is none."""
         self._begin_process()
-        self._tables: set[str] = set()
+        self._found: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -96,13 +96,29 @@ class OpenEventLog(SqliteEventLogStorage):
         os.utime(self.path_for_shard(event.run_id))
 
     def has_table(self, table_name: str) -> bool:
-        """Whether the database over all runs has a table; a table once found is remembered.
+        """Whether the database over all runs has a table; what was once found is remembered.
 
         Dagster asks at each materialization, inside the transaction that stores it.
         """
-        if table_name not in self._tables and super().has_table(table_name):
-            self._tables.add(table_name)
-        return table_name in self._tables
+        return self._remembered(table_name, lambda: super(OpenEventLog, self).has_table(table_name))
+
+    def has_secondary_index(self, name: str) -> bool:
+        """Whether Dagster has filled an index of its own, likewise."""
+        return self._remembered(
+            f"index {name}", lambda: super(OpenEventLog, self).has_secondary_index(name)
+        )
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        """Whether the table of assets has a column, likewise."""
+        return self._remembered(
+            f"column {column_name}",
+            lambda: super(OpenEventLog, self)._has_asset_key_col_on_connection(conn, column_name),
+        )
+
+    def _remembered(self, name: str, is_there: Callable[[], bool]) -> bool:
+        if name not in self._found and is_there():
+            self._found.add(name)
+        return name in self._found
 
     def dispose(self) -> None:
         """Close what is open; the last to close a database leaves no write-ahead log behind."""

@@ -22,12 +22,11 @@ ROW_ORDER = {"fct_events": "person_id, occurred_at, event_id"}
 
 @dataclass(frozen=True)
 class Table:
-    """A mart of the warehouse: its name, the columns of its create statement, its description."""
+    """A mart of the warehouse: its name, and the columns of its create statement."""
 
     schema: str
     name: str
     body: str
-    comment: str | None
 
 
 @dataclass(frozen=True)

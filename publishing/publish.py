@@ -171,10 +171,10 @@ def _write(
     connection.execute(f"create schema if not exists published.{SCHEMA}")
     connection.execute("create schema if not exists published.meta")
     tables = [
-        Table(SCHEMA, name, body_of(sql), comment)
-        for name, sql, comment in connection.execute(
+        Table(SCHEMA, name, body_of(sql))
+        for name, sql in connection.execute(
             """
-            select table_name, sql, comment from duckdb_tables()
+            select table_name, sql from duckdb_tables()
             where database_name = current_database() and schema_name = ? order by table_name
             """,
             [SCHEMA],
@@ -184,7 +184,7 @@ def _write(
         raise PublishError("the warehouse has no marts: run the nightly job first")
     _drop_all_but(connection, {RESTATEMENTS, *(table.name for table in tables)})
     brought = {table.name: bring(connection, table) for table in tables}
-    _describe(connection, tables)
+    _describe(connection)
     events = brought.get("fct_events")
     restated = record(
         connection,
@@ -196,20 +196,18 @@ def _write(
     data_through = found[0] if found else None
     connection.execute(f"create or replace table published.{PUBLISHED} ({COLUMNS[PUBLISHED]})")
     definition = definition_of(connection)
-    connection.executemany(
-        f"insert into published.{PUBLISHED} values (?, ?, ?, ?, ?, ?, ?, ?)",
+    tables_there = {**brought, RESTATEMENTS: restated}
+    connection.execute(
+        f"insert into published.{PUBLISHED} select ?, ?, ?, unnest(?), unnest(?), ?, ?, ?",
         [
-            [
-                publishing.version,
-                publishing.published_at,
-                data_through,
-                name,
-                table.rows,
-                copied.row_bytes if copied else None,
-                copied.rows if copied else None,
-                definition,
-            ]
-            for name, table in {**brought, RESTATEMENTS: restated}.items()
+            publishing.version,
+            publishing.published_at,
+            data_through,
+            list(tables_there),
+            [table.rows for table in tables_there.values()],
+            copied.row_bytes if copied else None,
+            copied.rows if copied else None,
+            definition,
         ],
     )
     left_out = install(connection, "published", publishing.time_zone)
@@ -232,18 +230,32 @@ def _drop_all_but(connection: duckdb.DuckDBPyConnection, names: set[str]) -> Non
             connection.execute(f'drop table published.{SCHEMA}."{name}"')
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, tables: list[Table]) -> None:
-    for table in tables:
-        comment_on(connection, f'table published.{SCHEMA}."{table.name}"', table.comment)
-    columns = connection.execute(
-        """
-        select table_name, column_name, comment from duckdb_columns()
-        where database_name = current_database() and schema_name = ? and comment is not null
-        """,
-        [SCHEMA],
-    ).fetchall()
-    for name, column, comment in columns:
-        comment_on(connection, f'column published.{SCHEMA}."{name}"."{column}"', comment)
+def _describe(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give the published tables and columns the comments of the warehouse."""
+    (here,) = connection.execute("select current_database()").fetchone() or ("",)
+    there = _comments(connection, "published")
+    for subject, comment in _comments(connection, here).items():
+        # A copied file has most of them, and each costs a transaction.
+        if there.get(subject) != comment:
+            kind, _, name = subject.partition(" ")
+            comment_on(connection, f"{kind} published.{name}", comment)
+
+
+def _comments(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, str]:
+    """Kind and name of what has a comment in the marts → the comment."""
+    return dict(
+        connection.execute(
+            """
+            select format('table {}."{}"', schema_name, table_name), comment from duckdb_tables()
+            where database_name = $1 and schema_name = $2 and comment is not null
+            union all
+            select format('column {}."{}"."{}"', schema_name, table_name, column_name), comment
+            from duckdb_columns()
+            where database_name = $1 and schema_name = $2 and comment is not null
+            """,
+            [database, SCHEMA],
+        ).fetchall()
+    )
 
 
 def swap_in(fresh: Path, target: Path, rows: dict[str, int]) -> int:

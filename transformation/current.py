@@ -9,9 +9,9 @@ here. See docs/decisions/0030-a-run-with-nothing-to-do.md.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
-from itertools import chain
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -94,12 +94,16 @@ def note_published(settings: Settings, connection: duckdb.DuckDBPyConnection, ve
 
 def keep_outcomes(connection: duckdb.DuckDBPyConnection, outcomes: Iterable[Outcome]) -> None:
     """Keep what checks found, until the next build begins."""
-    if rows := [astuple(each) for each in outcomes]:
-        # One statement for all rows: one per row takes ten times as long.
-        places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows))
-        connection.execute(
-            f"insert into {CHECK_OUTCOMES} values {places}", [*chain.from_iterable(rows)]
-        )
+    # One text for all rows: bound one by one, a thousand values take twenty times as long.
+    connection.execute(
+        f"""
+        insert into {CHECK_OUTCOMES} select unnest(from_json(?, '[{{
+            "asset": "varchar", "check": "varchar", "passed": "boolean", "severity": "varchar",
+            "description": "varchar", "failing_rows": "bigint"
+        }}]'), recursive := true)
+        """,
+        [json.dumps([asdict(each) for each in outcomes])],
+    )
 
 
 def outcomes_kept(

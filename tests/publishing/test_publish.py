@@ -59,6 +59,23 @@ def test_the_published_file_holds_the_marts_with_their_descriptions(settings: Se
     ]
 
 
+def test_a_description_that_changes_is_published_though_its_table_does_not(
+    settings: Settings,
+) -> None:
+    publish(settings)
+    with connect(settings) as connection:
+        connection.execute("comment on table marts.fct_things is 'One row per thing.'")
+        connection.execute("comment on column marts.fct_things.size is 'In feet.'")
+
+    assert publish(settings).written == {"fct_things": 0}
+    assert read(
+        settings, "select comment from duckdb_tables() where table_name = 'fct_things'"
+    ) == [("One row per thing.",)]
+    assert read(
+        settings, "select comment from duckdb_columns() where column_name = 'size' and not internal"
+    ) == [("In feet.",)]
+
+
 def test_the_published_file_is_in_a_storage_version_of_duckdb_1(settings: Settings) -> None:
     publish(settings)
 
