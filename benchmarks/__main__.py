@@ -7,7 +7,7 @@ import sys
 
 NAMES = (
     *("collector", "load", "build", "growth", "aliases", "questions", "conversion"),
-    *("latency", "runs", "sizes"),
+    *("latency", "runs", "sizes", "explorer"),
 )
 
 

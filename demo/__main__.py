@@ -194,7 +194,8 @@ def _conclude(settings: Settings) -> None:
         f'  {shlex.quote(_short(Path(sys.executable)))} -c "import duckdb; '
         f"duckdb.connect('{_short(settings.published)}', read_only=True)"
         ".sql('from marts.fct_sessions').show()\"\n"
-        f"  {home}make up      the pipeline on {settings.ui_url}, until Ctrl-C\n"
+        f"  {home}make up      answers as pictures on {settings.explorer_url},\n"
+        f"               the pipeline on {settings.ui_url}, until Ctrl-C\n"
     )
 
 

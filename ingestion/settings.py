@@ -313,6 +313,11 @@ class Settings(BaseSettings):
         return self
 
     @cached_property
+    def explorer_url(self) -> str:
+        """Where people on this machine reach the explorer."""
+        return f"http://{reachable(self.explorer_host)}:{self.explorer_port}"
+
+    @cached_property
     def landing(self) -> str:
         """The place of sealed segments: the configured URL, else the folder under home."""
         return self.landing_url.get_secret_value().rstrip("/") or str(self.home / "landing")

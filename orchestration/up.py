@@ -119,7 +119,7 @@ class _Site:
                 self._look()
                 time.sleep(LOOK_SECONDS)
         self._look()
-        _say(f"explorer   http://{reachable(settings.explorer_host)}:{settings.explorer_port}")
+        _say(f"explorer   {settings.explorer_url}")
         _say(f"Dagster    {settings.ui_url}")
         _say("Ctrl-C ends all.")
 

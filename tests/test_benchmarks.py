@@ -38,6 +38,7 @@ TINY = {
     "questions": ("--events", f"{EVENTS}", "--rounds", "1"),
     "conversion": ("--person-days", "400"),
     "latency": ("--minutes", "0.02", "--pause", "0.2"),
+    "explorer": ("--rounds", "1"),
     "sizes": ("--events", "200", "--nights", "1"),
     "runs": ("--events", "100", "--batch", "10", "--rounds", "1", "--base", "HEAD"),
 }
@@ -97,6 +98,12 @@ def test_questions_are_asked_in_every_way(run: Run, homes: Path) -> None:
         *(("daily actives", way) for way in ("stored", "facts", "macro")),
         *(("funnel", way) for way in ("stored", "macro", "by")),
     }
+
+
+def test_pages_of_the_explorer_are_measured(run: Run, homes: Path) -> None:
+    said = run("explorer", "--home", str(homes / f"{EVENTS}"))
+    assert "of its bare statements" in said
+    assert "MiB at most with 10 viewers" in said
 
 
 def test_a_night_is_measured_while_the_history_grows(run: Run, homes: Path) -> None:
