@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Final, Literal
 from urllib.parse import urlencode
 
-Kind = Literal["text", "list", "choice", "date", "whole"]
+Kind = Literal["text", "list", "numbers", "choice", "date", "whole"]
 #: Characters of one value: a step of a funnel with its conditions is much shorter.
 MAX_LENGTH: Final = 1_000
 #: Values of one list, such as the steps of a funnel.
@@ -51,6 +51,10 @@ class Values:
     def texts(self, name: str) -> list[str]:
         """All values of a list, in order."""
         return list(self.given.get(name, []))
+
+    def numbers(self, name: str) -> list[int]:
+        """All values of a list of whole numbers."""
+        return [int(each) for each in self.texts(name)]
 
     def optional(self, name: str) -> str | None:
         """A text, or None where it is empty."""
@@ -115,15 +119,17 @@ def _problem(parameter: Parameter, value: str, before: list[str]) -> str:
         return "a value has a character that is none"
     if len(value) > MAX_LENGTH:
         return f"a value has more than {MAX_LENGTH:,} characters"
+    if parameter.kind in ("list", "numbers") and len(before) >= MAX_VALUES:
+        return f"there are more than {MAX_VALUES} values"
     if parameter.kind == "list":
-        return f"there are more than {MAX_VALUES} values" if len(before) >= MAX_VALUES else ""
-    if before:
+        return ""
+    if before and parameter.kind != "numbers":
         return "it is given twice, and the second one does not count"
     if parameter.kind == "choice":
         options = [option for option, _ in parameter.choices]
         if value not in options:
             return f"{value!r} is none of {', '.join(filter(None, options))}"
-    if parameter.kind == "whole" and not (
+    if parameter.kind in ("whole", "numbers") and not (
         value.isascii() and value.isdigit() and parameter.least <= int(value) <= parameter.most
     ):
         return f"{value!r} is no whole number from {parameter.least} to {parameter.most}"

@@ -22,6 +22,8 @@ def panels(values: Values, context: Context) -> list[Panel]:
         "steps": steps,
         "within": timedelta(hours=values.whole("hours")),
         "per": values.text("per"),
+        "ordering": values.text("ordering"),
+        "optional": values.numbers("optional") or None,
         "entry": values.text("entry"),
         "exclude": values.texts("exclude") or None,
         "constant": values.optional("constant"),
@@ -54,7 +56,7 @@ def panels(values: Values, context: Context) -> list[Panel]:
                 Column("median_seconds_from_previous_step", "Median from step before", "seconds"),
                 Column("average_seconds_from_previous_step", "Average", "seconds"),
             ],
-            definition=f"{counted.capitalize()} who did the steps in this order within "
+            definition=f"{counted.capitalize()} who did the steps within "
             f"{values.whole('hours'):,} hours of the first. The rate is of the attempts whose time "
             "is over; those that may still convert are pale in the chart and in no rate.",
             layout="chart",
@@ -146,6 +148,20 @@ PAGE = Page(
             "choice",
             "period",
             (("period", "each person once"), ("day", "once a day"), ("session", "each visit")),
+        ),
+        Parameter(
+            "ordering",
+            "Order",
+            "choice",
+            "steps",
+            (
+                ("steps", "one after the other"),
+                ("strict", "with nothing else between"),
+                ("any", "any order"),
+            ),
+        ),
+        Parameter(
+            "optional", "Optional steps", "numbers", most=30, hint="their numbers, such as 2"
         ),
         Parameter(
             "entry",

@@ -25,6 +25,9 @@ ASKED = [
     "trends?event=*&by=source_id&measure=persons&since=2026-01-01&until=2026-12-31",
     "funnels?step=sign_up&step=purchase&since=2026-01-01&until=2026-12-31",
     "funnels?step=page_view&step=sign_up&by=source_id&hours=2000&per=day&since=2026-01-01&until=2026-12-31",
+    "funnels?step=page_view&step=sign_up&step=purchase&optional=2&since=2026-01-01",
+    "funnels?step=page_view&step=sign_up&ordering=any&since=2026-01-01&until=2026-12-31",
+    "growth?period=week&action=page_view&by=source_id&since=2026-01-01&until=2026-12-31",
     "retention?since=2026-01-01&until=2026-12-31",
     "retention?period=days&period_days=1&counts=on_or_after&cohorts=recurring&since=2026-01-01&until=2026-12-31",
     "paths?since=2026-01-01&until=2026-12-31",
@@ -38,6 +41,8 @@ ASKED = [
     "catalogue?search=sign&source=web",
     "trust?since=2026-01-01&until=2026-12-31",
 ]
+#: What the golden days have nothing for.
+EMPTY = {"conversion", "people?search=u", "people?person=u1"}
 
 
 def rows_of(published: Path, statement: str) -> list[dict[str, Any]]:
@@ -78,16 +83,7 @@ def test_every_number_is_that_of_the_statement_below_it(golden_site: Site, asked
             assert sorted(shares) == sorted(f"{100 * row['rate']:.0f}" for row in rows)
         else:
             assert seen.cells == texts
-
-
-def test_the_pages_of_the_golden_days_are_not_empty(golden_site: Site) -> None:
-    shown_at_all = [
-        panel
-        for asked in ASKED
-        for panel in golden_site.page(f"/{asked}").panels.values()
-        if panel.rows or panel.figures
-    ]
-    assert len(shown_at_all) > 50
+    assert any(panel.rows or panel.figures for panel in page.panels.values()) or asked in EMPTY
 
 
 def test_the_overview_is_what_the_marts_say(golden_site: Site) -> None:
@@ -157,6 +153,7 @@ def test_a_row_of_the_overview_filters_the_page(golden_site: Site) -> None:
         ("trends?filter=%3D%3D", ["not written as a filter: =="]),
         ("funnels?step=sign_up", ["Name two steps or more."]),
         ("funnels?step=sign_up&step=[", ["["]),
+        ("funnels?step=sign_up&step=purchase&optional=1&optional=x", ["'x' is no whole number"]),
         ("overview?source=nowhere", ["no source is called nowhere"]),
         ("overview?since=2031-01-01&until=2031-01-02", ["nothing happened then"]),
         ("people?person=nobody", []),
