@@ -146,7 +146,7 @@ def stacked(
     """Bars over time, each made of parts (column, title, colour); negative parts hang below."""
     points = [
         {
-            "time": _utc(row[time]),
+            "time": _moment(row[time]),
             "value": float(row[column]),
             "part": title,
             "is_complete": bool(row[complete]),
@@ -162,12 +162,7 @@ def stacked(
         alt.Chart({"values": points})
         .mark_bar()
         .encode(
-            x=alt.X(
-                "utcyearmonthdate(time):T",
-                title=None,
-                scale=alt.Scale(type="utc"),
-                axis=alt.Axis(tickCount=8),
-            ),
+            x=alt.X("time:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
             y=alt.Y("value:Q", title="persons", axis=_number_axis(False)),
             color=alt.Color(
                 "part:N",
