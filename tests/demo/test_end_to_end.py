@@ -18,6 +18,7 @@ import pytest
 from demo.memory import Wishes, story_of
 from demo.population import live
 from ingestion.settings import Settings
+from tests.demo.cookbook import cook
 from tests.ingestion.collector.live import landed
 from tests.prepared import furnish
 
@@ -90,6 +91,8 @@ def test_an_interrupted_demo_leaves_nothing_running_and_a_second_one_answers(
     assert "synthetic" in output
     assert "0 unexplained" in output
     assert str(home / "published" / "footfall.duckdb") in output
+
+    cook(home)
 
     lines = landed(home / "landing")
     refused = landed(home / "landing", "quarantine")
