@@ -84,6 +84,9 @@ conditions_read as (
         step_number,
         alternative_number,
         condition_number,
+        max(condition_number) over (
+            partition by step_number, alternative_number
+        ) as condition_count,
         property_name,
         comparison,
         condition_value(comparison, written_value) as property_value
@@ -123,25 +126,20 @@ steps_compared as (
 events_named as (
 
     select
-        step_number,
-        step_name,
-        alternative_number,
-        is_any,
-        event_name
-    from alternatives_read
-    where not is_any
-
-    union all
-
-    select
         alternatives_read.step_number,
         alternatives_read.step_name,
         alternatives_read.alternative_number,
         alternatives_read.is_any,
-        seen.event_name
+        coalesce(names.event_name, alternatives_read.event_name) as event_name
+
     from alternatives_read
-    cross join seen
-    where alternatives_read.is_any
+
+    inner join (
+        select event_name from seen
+        union all
+        select null as event_name
+    ) as names
+        on alternatives_read.is_any = (names.event_name is not null)
 
 ),
 
@@ -152,31 +150,20 @@ events_meant as (
         step_name,
         1 as alternative_number,
         false as is_any,
-        step_name as event_name,
+        case when is_name then step_name end as event_name,
+        true as is_name,
         case
-            when is_composed and is_known
+            when is_name and is_composed and is_known
                 then step_name || ' is the name of one event and means others as well; write "'
                     || replace(step_name, '"', '""') || '" for the one, and each of the others in '
                     || 'double quotes'
-        end as mistake
-    from steps_compared
-    where is_name
-
-    union all
-
-    select
-        step_number,
-        step_name,
-        1 as alternative_number,
-        false as is_any,
-        null as event_name,
-        case
+            when is_name then null
             when coalesce(step_name, '') = '' then 'a step is empty; write the name of an event'
             else 'not written as a step: ' || step_name || '; write event, event|other_event or '
                 || 'event[property=value], and in double quotes what holds one of | [ ] "'
         end as mistake
     from steps_compared
-    where not coalesce(is_name, false) and not is_written
+    where coalesce(is_name, false) or not is_written
 
     union all
 
@@ -186,6 +173,7 @@ events_meant as (
         events_named.alternative_number,
         events_named.is_any,
         events_named.event_name,
+        false as is_name,
         case
             when events_named.event_name in (select event_name from seen) then null
             when events_named.event_name like '%[%'
@@ -207,68 +195,44 @@ conditions_meant as (
     select
         events_meant.*,
         coalesce(conditions_read.condition_number, 1) as condition_number,
-        coalesce(conditions_counted.condition_count, 1) as condition_count,
+        coalesce(conditions_read.condition_count, 1) as condition_count,
         conditions_read.property_name,
         conditions_read.comparison,
         conditions_read.property_value
 
     from events_meant
 
-    left join steps_compared
-        on events_meant.step_number = steps_compared.step_number and steps_compared.is_name
-
     left join conditions_read
         on
             events_meant.step_number = conditions_read.step_number
             and events_meant.alternative_number = conditions_read.alternative_number
-            and steps_compared.step_number is null
-
-    left join (
-        select
-            step_number,
-            alternative_number,
-            max(condition_number) as condition_count
-        from conditions_read
-        group by step_number, alternative_number
-    ) as conditions_counted
-        on
-            conditions_read.step_number = conditions_counted.step_number
-            and conditions_read.alternative_number = conditions_counted.alternative_number
+            and not events_meant.is_name
 
 ),
 
 -- The catalog knows the properties of an event. Events are read only for what it does not know.
-properties_listed as (
+conditions_known as (
 
-    select distinct
-        conditions_meant.event_name,
-        conditions_meant.property_name
-
+    select
+        conditions_meant.*,
+        exists (
+            select 1 from marts.dim_events as seen
+            where
+                seen.event_name = conditions_meant.event_name
+                and regexp_matches(
+                    json_extract_string(
+                        seen.property_names,
+                        '/' || replace(replace(conditions_meant.property_name, '~', '~0'), '/', '~1')
+                        || '/types'
+                    ),
+                    'string|number|boolean'
+                )
+        ) as is_listed
     from conditions_meant
-
-    inner join marts.dim_events as seen
-        on conditions_meant.event_name = seen.event_name
-
-    where
-        regexp_matches(
-            json_extract_string(
-                seen.property_names,
-                '/' || replace(replace(conditions_meant.property_name, '~', '~0'), '/', '~1')
-                || '/types'
-            ),
-            'string|number|boolean'
-        )
 
 ),
 
 properties_found as (
-
-    select
-        event_name,
-        property_name
-    from properties_listed
-
-    union all
 
     select distinct
         events.event_name,
@@ -278,20 +242,10 @@ properties_found as (
 
     inner join (
         select distinct
-            conditions_meant.event_name,
-            conditions_meant.property_name
-
-        from conditions_meant
-
-        left join properties_listed
-            on
-                conditions_meant.event_name = properties_listed.event_name
-                and conditions_meant.property_name = properties_listed.property_name
-
-        where
-            conditions_meant.property_name is not null
-            and properties_listed.property_name is null
-
+            event_name,
+            property_name
+        from conditions_known
+        where property_name is not null and not is_listed
         -- More than anybody asks for, and few enough that DuckDB looks these up for each event, not
         -- all events for each of these.
         limit 1000
@@ -309,20 +263,22 @@ properties_found as (
 conditions_checked as (
 
     select
-        conditions_meant.*,
-        max(properties_found.property_name) over (
+        conditions_known.*,
+        not bool_or(
+            conditions_known.is_listed or properties_found.property_name is not null
+        ) over (
             partition by
-                conditions_meant.step_number,
-                conditions_meant.alternative_number,
-                conditions_meant.condition_number
-        ) is null as is_never_found
+                conditions_known.step_number,
+                conditions_known.alternative_number,
+                conditions_known.condition_number
+        ) as is_never_found
 
-    from conditions_meant
+    from conditions_known
 
     left join properties_found
         on
-            conditions_meant.event_name = properties_found.event_name
-            and conditions_meant.property_name = properties_found.property_name
+            conditions_known.event_name = properties_found.event_name
+            and conditions_known.property_name = properties_found.property_name
 
 )
 
