@@ -39,6 +39,8 @@ FOLDER: Final = Path(__file__).parent
 AT_ONCE: Final = 2
 #: Seconds between two words that a question is still being answered.
 WORD_SECONDS: Final = 1.0
+#: Bytes of a form: its title has 80 characters.
+FORM_BYTES: Final = 4_096
 EMPTY: Final = "The published file has no events yet. Send one and run `make nightly`."
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
@@ -201,7 +203,12 @@ class Explorer:
 
     async def save(self, request: Request) -> Response:
         """Save the question of a page. Only a form of these pages may do so."""
-        form = parse_qs((await request.body()).decode(errors="replace"))
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > FORM_BYTES:
+                return self._problem("The title is too long.", 413)
+        form = parse_qs(body.decode(errors="replace"))
         page = PAGES.get(request.path_params["page"])
         # Every browser says where a form was. What is no browser may write the file itself.
         if page is None or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":

@@ -45,6 +45,7 @@ def test_only_a_form_of_these_pages_saves(site: Site) -> None:
     assert foreign.status == 404
     assert site.post("/saved/trends", {"title": "../.."}).status == 422
     assert site.post("/saved/trends", {}).status == 422
+    assert site.post("/saved/trends", {"title": "x" * 5_000}).status == 413
     assert site.post("/saved/nope", {"title": "x"}).status == 404
     assert not (site.home / "questions").exists()
 
