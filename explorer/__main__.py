@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import uvicorn
 
 from explorer.application import Explorer, application
@@ -10,7 +12,7 @@ from ingestion.settings import get_settings
 
 
 def main() -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM, and end well after both."""
     settings = get_settings()
     published = Published(
         settings.published,
@@ -19,6 +21,8 @@ def main() -> None:
         seconds=settings.explorer_seconds,
     )
     explorer = Explorer(published, home=settings.home, time_zone=settings.reporting_time_zone)
+    # uvicorn ends by the signal that it caught, unless somebody takes it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     uvicorn.run(
         application(explorer, list(settings.explorer_names)),
         host=settings.explorer_host,
