@@ -279,7 +279,7 @@ intervals as (
 select
     chosen.question_name,
     cast(trial_day as integer) as trial_day,
-    chosen.within as horizon,
+    cast(chosen.within as varchar) as horizon,
     intervals.n,
     intervals.converted,
     case when intervals.is_enough then intervals.rate end as rate,

@@ -98,7 +98,7 @@ def test_ten_of_a_hundred_have_the_interval_of_the_textbook(published: Published
     published.add(90)
     published.add(10, after=DAY)
     row = published.odds()
-    assert (row["question_name"], row["trial_day"], row["horizon"]) == ("plan", 8, 3 * DAY)
+    assert (row["question_name"], row["trial_day"], row["horizon"]) == ("plan", 8, "3 days")
     assert (row["n"], row["converted"], row["rate"], row["verdict"]) == (100, 10, 0.1, "ok")
     assert (round(row["low"], 4), round(row["high"], 4)) == (0.0552, 0.1744)
 

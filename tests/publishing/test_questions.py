@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from footfall.ask import QUESTIONS
 from publishing.questions import TABLES, install
 from tests.histories import FUNNELS
 from tests.models_in_memory import MemoryWarehouse
@@ -521,3 +522,31 @@ def test_each_table_that_goes_takes_its_own_macros_and_no_others(
         assert left_out.keys() & ASKED == READ_BY[table]
         assert {tuple(missing) for missing in left_out.values()} == {(f"marts.{table}",)}
         assert macros_of(connection) == everything - left_out.keys()
+
+
+#: How each question is asked to see its columns.
+COLUMNS_OF = {
+    "actives": "actives()",
+    "conversion_odds": "conversion_odds(trial_day := 1)",
+    "funnel": "funnel(['page_view', 'sign_up'])",
+    "funnel_persons": "funnel_persons(['page_view', 'sign_up'])",
+    "lifecycle": "lifecycle()",
+    "paths": "paths(null)",
+    "retention": "retention()",
+    "trend": "trend(null)",
+    "visits": "visits()",
+}
+
+
+def test_people_read_answers_of_types_that_every_tool_knows(published: Path) -> None:
+    """Some BI tools cannot read intervals, 128-bit numbers, decimals or lists."""
+    plain = {"VARCHAR", "BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}
+    assert set(COLUMNS_OF) == set(QUESTIONS)
+    with duckdb.connect(str(published), read_only=True) as connection:
+        for question in COLUMNS_OF.values():
+            columns = connection.execute(f"describe from {question}").fetchall()
+            types = {name: type_ for name, type_, *_ in columns}
+            # A list has a twin that is text.
+            lists = {name for name in types if f"{name}_json" in types}
+            unknown = {name for name in types if types[name] not in plain} - lists
+            assert not unknown, question
