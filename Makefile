@@ -75,9 +75,9 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-strip-extras -
 	--no-emit-package footfall --custom-compile-command "make lock"
 
 lock: ## write both lock files again from pyproject.toml (needs uv)
-	$(LOCK) --extra collector --extra warehouse --extra explorer --extra dev --extra sdks \
+	$(LOCK) --extra collector --extra warehouse --extra explorer --extra agents --extra dev --extra sdks \
 		--output-file requirements.lock pyproject.toml
-	$(LOCK) --extra collector --extra warehouse --extra explorer --constraints requirements.lock \
+	$(LOCK) --extra collector --extra warehouse --extra explorer --extra agents --constraints requirements.lock \
 		--output-file deploy/requirements.lock pyproject.toml
 
 env-example: install ## write .env.example again from Settings

@@ -22,6 +22,11 @@ from transformation.event_grammar import as_written
 DATABASE: Final = "published"
 #: More rows than this are for a file and not for a page.
 PAGE_ROWS: Final = 5_000
+#: Why a question of ours names what is not in the file.
+OLDER: Final = (
+    "The published file does not know this question. Another version of Footfall wrote it: run "
+    "`make nightly` once."
+)
 
 
 class NoAnswer(Exception):
@@ -56,9 +61,10 @@ class Edge:
 class Query:
     """One statement that runs. Another thread may cancel it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, seconds: float) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, seconds: float, unknown: str) -> None:
         self._connection = connection
         self._seconds = seconds
+        self._unknown = unknown
         self._reason = ""
 
     def rows(self, statement: str) -> Answer:
@@ -104,10 +110,7 @@ class Query:
                 "FOOTFALL_EXPLORER_MEMORY."
             ) from None
         except duckdb.CatalogException as error:
-            raise NoAnswer(
-                "The published file does not know this question. Another version of Footfall wrote "
-                f"it: run `make nightly` once. DuckDB says: {sentence(error)}"
-            ) from None
+            raise NoAnswer(f"{self._unknown} DuckDB says: {sentence(error)}") from None
         except duckdb.Error as error:
             raise NoAnswer(sentence(error)) from None
         finally:
@@ -132,11 +135,14 @@ class Published:
         self._opened: tuple[tuple[int, ...], duckdb.DuckDBPyConnection] | None = None
 
     @contextmanager
-    def query(self) -> Iterator[Query]:
-        """A query of the file as it is now. Raises NoAnswer where there is none."""
+    def query(self, unknown: str = OLDER) -> Iterator[Query]:
+        """A query of the file as it is now. Raises NoAnswer where there is none.
+
+        ``unknown`` says why a statement may name what is not in the file.
+        """
         with self._database().cursor() as connection:
             connection.execute(f"use {DATABASE}")
-            yield Query(connection, self._seconds)
+            yield Query(connection, self._seconds, unknown)
 
     def edge(self) -> Edge:
         """How far the data reaches. Raises NoAnswer."""
@@ -202,6 +208,8 @@ class Published:
         path = str(self._path).replace("'", "''")
         connection.execute(f"attach '{path}' as {DATABASE} (read_only)")
         connection.execute("set enable_external_access = false")
+        connection.execute("set python_enable_replacements = false")
+        connection.execute("set lock_configuration = true")
         return connection
 
 

@@ -170,6 +170,11 @@ class Settings(BaseSettings):
         pattern=_MEMORY,
         description="Memory that the explorer's questions may use together before they spill.",
     )
+    agents_see_people: bool = Field(
+        default=False,
+        description="Whether agents (python -m explorer.agents) see events, properties, persons "
+        "and their ids, and not figures alone.",
+    )
     reporting_time_zone: str = Field(
         default="UTC", description="IANA time zone whose midnight starts a reporting day."
     )
