@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime
 from inspect import cleandoc
@@ -19,8 +18,10 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 
+from explorer.ask_described import ASK, DEFINITIONS, OF_ASK_WITH_PEOPLE
 from explorer.figures import TABLES, Figures
 from explorer.published import OLDER, Answer, NoAnswer, Published, Query
+from explorer.statements import check_statement
 from footfall.ask import QUESTIONS, literal, statement
 from ingestion.settings import Settings, get_settings
 from transformation.dimensions import DIMENSIONS, PROPERTY
@@ -36,43 +37,12 @@ OF_PERSONS: Final = frozenset({"funnel_persons"})
 OF_ONE: Final = frozenset({"click_id", "first_touch_referrer", "group", "last_touch_referrer"})
 #: Of fewer numbers of a property, a sum or a median would be as good as the property of one event.
 MIN_NUMBERS: Final = 10
-#: The table functions that a statement may call. Others read files, run the SQL in a text, or
-#: change how DuckDB runs: enable_logging() can end the process.
-FUNCTIONS: Final = frozenset(
-    {
-        *QUESTIONS,
-        *("duckdb_columns", "duckdb_functions", "duckdb_tables", "duckdb_views"),
-        *("generate_series", "json_each", "json_tree", "range", "unnest"),
-    }
-)
 SETTING: Final = "FOOTFALL_AGENTS_SEE_PEOPLE"
 HIDDEN: Final = (
     f"What is about single persons or events is left out here; {SETTING}=true in the server's "
     "environment shows it."
 )
 
-#: Question → what is counted.
-DEFINITIONS: Final = {
-    "actives": "Distinct persons with at least one activity (track, page or screen; no bots) on "
-    "the day or in the trailing_days up to it. Days must not be added up.",
-    "conversion_odds": "Of the persons who were once at the same day of their trial, in the same "
-    "situation, how many converted within the horizon, with an interval. There is no rate of fewer "
-    "than 30 persons.",
-    "funnel": "Persons who did the steps in this order, all within the window from step 1. A rate "
-    "is mature_persons / mature_entries, of the attempts whose window is over. Others are open, "
-    "and not lost.",
-    "funnel_persons": "The attempts that funnel counts, each with its person and deepest step.",
-    "lifecycle": "Of the persons active in the period: new ones, those active in the period before "
-    "too (returning), and the rest (resurrected). Dormant persons were active in the period before "
-    "only. A period that is not over has is_complete false.",
-    "paths": "What was done next in the same visit; null is its end.",
-    "retention": "The part of a cohort (persons by the day of their first first_action) that did "
-    "return_action in just this period. A period that is not over has is_mature false.",
-    "trend": "Events of this name, and the distinct persons who did them (no bots), per period in "
-    "the reporting time zone. A period that is not over has is_complete false.",
-    "visits": "Visits are sessions that began in the period (a pause of over 30 minutes ends one; "
-    "no bots), visitors their distinct persons, and a bounce is a visit with one event.",
-}
 OF_SQL: Final = "What the comments of these tables and columns say."
 
 INSTRUCTIONS: Final = cleandoc(
@@ -83,35 +53,6 @@ INSTRUCTIONS: Final = cleandoc(
     what came after is unknown and not zero, and the last day is incomplete.
     """
 )
-#: The description of ask, which names every parameter.
-ASK: Final = cleandoc(
-    """
-    Ask a question: the answer has its rows, its SQL, what is counted and how far the data reaches.
-
-    question, with the parameters that only it has:
-    - trend: event (or "event|other"; none: any activity), period (hour, day, week, month),
-      property (a property whose numbers are summed)
-    - visits: period (none: all days are one row)
-    - funnel: steps (a list of events), within ("7 days"), per (period, day, session),
-      ordering (steps, strict, any), optional (numbers of steps that may be left out),
-      entry (any, first_ever), exclude (a list of events), constant (a dimension that all steps
-      have the same value of), attribution (first, last, any)
-    - actives: action (an event; none: any activity), trailing_days (1, 7, 30)
-    - lifecycle: action, period (day, week, month)
-    - retention: first_action, return_action, period_days (7), period (days, rolling, week, month),
-      brackets (last days of unequal periods), cohorts (first, recurring), per (cohort, period)
-    - paths: from_action (none: how visits begin), steps (how many events to follow)
-    - conversion_odds: trial_day, without (a list of events), top_user_of (an event),
-      horizon ("3 days"), question (which conversion question), confidence (0.95)
-
-    All but conversion_odds also take since and until ("2026-03-01", both included), source (one
-    of list_events), by (one of list_dimensions: a row for each of its 20 most frequent values and
-    one for the others), and filters (a list such as ["country=AT", "property.plan!=free"]).
-
-    An event is written by its name, or with conditions: purchase[plan=annual, seats>=5].
-    """
-)
-OF_ASK_WITH_PEOPLE: Final = "- funnel_persons: as funnel, the persons behind it"
 
 
 class Tools:
@@ -208,9 +149,9 @@ class Tools:
 
     def sql(self, query: str, rows: int = ROWS) -> str:
         """Run one select statement."""
-        _check_statement(query)
         unknown = OLDER if self._sees_people else f"{HIDDEN} Tables: {', '.join(TABLES)}."
         try:
+            check_statement(query)
             if not self._sees_people:
                 self._figures.copy(self._published.edge().version)
             with self._statements.query(unknown) as running:
@@ -278,40 +219,13 @@ class Tools:
         """The row, without the numbers of a property that stand for too few events."""
         if self._sees_people or "property_count" not in columns:
             return list(row)
-        is_few = row[columns.index("property_count")] < MIN_NUMBERS
+        count = row[columns.index("property_count")]
+        is_few = isinstance(count, int) and count < MIN_NUMBERS
         of_numbers = ("property_sum", "property_median", "property_p95")
         return [
             None if is_few and name in of_numbers else value
             for name, value in zip(columns, row, strict=True)
         ]
-
-
-def _check_statement(query: str) -> None:
-    """Refuse all but one select statement that calls no other table functions than FUNCTIONS."""
-    try:
-        with duckdb.connect() as parser:
-            ((tree,),) = parser.execute("select json_serialize_sql(?)", [query]).fetchall()
-        parsed = json.loads(tree)
-        called = set(_table_functions(parsed))
-    except (duckdb.Error, RecursionError):
-        raise ToolError("The statement is nested too deeply to be read.") from None
-    if parsed["error"] and parsed["error_type"] == "parser":
-        raise ToolError(parsed["error_message"])
-    # DuckDB ends a text at a NUL.
-    if "\0" in query or parsed["error"] or len(parsed["statements"]) != 1:
-        raise ToolError("Write one select statement. Nothing can be changed here.")
-    if refused := called - FUNCTIONS:
-        raise ToolError(f"A statement cannot call {', '.join(sorted(refused))} here.")
-
-
-def _table_functions(tree: Any) -> Iterator[str]:
-    if isinstance(tree, dict):
-        if tree.get("type") == "TABLE_FUNCTION":
-            yield tree["function"]["function_name"].lower()
-        tree = list(tree.values())
-    if isinstance(tree, list):
-        for each in tree:
-            yield from _table_functions(each)
 
 
 def _left_out(query: Query, sql: str, answer: Answer, kept: int) -> int | str:

@@ -19,7 +19,8 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import TextContent, Tool
 
-from explorer.agents import ASK, DEFINITIONS, OF_ONE, ROWS
+from explorer.agents import OF_ONE, ROWS
+from explorer.ask_described import ASK, DEFINITIONS
 from explorer.figures import TABLES
 from footfall.ask import QUESTIONS
 from tests.explorer.conftest import home_of
@@ -254,6 +255,11 @@ def test_rows_that_are_left_out_are_counted(agent: Agent) -> None:
     long = agent.answer("sql", query="select repeat('x', 30000) from range(10)")
     assert len(long["rows"]) == 3
     assert long["rows_left_out"] == 7
+
+
+def test_a_column_may_be_called_as_one_of_an_answer(agent: Agent) -> None:
+    for value in ("'many'", "null", "1.5"):
+        assert agent.answer("sql", query=f"select {value} as property_count")["rows"]
 
 
 def test_values_that_json_does_not_have_are_text(agent: Agent) -> None:
