@@ -77,7 +77,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-strip-extras -
 lock: ## write both lock files again from pyproject.toml (needs uv)
 	$(LOCK) --extra collector --extra warehouse --extra explorer --extra agents --extra dev --extra sdks \
 		--output-file requirements.lock pyproject.toml
-	$(LOCK) --extra collector --extra warehouse --extra explorer --extra agents --constraints requirements.lock \
+	$(LOCK) --extra collector --extra warehouse --extra explorer --constraints requirements.lock \
 		--output-file deploy/requirements.lock pyproject.toml
 
 env-example: install ## write .env.example again from Settings
