@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-import pyarrow as pa
-import pyarrow.parquet
+import anyio
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -25,11 +22,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from explorer import charts, saved
+from explorer.downloads import FILES, written
 from explorer.pages import PAGES
 from explorer.pages.page import Context, Page
 from explorer.panels import Panel
 from explorer.parameters import Values, read
-from explorer.published import Answer, Edge, NoAnswer, Published, Query
+from explorer.published import CANCELLED, Answer, Edge, NoAnswer, Published, Query
 from explorer.rendering import render
 
 logger = logging.getLogger(__name__)
@@ -61,7 +59,8 @@ class Explorer:
         self._published = published
         self._home = home
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._running: dict[str, Query] = {}
+        #: Of each question that is asked now, what ends it.
+        self._ends: dict[str, Callable[[], object]] = {}
         self._time_zone = time_zone
 
     async def page(self, request: Request) -> Response:
@@ -103,10 +102,10 @@ class Explorer:
         The style sheet shows only the last word of a panel.
         """
         tokens = [secrets.token_urlsafe(12) for _ in asked]
-        answering = [
-            asyncio.create_task(self._answered(panel, token))
-            for panel, token in zip(asked, tokens, strict=True)
-        ]
+        answering: list[asyncio.Task[tuple[Answer, str]]] = []
+        for panel, token in zip(asked, tokens, strict=True):
+            answering.append(asyncio.create_task(self._answered(panel, token)))
+            self._ends[token] = answering[-1].cancel
         began = time.monotonic()
         try:
             for panel, token, task in zip(asked, tokens, answering, strict=True):
@@ -115,6 +114,8 @@ class Explorer:
                     seconds = round(time.monotonic() - began)
                     yield self._render("asking.html", panel=panel, seconds=seconds, token=token)
                 try:
+                    if task.cancelled():
+                        raise NoAnswer(CANCELLED)
                     answer, drawing = task.result()
                 except NoAnswer as problem:
                     yield self._render("problem.html", reason=str(problem), panel=panel)
@@ -136,24 +137,24 @@ class Explorer:
         finally:
             # Where the browser has left, nobody waits for the other answers.
             for token, task in zip(tokens, answering, strict=True):
-                if query := self._running.get(token):
-                    query.cancel()
-                task.cancel()
-            await asyncio.gather(*answering, return_exceptions=True)
+                if not task.done():
+                    self._ends[token]()
+            with anyio.CancelScope(shield=True):
+                await asyncio.gather(*answering, return_exceptions=True)
+            for token in tokens:
+                del self._ends[token]
 
     async def _answered(self, panel: Panel, token: str) -> tuple[Answer, str]:
         async with self._places:
             with self._published.query() as query:
-                self._running[token] = query
-                try:
-                    return await asyncio.to_thread(_drawn, query, panel)
-                finally:
-                    del self._running[token]
+                # A thread that works with the connection is never left alone with it.
+                self._ends[token] = query.cancel
+                return await asyncio.to_thread(_drawn, query, panel)
 
     async def cancel(self, request: Request) -> Response:
         """End a question. The page that asked it stays and says so."""
-        if query := self._running.get(request.path_params["token"]):
-            query.cancel()
+        if end := self._ends.get(request.path_params["token"]):
+            end()
         return Response(status_code=204)
 
     async def download(self, request: Request) -> Response:
@@ -173,7 +174,7 @@ class Explorer:
             if panel is None:
                 return self._not_found()
             async with self._places:
-                content = await asyncio.to_thread(self._file, panel, kind)
+                content = await asyncio.to_thread(written, self._published, panel, kind)
         except NoAnswer as reason:
             return self._problem(str(reason), 422)
         name = f"footfall-{page.name}-{panel.key}-{edge.last_day}.{kind}"
@@ -182,16 +183,6 @@ class Explorer:
             media_type=FILES[kind],
             headers=HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'},
         )
-
-    def _file(self, panel: Panel, kind: str) -> bytes:
-        with self._published.query() as query:
-            if kind in ("csv", "parquet"):
-                table = query.table(panel.statement)
-                return _csv(table) if kind == "csv" else _parquet(table)
-            chart = panel.draw(query.rows(panel.statement).dicts()) if panel.draw else None
-            if chart is None:
-                raise NoAnswer("This answer has no picture.")
-            return charts.svg_file(chart).encode() if kind == "svg" else charts.png_file(chart)
 
     async def saved(self, request: Request) -> Response:
         """The questions that the team saved, by title."""
@@ -262,41 +253,10 @@ class Explorer:
         return render(template, pages=PAGES, time_zone=self._time_zone, **values)
 
 
-FILES: Final = {
-    "csv": "text/csv; charset=utf-8",
-    "parquet": "application/vnd.apache.parquet",
-    "svg": "image/svg+xml",
-    "png": "image/png",
-}
-
-
 def _drawn(query: Query, panel: Panel) -> tuple[Answer, str]:
     answer = query.rows(panel.statement)
     chart = panel.draw(answer.dicts()) if panel.draw and answer.rows else None
     return answer, charts.svg(chart) if chart is not None else ""
-
-
-def _csv(table: pa.Table) -> bytes:
-    """An answer as CSV that a spreadsheet does not take for formulas."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(table.column_names)
-    for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-        writer.writerow([_harmless(value) for value in row])
-    return text.getvalue().encode()
-
-
-def _harmless(value: object) -> object:
-    """A text that begins like a formula gets an apostrophe, which spreadsheets leave out."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
-
-
-def _parquet(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pa.parquet.write_table(table, sink)
-    return sink.getvalue()
 
 
 def application(explorer: Explorer, hosts: list[str]) -> Starlette:

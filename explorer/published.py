@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -27,6 +27,9 @@ OLDER: Final = (
     "The published file does not know this question. Another version of Footfall wrote it: run "
     "`make nightly` once."
 )
+
+
+CANCELLED: Final = "The question was cancelled."
 
 
 class NoAnswer(Exception):
@@ -81,10 +84,11 @@ class Query:
         with self._limited():
             return self._connection.execute(statement).to_arrow_table()
 
-    def cancel(self, reason: str = "The question was cancelled.") -> None:
-        """End it soon: it then raises NoAnswer with this reason."""
+    def cancel(self, reason: str = CANCELLED) -> None:
+        """End it soon: it then raises NoAnswer with this reason. Too late is no error."""
         self._reason = reason
-        self._connection.interrupt()
+        with suppress(duckdb.ConnectionException):
+            self._connection.interrupt()
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
@@ -103,7 +107,7 @@ class Query:
                 raise NoAnswer(self._reason)
             yield
         except duckdb.InterruptException:
-            raise NoAnswer(self._reason or "The question was cancelled.") from None
+            raise NoAnswer(self._reason or CANCELLED) from None
         except duckdb.OutOfMemoryException:
             raise NoAnswer(
                 "The question needs more memory than it may have. Ask for fewer days, or raise "

@@ -9,11 +9,13 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from explorer.application import AT_ONCE
 from explorer.pages import PAGES
 from explorer.pages.page import Page as ExplorerPage
 from explorer.panels import Column, Panel
@@ -132,17 +134,38 @@ def test_a_slow_answer_says_so_and_can_be_cancelled(site: Site, slow_page: str) 
     assert site.post(token, {}).status == 204
 
 
+def test_a_question_that_waits_for_its_turn_can_be_cancelled(
+    site: Site, slow_page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (panel,) = PAGES["slow"].panels(None, None)  # type: ignore[arg-type]
+    panels = [replace(panel, key=f"slow{number}") for number in range(AT_ONCE + 1)]
+    page = replace(PAGES["slow"], panels=lambda values, context: panels)
+    monkeypatch.setitem(PAGES, "slow", page)
+    with urllib.request.urlopen(site.address + slow_page) as answer:
+        begun = b""
+        for _ in panels:
+            while not (found := re.findall(rb'action="(/cancel/[^"]+)"', begun)):
+                begun += answer.read1()
+            # The first two run; ending them lets the third begin, which is cancelled in its turn.
+            assert site.post(found[-1].decode(), {}).status == 204
+            while begun.count(b"The question was cancelled.") == 0:
+                begun += answer.read1()
+            begun = begun.partition(b"The question was cancelled.")[2]
+        begun += answer.read()
+    assert b"</html>" in begun
+
+
 def test_a_question_that_nobody_awaits_any_more_is_ended(site: Site, slow_page: str) -> None:
     with urllib.request.urlopen(site.address + slow_page) as answer:
         begun = b""
         while b"Asking since" not in begun:
             begun += answer.read1()
-        assert len(site.explorer._running) == 1
+        assert len(site.explorer._ends) == 1
     for _ in range(200):
-        if not site.explorer._running:
+        if not site.explorer._ends:
             break
         time.sleep(0.05)
-    assert not site.explorer._running
+    assert not site.explorer._ends
 
 
 def test_a_question_has_a_limit_of_time_and_of_memory(
