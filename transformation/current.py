@@ -94,6 +94,8 @@ def note_published(settings: Settings, connection: duckdb.DuckDBPyConnection, ve
 
 def keep_outcomes(connection: duckdb.DuckDBPyConnection, outcomes: Iterable[Outcome]) -> None:
     """Keep what checks found, until the next build begins."""
+    if not (rows := [asdict(each) for each in outcomes]):
+        return
     # One text for all rows: bound one by one, a thousand values take twenty times as long.
     connection.execute(
         f"""
@@ -102,7 +104,7 @@ def keep_outcomes(connection: duckdb.DuckDBPyConnection, outcomes: Iterable[Outc
             "description": "varchar", "failing_rows": "bigint"
         }}]'), recursive := true)
         """,
-        [json.dumps([asdict(each) for each in outcomes])],
+        [json.dumps(rows)],
     )
 
 
