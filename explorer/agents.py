@@ -25,7 +25,7 @@ from explorer.statements import check_statement
 from footfall.ask import QUESTIONS, literal, statement
 from ingestion.settings import Settings, get_settings
 from transformation.dimensions import DIMENSIONS, PROPERTY
-from transformation.event_grammar import as_written
+from transformation.event_grammar import TRAIT, as_written
 
 #: Rows of an answer unless more are asked for, and at most. An agent reads every one of them.
 ROWS: Final = 100
@@ -127,9 +127,10 @@ class Tools:
         return _json(
             {
                 "by": self._dimensions(),
-                "filters": [*DIMENSIONS, f"{PROPERTY}NAME"],
+                "filters": [*DIMENSIONS, f"{PROPERTY}NAME", f"{TRAIT}NAME"],
                 "note": f"{PROPERTY}NAME is a property of the event, such as {PROPERTY}plan; "
-                f"describe_event lists them. {'' if self._sees_people else HIDDEN}".strip(),
+                f"describe_event lists them. {TRAIT}NAME is the latest trait of a person."
+                + ("" if self._sees_people else f" {HIDDEN}"),
             }
         )
 
@@ -161,7 +162,7 @@ class Tools:
 
     def _dimensions(self) -> list[str]:
         if self._sees_people:
-            return [*DIMENSIONS, f"{PROPERTY}NAME"]
+            return [*DIMENSIONS, f"{PROPERTY}NAME", f"{TRAIT}NAME"]
         return [name for name in DIMENSIONS if name not in OF_ONE]
 
     def _check(self, question: str, parameters: dict[str, Any]) -> None:

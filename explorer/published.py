@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from transformation.dimensions import DIMENSIONS, PROPERTY
-from transformation.event_grammar import as_written
+from transformation.event_grammar import TRAIT, as_written
 
 #: The catalogue's name of the attached file. No SQL that is shown contains it.
 DATABASE: Final = "published"
@@ -183,7 +183,7 @@ class Published:
         return {
             "events": [as_written(name) for (name,) in events.rows],
             "sources": [source for (source,) in sources.rows],
-            "dimensions": [*DIMENSIONS, f"{PROPERTY}NAME"],
+            "dimensions": [*DIMENSIONS, f"{PROPERTY}NAME", f"{TRAIT}NAME"],
             "filters": [f"{name}=" for name in DIMENSIONS],
         }
 

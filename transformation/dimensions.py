@@ -1,12 +1,14 @@
 """What answers can be broken down and filtered by: one list for the table macros and for files.
 
 A dimension is a column of the events, of their sessions or of their persons. ``property.NAME`` is a
-property of an event, read as a condition reads it.
+property of an event, read as a condition reads it. ``trait.NAME`` is the latest trait of a person.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+from transformation.event_grammar import TRAIT
 
 #: Dimension → its table and column. A dimension that is added here can be asked for everywhere.
 DIMENSIONS: Final = {
@@ -53,4 +55,4 @@ DIMENSIONS: Final = {
 #: The prefix of a dimension that is a property of the event.
 PROPERTY: Final = "property."
 #: The rest of the sentence about a dimension that nobody knows.
-KNOWN: Final = f"write one of: {', '.join(DIMENSIONS)}, or {PROPERTY}NAME"
+KNOWN: Final = f"write one of: {', '.join(DIMENSIONS)}, {PROPERTY}NAME or {TRAIT}NAME"

@@ -16,6 +16,7 @@ import duckdb
 
 from transformation import event_grammar
 from transformation.dimensions import DIMENSIONS, KNOWN, PROPERTY
+from transformation.event_grammar import TRAIT
 from warehouse.meta import PUBLISHED
 from warehouse.sql import WILSON, literal, using
 
@@ -43,6 +44,10 @@ MOST: Final = 20
 #: The value of an event of events_described in a dimension, which the SQL names after the colon. Of
 #: a table alone, dimensions of the others have no value.
 _VALUE_OF: Final = re.compile(r"\{value_of(?:_(events|sessions|persons))?:(.+?)\}")
+_PROPERTY_OF_EVENT: Final = """event_text(
+    events.event_type, events.page_path, events.page_url, events.referrer, events.properties,
+    events.context, {name}
+)"""
 #: The same for the value of a session.
 _VISIT_VALUE_OF: Final = re.compile(r"\{visit_value_of:(.+?)\}")
 #: The rows of a breakdown. After the colon are the table with the values and the weight of a value.
@@ -119,9 +124,12 @@ def _dimensions() -> dict[str, str]:
             if column.startswith(f"{table}.")
         }
         names = [name.removeprefix("dimension_") for name in columns]
-        others += names
         texts[f"names_of_{table}"] = ", ".join(map(literal, names))
         texts[f"any_of_{table}"] = rf"\b({'|'.join(names)})\b"
+        if table == "persons":
+            columns["dimension_traits"] = "persons.traits"
+            texts[f"any_of_{table}"] += rf"|\b{re.escape(TRAIT)}"
+        others.append(texts[f"any_of_{table}"])
         texts[f"columns_of_{table}"] = ", ".join(
             f"cast({column} as varchar) as {name}" for name, column in columns.items()
         )
@@ -129,7 +137,7 @@ def _dimensions() -> dict[str, str]:
             f"cast(null as varchar) as {name}" for name in columns
         )
     return texts | {
-        "any_of_others": rf"\b({'|'.join(others)})\b",
+        "any_of_others": "|".join(others),
         "names_of_visits": ", ".join(map(literal, _of_visits())),
     }
 
@@ -145,18 +153,21 @@ def _value_of(dimension: str, table: str | None) -> str:
         for name, column in DIMENSIONS.items()
         if column.startswith(f"{table or ''}")
     )
-    if table in ("sessions", "persons"):
-        return f"case {dimension} {columns} end"
-    return f"""
-        case
-            when {dimension} like '{PROPERTY}%'
-                then event_text(
-                    events.event_type, events.page_path, events.page_url, events.referrer,
-                    events.properties, events.context, substr({dimension}, {len(PROPERTY) + 1})
-                )
-            else case {dimension} {columns} end
-        end
-    """
+    columns = f"case {dimension} {columns} end"
+    for prefix, of, value in (
+        (PROPERTY, "events", _PROPERTY_OF_EVENT),
+        (TRAIT, "persons", "property_text({traits}, {name})"),
+    ):
+        if table in (None, of):
+            traits = "persons.traits" if table else "events.dimension_traits"
+            name = f"substr({dimension}, {len(prefix) + 1})"
+            columns = f"""
+                case
+                    when {dimension} like '{prefix}%' then {value.format(name=name, traits=traits)}
+                    else {columns}
+                end
+            """
+    return columns
 
 
 def _of_visits() -> list[str]:

@@ -50,10 +50,13 @@ select
     persons.person_id,
     {value_of_persons:dimension} as person_value
 from marts.dim_persons as persons
-where dimension in ({names_of_persons});
+where dimension in ({names_of_persons}) or dimension like '{trait}%';
 
 create or replace macro unknown_dimension(dimension) as case
-    when dimension not like '{property}_%' and dimension not in ({names})
+    when
+        dimension not like '{property}_%'
+        and dimension not like '{trait}_%'
+        and dimension not in ({names})
         then 'no dimension is called ' || dimension || '; {known}'
 end;
 
@@ -111,6 +114,12 @@ from filters_listed
 left join filters_valued
     on filters_listed.filter_number = filters_valued.filter_number;
 
+-- The dimensions that filters and a breakdown name.
+create or replace macro dimensions_asked(filters, "by") as table
+select filters_meant.dimension from filters_read(filters) as filters_meant
+union
+select cast("by" as varchar) as dimension;
+
 -- Properties that no event ever had. The catalog knows those of events; events are read only for what
 -- it does not know.
 create or replace macro properties_unfound(filters, "by") as table
@@ -118,11 +127,7 @@ create or replace macro properties_unfound(filters, "by") as table
 with properties_asked as (
 
     select distinct substr(dimension, length('{property}') + 1) as property
-    from (
-        select filters_meant.dimension from filters_read(filters) as filters_meant
-        union all
-        select cast("by" as varchar) as dimension
-    ) as dimensions
+    from dimensions_asked(filters, "by")
     where dimension like '{property}_%'
 
 ),
@@ -164,5 +169,19 @@ create or replace macro mistake_of_dimension(filters, "by") as coalesce(
         select min('no event ever had a text or number in ' || unfound.property)
             || '; write one of: select property_names from marts.dim_events'
         from properties_unfound(filters, "by") as unfound
+    ),
+    (
+        select min('no person has a text or number in ' || dimensions.dimension)
+            || '; write one of: select traits from marts.dim_persons'
+        from dimensions_asked(filters, "by") as dimensions
+        where
+            dimensions.dimension like '{trait}_%'
+            and not exists (
+                select 1 from marts.dim_persons as persons
+                where
+                    property_text(
+                        persons.traits, substr(dimensions.dimension, length('{trait}') + 1)
+                    ) is not null
+            )
     )
 );

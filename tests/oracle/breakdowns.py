@@ -37,6 +37,12 @@ def value_of(facts: Facts, dimension: str | None) -> ValueOf:
     if dimension.startswith("property."):
         name = dimension.removeprefix("property.")
         return lambda event: scalar_text(inside(event.properties, name))
+    if dimension.startswith("trait."):
+        trait = dimension.removeprefix("trait.")
+        traits = {row["person_id"]: row["traits"] for row in person_rows(*facts[:3])}
+        return lambda event: scalar_text(
+            inside(traits.get(facts.people.person_of(event), {}), trait)
+        )
     if dimension.startswith(("first_touch", "last_touch")):
         persons = {row["person_id"]: row for row in person_rows(*facts[:3])}
         return lambda event: persons.get(facts.people.person_of(event), {}).get(dimension)

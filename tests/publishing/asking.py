@@ -19,7 +19,9 @@ from tests.oracle.funnels import read_alternative
 
 Rows = list[dict[str, Any]]
 #: What a macro answers about an event, a property or a number that nobody has sent.
-UNSEEN: Final = r"never seen|ever had|none of these events has|nobody was ever active by"
+UNSEEN: Final = (
+    r"never seen|ever had|no person has|none of these events has|nobody was ever active by"
+)
 
 
 def asked(warehouse: MemoryWarehouse) -> MemoryWarehouse:

@@ -25,6 +25,7 @@ from tests.publishing.asking import asked, in_order, line, rows_unless_unseen, s
         (None, "utm_source", [("utm_source", "!=", "no"), ("source_id", "=", "web")]),
         ("month", "event_name", []),
         (None, "page_path", [("event_name", "=", "sign_up")]),
+        ("month", "trait.plan", [("trait.plan", "!=", "no")]),
         ("day", "country", [("property.plan", ">", "0")]),
         (None, "last_touch_referrer", [("browser", "!=", "Firefox")]),
         ("month", "property.plan", [("first_touch_source", "!=", "no"), ("channel", "!=", "no")]),
