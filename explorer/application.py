@@ -21,14 +21,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from explorer import charts, saved
+from explorer import saved
 from explorer.downloads import FILES, written
 from explorer.pages import PAGES
 from explorer.pages.page import Context, Page
 from explorer.panels import Panel
 from explorer.parameters import Values, read
-from explorer.published import CANCELLED, Answer, Edge, NoAnswer, Published, Query
-from explorer.rendering import render
+from explorer.published import CANCELLED, Answer, Edge, NoAnswer, Published
+from explorer.rendering import drawn, render
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class Explorer:
             with self._published.query() as query:
                 # A thread that works with the connection is never left alone with it.
                 self._ends[token] = query.cancel
-                return await asyncio.to_thread(_drawn, query, panel)
+                return await asyncio.to_thread(drawn, query, panel)
 
     async def cancel(self, request: Request) -> Response:
         """End a question. The page that asked it stays and says so."""
@@ -251,12 +251,6 @@ class Explorer:
 
     def _render(self, template: str, **values: Any) -> str:
         return render(template, pages=PAGES, time_zone=self._time_zone, **values)
-
-
-def _drawn(query: Query, panel: Panel) -> tuple[Answer, str]:
-    answer = query.rows(panel.statement)
-    chart = panel.draw(answer.dicts()) if panel.draw and answer.rows else None
-    return answer, charts.svg(chart) if chart is not None else ""
 
 
 def application(explorer: Explorer, hosts: list[str]) -> Starlette:

@@ -1,4 +1,7 @@
-"""The templates of pages and reports. Every value is a text in them, whatever signs it has."""
+"""How answers become pages and reports: charts and templates.
+
+Every value is a text in a template, whatever signs it has.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import Any, Final
 
 import jinja2
 
-from explorer import panels
+from explorer import charts, panels
+from explorer.panels import Panel
+from explorer.published import Answer, Query
 
 _TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -21,6 +26,13 @@ _TEMPLATES.globals |= {
     "grid": panels.grid,
     "with_change": panels.with_change,
 }
+
+
+def drawn(query: Query, panel: Panel) -> tuple[Answer, str]:
+    """The answer of a panel, and its chart as SVG: empty where it has none. Raises NoAnswer."""
+    answer = query.rows(panel.statement)
+    chart = panel.draw(answer.dicts()) if panel.draw and answer.rows else None
+    return answer, charts.svg(chart) if chart is not None else ""
 
 
 def render(template: str, **values: Any) -> str:

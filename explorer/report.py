@@ -19,7 +19,7 @@ from explorer.pages.page import Context
 from explorer.panels import Column, Panel
 from explorer.parameters import read
 from explorer.published import Edge, NoAnswer, Published
-from explorer.rendering import render
+from explorer.rendering import drawn, render
 from explorer.report_days import report_path
 from footfall.ask import literal, statement
 
@@ -55,11 +55,9 @@ def write_report(published: Published, home: Path, day: date, time_zone: str) ->
 def _answered(published: Published, panel: Panel) -> str:
     try:
         with published.query() as query:
-            answer = query.rows(panel.statement)
+            answer, drawing = drawn(query, panel)
     except NoAnswer as problem:
         return render("problem.html", panel=panel, reason=str(problem))
-    chart = panel.draw(answer.dicts()) if panel.draw and answer.rows else None
-    drawing = charts.svg(chart) if chart is not None else ""
     return render("panel.html", panel=panel, answer=answer, drawing=drawing, page=None, values=None)
 
 
