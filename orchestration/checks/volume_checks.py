@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from math import ceil, floor, sqrt
-from statistics import median
 
 import duckdb
 
 from ingestion.settings import Settings
 from orchestration.checks.arrival_checks import SEALING_GRACE, SHOWN, naive
 from orchestration.checks.check_result import DELIVERIES, LIVE_HOURS, Finding, markdown_table
-
-#: Weeks compared: two months follow a product's growth, and one holiday does not change a median.
-WEEKS = 8
-#: With fewer weeks than this a median means little.
-MIN_WEEKS = 4
-#: Half and double. Seasons, campaigns and holidays change a weekday's count by tens of per cent.
-#: A dead tag, a broken release or a tag that fires twice changes it by half or more.
-FEWEST = 0.5
-MOST = 2.0
-#: The standard deviation of a count of independent events is its square root. Chance reaches four
-#: times that once in 16,000 days. This prevents alerts for a source of five events a day.
-DEVIATIONS = 4.0
+from warehouse.weekdays import WEEKS, compare
 
 #: Refusals are compared with those of the four weeks before.
 USUAL_DAYS = 28
@@ -34,52 +19,6 @@ MIN_REFUSED = 10
 #: refusals flag neither a source that never had any nor a source that always has some.
 MORE = 2.0
 MIN_SHARE = 0.01
-
-
-@dataclass(frozen=True)
-class Volume:
-    """One source's day, and what is expected from the same weekday of the weeks before.
-
-    Bounds are inclusive. They are None if there is too little to compare with; ``reason`` says why.
-    """
-
-    seen: int
-    weeks: Mapping[date, int]
-    expected: float | None
-    at_least: int | None
-    at_most: int | None
-    reason: str
-
-    @property
-    def is_usual(self) -> bool:
-        """Within the bounds, or without any."""
-        return (self.at_least is None or self.seen >= self.at_least) and (
-            self.at_most is None or self.seen <= self.at_most
-        )
-
-
-def compare(day: date, counts: Mapping[date, int], first_day: date) -> Volume:
-    """Compare a day's count with the median of the same weekday of up to eight weeks before.
-
-    Days before the source's first whole day do not count; later ones without events do, as 0.
-    """
-    seen = counts.get(day, 0)
-    same_weekdays = [day - timedelta(weeks=week) for week in range(1, WEEKS + 1)]
-    weeks = {each: counts.get(each, 0) for each in same_weekdays if each > first_day}
-    if len(weeks) < MIN_WEEKS:
-        reason = f"{len(weeks)} weeks are known, {MIN_WEEKS} are needed"
-        return Volume(seen, weeks, None, None, None, reason)
-    expected = median(weeks.values())
-    if not expected:
-        return Volume(seen, weeks, 0, None, None, "silent on most of these weekdays")
-    noise = DEVIATIONS * sqrt(expected)
-    at_least = max(0, ceil(min(FEWEST * expected, expected - noise)))
-    at_most = floor(max(MOST * expected, expected + noise))
-    if min(weeks.values()):
-        # The source always had events on this weekday, so a day without any is not chance, however
-        # few events it usually has.
-        at_least = max(1, at_least)
-    return Volume(seen, weeks, expected, at_least, at_most, f"median of {len(weeks)} weeks")
 
 
 def as_many_events_as_usual(
