@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from inspect import cleandoc
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from explorer.charts import Chart
+if TYPE_CHECKING:
+    # Who only shows values does not pay for the libraries that draw.
+    from explorer.charts import Chart
 
 Row = dict[str, Any]
 Kind = Literal["text", "number", "decimal", "share", "seconds", "moment", "yes"]

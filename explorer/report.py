@@ -6,21 +6,20 @@ such as paths: a report that was sent by mail cannot be erased. Names of events 
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-from explorer import charts, saved
+from explorer import charts, saved, watched
 from explorer.pages import growth, overview
 from explorer.pages.page import Context
 from explorer.panels import Column, Panel
 from explorer.parameters import read
-from explorer.published import Edge, NoAnswer, Published
+from explorer.published import Answer, Edge, NoAnswer, Published
 from explorer.rendering import drawn, render
-from explorer.report_days import report_path
+from explorer.report_days import report_path, write_whole
+from explorer.watched import Judged
 from footfall.ask import literal, statement
 
 FOLDER: Final = Path(__file__).parent
@@ -35,6 +34,11 @@ def write_report(published: Published, home: Path, day: date, time_zone: str) ->
     edge = published.edge()
     notes, problems = saved.notes(home)
     parts = [(panel, _answered(published, panel)) for panel in report_panels(edge, day, notes)]
+    figures, unreadable = watched.watched(home)
+    if figures:
+        judged, unasked = watched.judge(published, figures, day)
+        parts.insert(1, _watched(judged, day))
+        problems += unasked
     page = render(
         "report.html",
         day=day,
@@ -42,13 +46,10 @@ def write_report(published: Published, home: Path, day: date, time_zone: str) ->
         time_zone=time_zone,
         style=(FOLDER / "static" / "explorer.css").read_text(),
         parts=parts,
-        problems=problems,
+        problems=problems + unreadable,
     )
     path = report_path(home, day)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_name(f".{secrets.token_hex(8)}")
-    whole.write_text(page)
-    os.replace(whole, path)
+    write_whole(path, page)
     return path
 
 
@@ -59,6 +60,32 @@ def _answered(published: Published, panel: Panel) -> str:
     except NoAnswer as problem:
         return render("problem.html", panel=panel, reason=str(problem))
     return render("panel.html", panel=panel, answer=answer, drawing=drawing, page=None, values=None)
+
+
+def _watched(judged: Sequence[Judged], day: date) -> tuple[Panel, str]:
+    """The watched figures of the day, as a panel and what it shows."""
+    panel = Panel(
+        key="watched",
+        title=f"Watched figures of {day}",
+        statement=";\n".join(each.figure.asks("day", day, day) for each in judged),
+        columns=[
+            Column("title", "Figure"),
+            Column("value", "Value"),
+            Column("rule", "Rule"),
+            Column("is_within", "Within", "yes"),
+        ],
+        definition="The figures of watched_figures.yml, on the last day of this week.",
+        empty="None could be asked.",
+    )
+    rows = [
+        (each.figure.title, each.figure.shown(each.value), each.rule, each.is_within)
+        for each in judged
+    ]
+    columns = tuple(column.name for column in panel.columns)
+    answer = Answer(columns, rows, is_cut=False, seconds=0)
+    return panel, render(
+        "panel.html", panel=panel, answer=answer, drawing="", page=None, values=None
+    )
 
 
 def report_panels(edge: Edge, day: date, notes: Sequence[charts.Note] = ()) -> list[Panel]:

@@ -1,7 +1,11 @@
-"""Which report is due. A run that finds none imports nothing that draws."""
+"""What is due of a day: its report, and its messages. A run that finds nothing draws nothing."""
 
 from __future__ import annotations
 
+import json
+import os
+import secrets
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,11 +17,45 @@ def report_path(home: Path, day: date) -> Path:
     return home / "reports" / f"{day}.html"
 
 
-def due_day(published: Published, home: Path) -> date | None:
-    """The last day that is over in the published data, if it has no report. Raises NoAnswer."""
+def last_day_over(published: Published) -> date | None:
+    """The last day that is over in the published data. Raises NoAnswer."""
     with published.query() as query:
         answer = query.rows(
             "select max(activity_date) from marts.fct_daily_actives where is_complete"
         )
     day: date | None = answer.rows[0][0]
-    return None if day is None or report_path(home, day).exists() else day
+    return day
+
+
+@dataclass(frozen=True)
+class Told:
+    """The last day whose messages were sent, and what they said that is not over yet."""
+
+    day: date
+    open: tuple[str, ...]
+
+
+def told(home: Path) -> Told | None:
+    """What was told. None if nothing was, or if the file that says so cannot be read."""
+    try:
+        found = json.loads(_told(home).read_text())
+        return Told(date.fromisoformat(found["day"]), tuple(map(str, found["open"])))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def note_told(home: Path, noted: Told) -> None:
+    """Note that the messages of a day were sent."""
+    write_whole(_told(home), json.dumps({"day": str(noted.day), "open": noted.open}))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_name(f".{secrets.token_hex(8)}")
+    whole.write_text(text)
+    os.replace(whole, path)
+
+
+def _told(home: Path) -> Path:
+    return home / "reports" / ".told.json"

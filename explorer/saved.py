@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import yaml
 
 from explorer.charts import Note
+from explorer.home_files import first_line, written
 from explorer.parameters import Parameter, Values, read
 
 #: Characters of a title; it names the file too.
@@ -38,20 +39,16 @@ class SavedQuestion:
 def notes(home: Path) -> tuple[list[Note], list[str]]:
     """A team's notes, and what is wrong with the file."""
     path = home / "annotations.yml"
-    try:
-        written = yaml.safe_load(path.read_text()) if path.exists() else []
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return [], [f"{path} cannot be read: {_first_line(error)}"]
+    listed, problems = written(path)
     found: list[Note] = []
-    problems: list[str] = []
-    for place, each in enumerate(written if isinstance(written, list) else [written], start=1):
+    for place, each in enumerate(listed, start=1):
         if (
             isinstance(each, dict)
             and type(each.get("day")) is date
             and isinstance(each.get("text"), str)
         ):
             found.append(Note(each["day"], each["text"]))
-        elif each is not None:
+        else:
             problems.append(
                 f"{path}: note {place} is left out; write - {{day: 2026-11-02, text: New prices}}"
             )
@@ -71,7 +68,7 @@ def questions(
         try:
             found.append(_question(yaml.safe_load(path.read_text()), parameters))
         except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
-            problems.append(f"{path} is left out: {_first_line(error)}")
+            problems.append(f"{path} is left out: {first_line(error)}")
     return sorted(found, key=lambda each: each.title), problems
 
 
@@ -82,8 +79,8 @@ def save(home: Path, title: str, page: str, values: Values) -> None:
     if not name:
         raise ValueError("Give the question a title with letters or digits.")
     path = home / "questions" / f"{name}.yml"
-    written = {"title": title, "page": page, "parameters": dict(values.given)}
-    text = yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
+    question = {"title": title, "page": page, "parameters": dict(values.given)}
+    text = yaml.safe_dump(question, sort_keys=False, allow_unicode=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = path.with_name(f".{secrets.token_hex(8)}")
@@ -99,14 +96,14 @@ def save(home: Path, title: str, page: str, values: Values) -> None:
         raise ValueError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _question(written: Any, parameters: Mapping[str, Sequence[Parameter]]) -> SavedQuestion:
+def _question(question: Any, parameters: Mapping[str, Sequence[Parameter]]) -> SavedQuestion:
     """Raises ValueError with what to write."""
-    if not isinstance(written, dict) or not {"title", "page"} <= set(written):
+    if not isinstance(question, dict) or not {"title", "page"} <= set(question):
         raise ValueError("a question has a title, a page and parameters")
-    page = written["page"]
+    page = question["page"]
     if page not in parameters:
         raise ValueError(f"page is one of {', '.join(parameters)}, and not {page!r}")
-    given = written.get("parameters") or {}
+    given = question.get("parameters") or {}
     if not isinstance(given, dict):
         raise ValueError("parameters are names with values, as in the page's address")
     pairs = [
@@ -116,8 +113,4 @@ def _question(written: Any, parameters: Mapping[str, Sequence[Parameter]]) -> Sa
     ]
     if problems := read(parameters[page], pairs).problems:
         raise ValueError(" ".join(problems))
-    return SavedQuestion(str(written["title"]), f"/{page}?{urlencode(pairs)}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return SavedQuestion(str(question["title"]), f"/{page}?{urlencode(pairs)}")
