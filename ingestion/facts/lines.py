@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +38,21 @@ def bad_line(number: int, reason: str, line: bytes) -> BadLine:
 
 
 def read_lines(path: Path, longest: int) -> Iterator[tuple[int, bytes | BadLine]]:
-    """The lines of a file, numbered from 1; a line that cannot be read is a BadLine.
+    """The lines of a file, as `split_lines` returns them."""
+    return split_lines(read_chunks(path), longest)
 
-    Blank lines are skipped. A line of more than ``longest`` bytes is never held whole in memory.
-    Of a file that is cut short, all whole lines are returned.
+
+def split_lines(
+    chunks: Iterable[bytes | str], longest: int
+) -> Iterator[tuple[int, bytes | BadLine]]:
+    """The lines of a text, numbered from 1; a line that cannot be read is a BadLine.
+
+    A chunk that is a str is the reason why the rest is missing. Blank lines are skipped. A line of
+    more than ``longest`` bytes is never held whole in memory. Of a text that is cut short, all
+    whole lines are returned.
     """
     number, rest, passed = 0, b"", 0
-    for chunk in read_chunks(path):
+    for chunk in chunks:
         if isinstance(chunk, str):
             yield number + 1, bad_line(number + 1, chunk, rest)
             return

@@ -26,6 +26,7 @@ REASONS: Final = (
     "invalid_field",
     "invalid_timestamp",
     "unreadable_request",
+    "unreadable_record",
     "torn_tail",
 )
 

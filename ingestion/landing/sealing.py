@@ -97,6 +97,29 @@ def seal(
         _land(sealed, landing)
 
 
+def seal_lines(
+    kind: str,
+    name: str,
+    lines: Iterable[bytes],
+    landing: Landing,
+    workshop: Path,
+    tombstones: Tombstones = NOTHING_ERASED,
+) -> None:
+    """Land lines that this process made, under a name that says what they are; raises OSError.
+
+    A file of this name that has landed is not changed. ``workshop`` is as for `seal`, and no other
+    process uses it.
+    """
+    rows = ((line, _head.decode(line)) for line in lines)
+    first = next(rows, None)
+    if first is None:
+        return
+    sealed = _Sealed(_place(kind, first[1].received_at, name), workshop / f"{name}.gz.tmp")
+    if not landing.holds(sealed.relative):
+        _compress(sealed, chain([first], rows), kind, tombstones)
+        _land(sealed, landing)
+
+
 def _place(kind: str, received_at: str, name: str) -> str:
     date, hour = received_at[:10], received_at[11:13]
     folder = f"date={date}/hour={hour}" if kind == EVENTS else f"date={date}"

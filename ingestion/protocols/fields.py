@@ -32,12 +32,12 @@ class Refused(Exception):
         self.detail = detail
 
 
-def decode_event(text: bytes) -> Json:
+def decode_event(text: bytes, most_bytes: int = MAX_EVENT_BYTES) -> Json:
     """Parse an event's text into values that any JSON reader accepts; raises Refused."""
-    if len(text) > MAX_EVENT_BYTES:
+    if len(text) > most_bytes:
         raise Refused(
             "too_large",
-            f"the event has {len(text)} bytes; send at most {MAX_EVENT_BYTES} bytes an event",
+            f"the event has {len(text)} bytes; send at most {most_bytes} bytes an event",
         )
     if nesting(text) > MAX_DEPTH:
         raise Refused("too_deep", f"nest objects and arrays at most {MAX_DEPTH} deep")

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from ingestion.facts.lines import BadLine
+from ingestion.facts.printing import printable
 from ingestion.landing.store import Landing, LandingUnusable
 from ingestion.quarantine.mending import MendUnusable, imported, renaming
 from ingestion.quarantine.replaying import replay
@@ -165,14 +166,6 @@ def _tell_unreadable(lines: int) -> None:
 
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
-
-
-def printable(text: str) -> str:
-    """Text that is safe to print: control, direction and other invisible characters are escaped."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ ACCEPTED: Final = "accepted"
 LEFT: Final = "left"
 MEND_FAILED: Final = "mend_failed"
 TORN_TAIL: Final = "torn_tail"
+IMPORTED: Final = "imported"
 UNKNOWN_PATH: Final = "unknown_path"
 NOTHING_KEPT: Final = "nothing_kept"
 BODY_CUT: Final = "body_cut"
@@ -75,6 +76,8 @@ def _opened(row: Row, mend_body: MendBody | None) -> Batch | Outcome:
     """The events of a row and the fields beside them, or why there are none."""
     if row.reason == TORN_TAIL:
         return Outcome(0, TORN_TAIL, "never acknowledged, so its sender has sent it again")
+    if "import" in row.request:
+        return Outcome(0, IMPORTED, "mend the record in its file, and import the file again")
     route = route_of(row.request.get("path", ""))
     if route is None:
         return Outcome(0, UNKNOWN_PATH, "no protocol is spoken on the path it came by")

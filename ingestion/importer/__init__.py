@@ -1,0 +1,1 @@
+"""Bringing history: exports of other tools become files of the landing's bulk format."""

@@ -1,0 +1,1 @@
+"""One module per format: how one of its records becomes events."""

@@ -1,0 +1,77 @@
+"""A format: one object with everything that an import must know about it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ingestion.facts.envelope import Json
+from ingestion.protocols.fields import Refused
+
+#: Namespace of the ids that are derived from what identifies a record in its source. It must never
+#: change.
+_NAMESPACE: Final = uuid.UUID("0d3f6f5e-3a56-5c0a-9a55-6b1f0d5a7c31")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What whoever imports says about the files: the source that their events get, and more.
+
+    ``columns`` maps fields of an event to columns, for files of no known tool.
+    """
+
+    source: str
+    time_zone: ZoneInfo | None = None
+    columns: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """The export of one tool.
+
+    ``read`` converts a record to events in Segment's shape, each with its time as ``timestamp`` and
+    the time when the source received it as ``receivedAt``; it raises Refused. ``fits`` tells
+    whether a line or row looks like one of this format. ``gather`` is the query that makes records
+    of a file whose records are spread over its rows.
+    """
+
+    name: str
+    title: str
+    read: Callable[[Json, Options], Iterable[Json]]
+    fits: Callable[[Json], bool]
+    #: Field of a record → where it goes. All other fields stay in the event's context.
+    fields: Mapping[str, str]
+    #: Why the time zone must be given; empty if times say their zone, or are always UTC.
+    zone_is_needed: str = ""
+    gather: Callable[[Path], str] | None = None
+
+
+def derived_id(*parts: object) -> str:
+    """The id of an event from what identifies it in its source: always the same."""
+    return str(uuid.uuid5(_NAMESPACE, msgspec.json.encode(parts).decode()))
+
+
+def content_id(format_name: str, record: Json) -> str:
+    """The id of a record whose source gave it none. Equal records have the same id."""
+    return derived_id(format_name, msgspec.json.encode(record, order="sorted").decode())
+
+
+def json_inside(record: Json, name: str) -> Json:
+    """An object of a record; in Parquet and CSV it is a JSON text. Raises Refused."""
+    value = record.get(name)
+    if isinstance(value, str) and value:
+        try:
+            value = msgspec.json.decode(value)
+        except msgspec.DecodeError as error:
+            raise Refused("invalid_field", f"{name} is not JSON: {error}") from None
+    if value is None or value == "" or value == []:
+        return {}
+    if not isinstance(value, dict):
+        raise Refused("invalid_field", f"{name} must be a JSON object")
+    return value

@@ -1,0 +1,126 @@
+"""A part of a file becomes lines of the landing: events, and refused records with their reasons.
+
+Pure: no I/O and no clock. Events are validated by the rules of the collector.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ingestion.facts.clocks import utc_text
+from ingestion.facts.envelope import EventLine, Json
+from ingestion.facts.identifiers import uuid7
+from ingestion.facts.lines import BadLine
+from ingestion.facts.refusals import refused_line
+from ingestion.importer.formats.format import Format, Options, derived_id
+from ingestion.importer.reading import MAX_RECORD_BYTES, File, Record
+from ingestion.protocols.fields import Refused, decode_event, take_clock
+from ingestion.protocols.validation import canonical_line, encoded_without_key
+
+
+@dataclass(slots=True)
+class Tally:
+    """What records became, counted: what a dry run prints and an import adds up."""
+
+    records: int = 0
+    events: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    days: Counter[str] = field(default_factory=Counter)
+    names: Counter[str] = field(default_factory=Counter)
+    ids: Counter[str] = field(default_factory=Counter)
+    earliest: str = ""
+    latest: str = ""
+    #: Records of parts that an earlier import landed.
+    landed_before: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of another part."""
+        self.records += other.records
+        self.events += other.events
+        self.landed_before += other.landed_before
+        self.refused.update(other.refused)
+        self.days.update(other.days)
+        self.names.update(other.names)
+        self.ids.update(other.ids)
+        self._span(other.earliest)
+        self._span(other.latest)
+
+    def count(self, line: EventLine[Json]) -> None:
+        """Count one event."""
+        moment = line.original_timestamp or line.received_at
+        self.events += 1
+        self.days[moment[:10]] += 1
+        self.names[line.event_name] += 1
+        kinds = (("user", line.user_id), ("device", line.anonymous_id))
+        self.ids[" and ".join(kind for kind, value in kinds if value)] += 1
+        self._span(moment)
+
+    def _span(self, moment: str) -> None:
+        if moment:
+            self.earliest = min(self.earliest or moment, moment)
+            self.latest = max(self.latest, moment)
+
+
+@dataclass(slots=True)
+class Mapped:
+    """The lines of a part."""
+
+    events: list[bytes] = field(default_factory=list)
+    refused: list[bytes] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+
+def mapped(records: Sequence[Record], file: File, format_: Format, options: Options) -> Mapped:
+    """The lines of some records of a file. A record that cannot be read does not affect others."""
+    done = Mapped()
+    done.tally.records = len(records)
+    for where, text in records:
+        try:
+            if isinstance(text, BadLine):
+                raise Refused("unreadable_record", text.reason)
+            record = decode_event(text, MAX_RECORD_BYTES)
+            lines = [_line(event, options) for event in format_.read(record, options)]
+            encoded = [encoded_without_key(line, None) for line in lines]
+            if any(len(line) > MAX_RECORD_BYTES for line in encoded):
+                raise Refused("too_large", f"the event has more than {MAX_RECORD_BYTES} bytes")
+        except Refused as refused:
+            done.tally.refused[refused.reason] += 1
+            done.refused.append(_refused(where, text, refused, file, format_, options))
+        else:
+            done.events += encoded
+            for line in lines:
+                done.tally.count(line)
+    return done
+
+
+def _line(event: Json, options: Options) -> EventLine[Json]:
+    received = take_clock(event, "receivedAt")
+    received = received or take_clock({"timestamp": event.get("timestamp")}, "timestamp")
+    if received is None:
+        raise Refused("invalid_timestamp", "the record has no time")
+    # It has no request: so the models know that it is history.
+    line = canonical_line(event, options.source, received, {}, uuid7, ignores_sent_at=True)
+    line.request = {}
+    return line
+
+
+def _refused(
+    where: str,
+    text: bytes | BadLine,
+    refused: Refused,
+    file: File,
+    format_: Format,
+    options: Options,
+) -> bytes:
+    return refused_line(
+        text.text.encode() if isinstance(text, BadLine) else text,
+        source=options.source,
+        reason=refused.reason,
+        detail=f"{where} of {file.name}: {refused.detail}",
+        # Nobody received it, so it counts on the day when the export was written.
+        received_at=utc_text(file.modified_at),
+        request={"import": {"format": format_.name, "file": file.name, "place": where}},
+        refused_id=derived_id("refused", file.digest, where),
+    )

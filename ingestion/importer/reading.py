@@ -1,0 +1,234 @@
+"""The records of a file, each as the text of a JSON object, however the file is packed.
+
+Memory is bounded whatever a file holds: it is inflated in pieces, and no long line is held whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from ingestion.facts.compression import CHUNK_BYTES, GZIP_MAGIC, GzipUnreadable, inflated_pieces
+from ingestion.facts.disk import sha256_of
+from ingestion.facts.line_checks import MAX_LINE_BYTES
+from ingestion.facts.lines import BadLine, bad_line, split_lines
+from ingestion.landing.storage import Storage, StorageAway, shown
+
+#: Bytes of the longest record: as long as the longest line of a bulk file.
+MAX_RECORD_BYTES: Final = MAX_LINE_BYTES["events"]
+#: The bound against decompression bombs: a file may inflate to this many times its size, and any
+#: file to a GiB. Events of one kind, one after the other, compress up to 40 times.
+MOST_TIMES: Final = 200
+ANY_FILE_BYTES: Final = 1 << 30
+#: Rows that DuckDB hands over at once.
+_ROWS: Final = 2048
+
+_PARQUET: Final = b"PAR1"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_ZIP: Final = b"PK\x03\x04"
+_SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
+
+
+class ImportFailed(Exception):
+    """A file cannot be imported; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file on this disk: the name to show, its digest, and when it was written."""
+
+    name: str
+    path: Path
+    digest: str
+    modified_at: datetime
+
+
+#: Where a record is in its file, and its text, or why it cannot be read.
+Record = tuple[str, bytes | BadLine]
+
+
+def found(urls: Iterable[str]) -> Iterator[tuple[Any, str, str]]:
+    """The files that paths, URLs and patterns name: file system, path, and name to show.
+
+    Raises ImportFailed.
+    """
+    for url in urls:
+        try:
+            with Storage(url).opened() as (storage, root):
+                paths = [root] if storage.isfile(root) else sorted(storage.glob(root))
+                paths = [path for path in paths if storage.isfile(path)]
+        except (ValueError, StorageAway) as error:
+            raise ImportFailed(f"{shown(url)} cannot be read: {error}") from None
+        if not paths:
+            raise ImportFailed(f"no file matches {shown(url)}; patterns such as *.jsonl.gz work")
+        yield from ((storage, str(path), shown(str(path))) for path in paths)
+
+
+@contextmanager
+def on_disk(storage: Any, path: str, name: str) -> Iterator[File]:
+    """The file on this disk; a remote one is copied first. Raises ImportFailed."""
+    with tempfile.TemporaryDirectory(prefix="footfall-import-") as folder:
+        local = Path(path)
+        if "file" not in storage.protocol:
+            local = Path(folder) / (PurePosixPath(path).name or "file")
+            try:
+                storage.get_file(path, str(local))
+            except Exception as error:  # each driver raises its own classes; all mean "not now"
+                raise ImportFailed(f"{name} cannot be fetched: {type(error).__name__}") from None
+        try:
+            modified = datetime.fromtimestamp(local.stat().st_mtime, UTC)
+            yield File(name, local, sha256_of(local), modified)
+        except OSError as error:
+            raise ImportFailed(f"{name} cannot be read: {error.strerror or error}") from None
+
+
+def records(file: File, gather: Callable[[Path], str] | None = None) -> Iterator[Record]:
+    """The records of a file in order; raises ImportFailed if none of it can be read."""
+    with file.path.open("rb") as stream:
+        begin = stream.read(4)
+    if gather or begin == _PARQUET:
+        yield from _rows(file, gather)
+        return
+    for member, chunks in _members(file, begin):
+        plain = PurePosixPath(member or file.name)
+        while plain.suffix in (".gz", ".zst", ".br"):
+            plain = plain.with_suffix("")
+        where = f"{member} " if member else ""
+        lines = split_lines(chunks, MAX_RECORD_BYTES)
+        if separator := _SEPARATORS.get(plain.suffix.lower()):
+            lines = _of_table(lines, separator)
+        for number, text in lines:
+            yield f"{where}line {number}", text
+
+
+def _rows(file: File, gather: Callable[[Path], str] | None) -> Iterator[Record]:
+    """The rows of a Parquet file, or of a query over the file."""
+    path = str(file.path).replace("'", "''")
+    query = gather(file.path) if gather else f"select to_json(t) from read_parquet('{path}') as t"
+    try:
+        with duckdb.connect(config={"threads": 1}) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            number = 0
+            for batch in connection.execute(query).to_arrow_reader(_ROWS):
+                for text in batch.column(0).to_pylist():
+                    number += 1
+                    yield f"row {number}", text.encode()
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise ImportFailed(f"{file.name} cannot be read: {reason}; export it again") from None
+
+
+def _of_table(
+    lines: Iterable[tuple[int, bytes | BadLine]], separator: str
+) -> Iterator[tuple[int, bytes | BadLine]]:
+    """The rows of a table as JSON objects; the first row names the columns."""
+    bad: list[tuple[int, BadLine]] = []
+    at = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal at
+        for number, line in lines:
+            at = number
+            if isinstance(line, BadLine):
+                bad.append((number, line))
+                continue
+            try:
+                yield line.decode() + "\n"
+            except UnicodeDecodeError as error:
+                bad.append((number, bad_line(number, f"not UTF-8: {error.reason}", line)))
+
+    header: list[str] | None = None
+    rows = csv.reader(texts(), delimiter=separator, strict=True)
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            row = []
+            bad.append((at, bad_line(at, f"not a row of this table: {error}", b"")))
+        yield from bad
+        bad.clear()
+        if row is None:
+            return
+        if header is None:
+            header = row or None
+        elif row and len(row) != len(header):
+            text = separator.join(row).encode()
+            yield at, bad_line(at, f"{len(row)} values for {len(header)} columns", text)
+        elif row:
+            yield at, msgspec.json.encode(dict(zip(header, row, strict=True)))
+
+
+def _members(file: File, begin: bytes) -> Iterator[tuple[str, Iterator[bytes | str]]]:
+    """The files in a file, inflated in pieces: itself, or each of a zip."""
+    bound = _Bound(max(ANY_FILE_BYTES, file.path.stat().st_size * MOST_TIMES))
+    if begin != _ZIP:
+        with file.path.open("rb") as stream:
+            yield "", bound.applied(_inflated(stream, file.name))
+        return
+    try:
+        packed = zipfile.ZipFile(file.path)
+    except zipfile.BadZipFile:
+        raise ImportFailed(
+            f"{file.name} is a zip that ends early or is damaged: its list of files is at its end, "
+            "and missing; download it again"
+        ) from None
+    with packed:
+        for member in packed.infolist():
+            if member.is_dir() or "__MACOSX/" in member.filename:
+                continue
+            try:
+                with packed.open(member) as stream:
+                    yield member.filename, bound.applied(_inflated(stream, member.filename))
+            except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+                yield member.filename, iter([f"this file of the zip cannot be read: {error}"])
+
+
+def _inflated(stream: IO[bytes], name: str) -> Iterator[bytes | str]:
+    first: list[bytes] = []
+
+    def read() -> bytes:
+        return first.pop() if first else stream.read(CHUNK_BYTES)
+
+    try:
+        begin = stream.read(len(_ZSTD))
+        first.append(begin)
+        codec = "zstd" if begin == _ZSTD else "brotli" if name.endswith(".br") else None
+        if begin[: len(GZIP_MAGIC)] == GZIP_MAGIC:
+            yield from inflated_pieces(read)
+        elif codec:
+            stream.seek(0)
+            with pa.CompressedInputStream(stream, codec) as inflated:
+                while piece := inflated.read(CHUNK_BYTES):
+                    yield piece
+        else:
+            while piece := read():
+                yield piece
+    except (GzipUnreadable, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        yield f"the file cannot be read from here on ({error}): export it again"
+
+
+class _Bound:
+    """Bytes that a file may still inflate to, all files in it together."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = self._left = most_bytes
+
+    def applied(self, chunks: Iterator[bytes | str]) -> Iterator[bytes | str]:
+        for chunk in chunks:
+            self._left -= len(chunk)
+            if self._left < 0:
+                yield f"it inflates past {self._most} bytes, as no export does"
+                return
+            yield chunk

@@ -1,0 +1,1 @@
+"""Imports, from small files of each documented shape."""
