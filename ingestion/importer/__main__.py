@@ -174,6 +174,11 @@ def _summarise(total: Tally, format_: Format, *, dry_run: bool) -> None:
         f"{total.refused.total():,} records refused"
         + (f", {total.landed_before:,} imported before" if total.landed_before else "")
     )
+    if total.ids_from_content:
+        _say(
+            f"{total.ids_from_content:,} events have no id in the export: theirs derives from "
+            "their content, so equal ones count as one"
+        )
     if total.refused and not dry_run:
         _say("python -m ingestion.quarantine show tells why each was refused")
 

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from ingestion.facts.clocks import utc_text
 from ingestion.facts.envelope import EventLine, Json
-from ingestion.facts.identifiers import uuid7
 from ingestion.facts.lines import BadLine
 from ingestion.facts.refusals import refused_line
 from ingestion.importer.formats.format import Format, Options, derived_id
@@ -32,6 +33,8 @@ class Tally:
     ids: Counter[str] = field(default_factory=Counter)
     earliest: str = ""
     latest: str = ""
+    #: Events whose source gave them no id.
+    ids_from_content: int = 0
     #: Records of parts that an earlier import landed.
     landed_before: int = 0
 
@@ -40,6 +43,7 @@ class Tally:
         self.records += other.records
         self.events += other.events
         self.landed_before += other.landed_before
+        self.ids_from_content += other.ids_from_content
         self.refused.update(other.refused)
         self.days.update(other.days)
         self.names.update(other.names)
@@ -82,6 +86,10 @@ def mapped(records: Sequence[Record], file: File, format_: Format, options: Opti
                 raise Refused("unreadable_record", text.reason)
             record = decode_event(text, MAX_RECORD_BYTES)
             lines = [_line(event, options) for event in format_.read(record, options)]
+            for number, line in enumerate(lines):
+                if not line.event_id:
+                    line.event_id = derived_id(format_.name, _content(record), number)
+                    done.tally.ids_from_content += 1
             encoded = [encoded_without_key(line, None) for line in lines]
             if any(len(line) > MAX_RECORD_BYTES for line in encoded):
                 raise Refused("too_large", f"the event has more than {MAX_RECORD_BYTES} bytes")
@@ -96,14 +104,19 @@ def mapped(records: Sequence[Record], file: File, format_: Format, options: Opti
 
 
 def _line(event: Json, options: Options) -> EventLine[Json]:
+    """The line of an event; its id is empty if its source gave it none."""
     received = take_clock(event, "receivedAt")
     received = received or take_clock({"timestamp": event.get("timestamp")}, "timestamp")
     if received is None:
         raise Refused("invalid_timestamp", "the record has no time")
     # It has no request: so the models know that it is history.
-    line = canonical_line(event, options.source, received, {}, uuid7, ignores_sent_at=True)
+    line = canonical_line(event, options.source, received, {}, str, ignores_sent_at=True)
     line.request = {}
     return line
+
+
+def _content(record: Json) -> str:
+    return msgspec.json.encode(record, order="sorted").decode()
 
 
 def _refused(

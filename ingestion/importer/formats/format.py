@@ -36,7 +36,8 @@ class Format:
     """The export of one tool.
 
     ``read`` converts a record to events in Segment's shape, each with its time as ``timestamp`` and
-    the time when the source received it as ``receivedAt``; it raises Refused. ``fits`` tells
+    the time when the source received it as ``receivedAt``; it raises Refused. An event without an
+    id gets one from the content of its record. ``fits`` tells
     whether a line or row looks like one of this format. ``gather`` is the query that makes records
     of a file whose records are spread over its rows.
     """
@@ -55,11 +56,6 @@ class Format:
 def derived_id(*parts: object) -> str:
     """The id of an event from what identifies it in its source: always the same."""
     return str(uuid.uuid5(_NAMESPACE, msgspec.json.encode(parts).decode()))
-
-
-def content_id(format_name: str, record: Json) -> str:
-    """The id of a record whose source gave it none. Equal records have the same id."""
-    return derived_id(format_name, msgspec.json.encode(record, order="sorted").decode())
 
 
 def json_inside(record: Json, name: str) -> Json:

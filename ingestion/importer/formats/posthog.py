@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.facts.envelope import Json
-from ingestion.importer.formats.format import Format, Options, content_id, derived_id, json_inside
+from ingestion.importer.formats.format import Format, Options, derived_id, json_inside
 from ingestion.protocols.posthog import POSTHOG
 from warehouse.sql import literal
 
@@ -30,7 +30,6 @@ def _read(record: Json, options: Options) -> Iterator[Json]:
         if told := json_inside(event, name):
             event[f"${name}"] = told
         event.pop(name, None)
-    event["uuid"] = event.get("uuid") or content_id("posthog", record)
     yield POSTHOG.read(event, {}) | {"receivedAt": received}
 
 
