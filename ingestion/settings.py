@@ -214,6 +214,11 @@ class Settings(BaseSettings):
     run_days: int = Field(
         default=90, ge=1, description="Days that what Dagster's runs said is kept."
     )
+    parquet_versions: int = Field(
+        default=0,
+        ge=0,
+        description="Published versions that are kept as Parquet files too; 0: none is written.",
+    )
     alert_urls: SecretStr = Field(
         default=SecretStr(""),
         description="Where alerts go: Apprise URLs, separated by spaces, such as "

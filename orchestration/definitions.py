@@ -28,6 +28,7 @@ from orchestration.jobs import (
     sweep_job,
     verify_exactness_job,
 )
+from orchestration.parquet_asset import published_parquet
 from orchestration.received_days import received_days
 from orchestration.report_asset import daily_report
 from orchestration.sensors import fail_dead_runs, landing_sensor
@@ -89,6 +90,7 @@ defs = dg.Definitions(
             model_assets,
             conversion_assets,
             published_footfall,
+            *published_parquet,
             daily_report,
         ],
     ),

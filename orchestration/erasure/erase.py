@@ -35,6 +35,7 @@ from orchestration.audit import failed_nodes, result_of
 from orchestration.definition_files import questions_asked
 from orchestration.prepare import prepare
 from orchestration.runs.run_records import forget_in_dagster, forget_in_dbt
+from publishing.parquet import remove_exports
 from publishing.publish import PublishError, publish
 from publishing.withdraw import withdraw
 from transformation.audit_queries import Query, ask, queries
@@ -119,6 +120,7 @@ def erase(settings: Settings, asked: Asked, *, dry_run: bool = False, run_id: st
         if _take_out(settings, tombstones, account, asked.names, run_id) or is_due:
             drop_models(settings)
             compact(settings)
+            remove_exports(settings)
             _rebuild(settings, tombstones, run_id)
         return account.finish(_stones(entry))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from publishing.parquet import export
 from tests.ingestion.collector.live import LiveCollector
 from tests.orchestration.erasure.site_to_erase import (
     FUNNELS,
@@ -47,6 +48,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Erasing:
     stop(collector)
     erasing.site.land("import", imported())
     assert erasing.run("nightly").returncode == 0
+    assert export(erasing.site.settings.model_copy(update={"parquet_versions": 1}))
     # Landing, quarantine, import, warehouse, published.
     assert len(places_of(erasing.home)) >= 5
     return erasing
@@ -101,6 +103,8 @@ def stop(collector: LiveCollector) -> None:
 
 def test_nothing_of_the_person_is_left_in_any_file(erased: Erasing) -> None:
     assert places_of(erased.home) == []
+    # Parquet files are compressed, so a name is not found in them.
+    assert list((erased.home / "published" / "parquet").iterdir()) == []
 
 
 def test_the_marts_are_those_of_a_warehouse_that_never_knew_the_person(
