@@ -8,14 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingestion.facts.lines import BadLine
 from ingestion.facts.printing import printable
 from ingestion.importer.formats.catalog import BY_NAME, FORMATS
+from ingestion.importer.formats.columns import COLUMNS, ColumnsUnusable, read_columns
 from ingestion.importer.formats.format import Format, Options
 from ingestion.importer.mapping import Tally
 from ingestion.importer.parts import Part, cut, landed_names, only_import, part_names, worked
@@ -40,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     format_ = BY_NAME[chosen.format]
     if format_.zone_is_needed and chosen.time_zone is None:
         parser.error(f"--time-zone is needed for {format_.title}: {format_.zone_is_needed}")
-    options = Options(chosen.source or chosen.format.partition("-")[0], chosen.time_zone)
+    if (format_ is COLUMNS) != bool(chosen.columns):
+        parser.error(f"--columns is for the format {COLUMNS.name}, which needs it")
+    source = chosen.source or chosen.format.partition("-")[0]
+    options = Options(source, chosen.time_zone, chosen.columns)
     settings = get_settings()
     try:
         if chosen.dry_run:
@@ -61,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("files", nargs="+", metavar="FILES", help="paths, URLs or patterns")
     parser.add_argument("--source", help="the source of the events (the name of the format)")
     parser.add_argument("--time-zone", type=_zone, metavar="ZONE", help="such as Europe/Berlin")
+    parser.add_argument(
+        "--columns", type=_columns, metavar="TOML", help=f"which column is what, for {COLUMNS.name}"
+    )
     parser.add_argument("--dry-run", action="store_true", help="count and show, and land nothing")
     return parser
 
@@ -72,6 +80,13 @@ def _zone(name: str) -> ZoneInfo:
         raise argparse.ArgumentTypeError(
             f"{name} is no time zone; write a name such as Europe/Berlin or UTC"
         ) from None
+
+
+def _columns(path: str) -> Mapping[str, Mapping[str, str]]:
+    try:
+        return read_columns(Path(path))
+    except ColumnsUnusable as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
 
 
 def _run(
@@ -101,7 +116,7 @@ def _parts(
     file: File, format_: Format, options: Options, settings: Settings | None, landed: set[str]
 ) -> Iterator[Part | Tally]:
     """The parts of a file; of a part that has landed before, its tally."""
-    _check_format(file, format_)
+    _check_format(file, format_, options)
     names = part_names(file, format_.name, options)
     for name, some in zip(names, cut(records(file, format_.gather)), strict=False):
         if name in landed:
@@ -110,7 +125,7 @@ def _parts(
             yield Part(name, file, format_.name, options, settings, some)
 
 
-def _check_format(file: File, format_: Format) -> None:
+def _check_format(file: File, format_: Format, options: Options) -> None:
     """Raise ImportFailed if a file does not look like one of the format."""
     first = list(islice(records(file), LOOKED_AT))
     readable = []
@@ -120,8 +135,8 @@ def _check_format(file: File, format_: Format) -> None:
                 readable.append(decode_event(text, len(text)))
         except Refused:
             continue
-    if first and not any(map(format_.fits, readable)):
-        others = [each for each in FORMATS if any(map(each.fits, readable))]
+    if first and not any(format_.fits(each, options) for each in readable):
+        others = [each for each in FORMATS if any(each.fits(one, options) for one in readable)]
         looks = (
             f"it looks like {' or '.join(f'{each.title} ({each.name})' for each in others)}"
             if others

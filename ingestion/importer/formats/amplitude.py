@@ -106,7 +106,7 @@ AMPLITUDE: Final = Format(
     name="amplitude",
     title="Amplitude",
     read=_read,
-    fits=lambda record: {"event_type", "event_time", "device_id"} <= record.keys(),
+    fits=lambda record, _: {"event_type", "event_time", "device_id"} <= record.keys(),
     fields={
         "uuid, else device_id and $insert_id": "event_id",
         "event_type": "event_name; $identify, $groupidentify, [Amplitude] Page Viewed and "

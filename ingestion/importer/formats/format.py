@@ -45,7 +45,7 @@ class Format:
     name: str
     title: str
     read: Callable[[Json, Options], Iterable[Json]]
-    fits: Callable[[Json], bool]
+    fits: Callable[[Json, Options], bool]
     #: Field of a record → where it goes. All other fields stay in the event's context.
     fields: Mapping[str, str]
     #: Why the time zone must be given; empty if times say their zone, or are always UTC.

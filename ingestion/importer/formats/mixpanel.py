@@ -145,7 +145,7 @@ MIXPANEL: Final = Format(
     name="mixpanel",
     title="Mixpanel",
     read=_read,
-    fits=lambda record: (
+    fits=lambda record, _: (
         {"event", "properties"} <= record.keys()
         and isinstance(record["properties"], dict)
         and "time" in record["properties"]

@@ -37,7 +37,7 @@ POSTHOG_EVENTS: Final = Format(
     name="posthog",
     title="PostHog, events",
     read=_read,
-    fits=lambda record: {"event", "distinct_id", "properties"} <= record.keys(),
+    fits=lambda record, _: {"event", "distinct_id", "properties"} <= record.keys(),
     fields={
         "uuid": "event_id",
         "event": "event_name; $pageview, $screen, $identify, … also the type",
@@ -124,7 +124,7 @@ POSTHOG_PERSONS: Final = Format(
     name="posthog-persons",
     title="PostHog, persons",
     read=_read_person,
-    fits=lambda record: {"person_id", "distinct_id"} <= record.keys() and "event" not in record,
+    fits=lambda record, _: {"person_id", "distinct_id"} <= record.keys() and "event" not in record,
     fields={
         "distinct_id": "user_id, or anonymous_id of an identify where it is a UUID; the further "
         "user ids of a person are the previous_id of an alias",

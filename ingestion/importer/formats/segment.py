@@ -22,7 +22,7 @@ SEGMENT_ARCHIVE: Final = Format(
     name="segment",
     title="Segment or RudderStack",
     read=_read,
-    fits=lambda record: (
+    fits=lambda record, _: (
         "type" in record and not record.keys().isdisjoint({"userId", "anonymousId"})
     ),
     fields={
