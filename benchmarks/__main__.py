@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 NAMES = (
-    *("collector", "load", "build", "growth", "aliases", "questions", "conversion"),
+    *("collector", "load", "importing", "build", "growth", "aliases", "questions", "conversion"),
     *("latency", "runs", "sizes", "explorer"),
 )
 

@@ -32,6 +32,7 @@ EVENTS = 4_000
 TINY = {
     "collector": ("--seconds", "0.1"),
     "load": ("--events", "40", "--rounds", "1"),
+    "importing": ("--events", "40", "--formats", "ga4"),
     "build": ("--events", f"{EVENTS}"),
     "growth": ("--events", f"{EVENTS}", "--nights", "1"),
     "aliases": ("--links", "100"),
@@ -83,6 +84,13 @@ def test_the_collector_is_measured(run: Run) -> None:
 
 def test_the_load_is_measured(run: Run) -> None:
     assert "dlt, a dict an event" in run("load")
+
+
+def test_an_import_is_measured(run: Run) -> None:
+    said = run("importing")
+    assert re.search(
+        r"^ga4 +40 events: .* times DuckDB's time, .* again 0 new$", said, re.MULTILINE
+    )
 
 
 def test_aliases_are_measured(run: Run) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,13 @@ from ingestion.importer.formats.format import Format, Options, derived_id
 from ingestion.importer.reading import MAX_RECORD_BYTES, File, Record
 from ingestion.protocols.fields import Refused, decode_event, take_clock
 from ingestion.protocols.validation import canonical_line, encoded_without_key
+
+#: Whether an event has a user, and a device → what a dry run calls that.
+_ID_KINDS: Final = {
+    (True, True): "user and device",
+    (True, False): "user",
+    (False, True): "device",
+}
 
 
 @dataclass(slots=True)
@@ -51,15 +59,17 @@ class Tally:
         self._span(other.earliest)
         self._span(other.latest)
 
-    def count(self, line: EventLine[Json]) -> None:
-        """Count one event."""
-        moment = line.original_timestamp or line.received_at
-        self.events += 1
-        self.days[moment[:10]] += 1
-        self.names[line.event_name] += 1
-        kinds = (("user", line.user_id), ("device", line.anonymous_id))
-        self.ids[" and ".join(kind for kind, value in kinds if value)] += 1
-        self._span(moment)
+    def count(self, seen: Sequence[tuple[str, str, str]]) -> None:
+        """Count events, each with its moment, its name and the kind of its ids."""
+        if seen:
+            # A counter counts a list in a third of the time that single additions take.
+            moments, names, kinds = zip(*seen, strict=True)
+            self.events += len(seen)
+            self.days.update([moment[:10] for moment in moments])
+            self.names.update(names)
+            self.ids.update(kinds)
+            self._span(min(moments))
+            self._span(max(moments))
 
     def _span(self, moment: str) -> None:
         if moment:
@@ -80,6 +90,7 @@ def mapped(records: Sequence[Record], file: File, format_: Format, options: Opti
     """The lines of some records of a file. A record that cannot be read does not affect others."""
     done = Mapped()
     done.tally.records = len(records)
+    seen: list[tuple[str, str, str]] = []
     for where, text in records:
         try:
             if isinstance(text, BadLine):
@@ -98,8 +109,8 @@ def mapped(records: Sequence[Record], file: File, format_: Format, options: Opti
             done.refused.append(_refused(where, text, refused, file, format_, options))
         else:
             done.events += encoded
-            for line in lines:
-                done.tally.count(line)
+            seen += map(_seen, lines)
+    done.tally.count(seen)
     return done
 
 
@@ -113,6 +124,11 @@ def _line(event: Json, options: Options) -> EventLine[Json]:
     line = canonical_line(event, options.source, received, {}, str, ignores_sent_at=True)
     line.request = {}
     return line
+
+
+def _seen(line: EventLine[Json]) -> tuple[str, str, str]:
+    kind = _ID_KINDS[bool(line.user_id), bool(line.anonymous_id)]
+    return line.original_timestamp or line.received_at, line.event_name, kind
 
 
 def _content(record: Json) -> str:
