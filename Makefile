@@ -58,7 +58,7 @@ reference: install ## send real data through client, collector and nightly job; 
 
 exactness: install ## ten thousand random histories: increments = full refresh = oracle
 	$(RUN) -m pytest -s -m exactness tests/transformation/test_definition.py tests/test_models_agree_with_oracle.py \
-		--histories $(HISTORIES) --first-seed $(SEED)
+		tests/test_semantic_layer.py --histories $(HISTORIES) --first-seed $(SEED)
 
 faults: install ## a thousand kills, power cuts, disk faults and clock steps: nothing acknowledged is lost
 	$(RUN) -m pytest -s tests/faults --rounds 1000 -m "crashes or not crashes"
@@ -75,7 +75,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-strip-extras -
 	--no-emit-package footfall --custom-compile-command "make lock"
 
 lock: ## write both lock files again from pyproject.toml (needs uv)
-	$(LOCK) --extra collector --extra warehouse --extra explorer --extra agents --extra dev --extra sdks \
+	$(LOCK) --extra collector --extra warehouse --extra explorer --extra agents --extra metrics --extra dev --extra sdks \
 		--output-file requirements.lock pyproject.toml
 	$(LOCK) --extra collector --extra warehouse --extra explorer --constraints requirements.lock \
 		--output-file deploy/requirements.lock pyproject.toml

@@ -18,6 +18,7 @@ from orchestration.serving import CODE, DAEMON, WEBSERVER, become
 from transformation.manifest import NotPrepared
 
 NIGHTLY = "nightly"
+METRICFLOW = "mf"
 REBUILD_DAYS = "rebuild_days"
 
 
@@ -27,10 +28,16 @@ class WrongArgument(ValueError):
 
 def main() -> int:
     """Run one command and return its exit code: 0 done, 1 something failed, 2 a wrong argument."""
-    options = _parser().parse_args()
+    command, arguments = sys.argv[1:2], sys.argv[2:]
+    # What follows is MetricFlow's to understand.
+    options = _parser().parse_args(command if command == [METRICFLOW] else None)
     settings = get_settings()
     logging.getLogger("dagster").setLevel(logging.WARNING)
     try:
+        if options.command == METRICFLOW:
+            from orchestration.metricflow_command import run as ask_metrics
+
+            return ask_metrics(settings, arguments)
         if options.command == "prepare":
             refuse_mistakes(settings)
             prepare(settings)
@@ -79,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     whom.add_argument("--anonymous-id", help="the device of whom; - reads it likewise")
     whom.add_argument("--subject", help="the hash that an earlier attempt, or its receipt, gave")
     erasing.add_argument("--dry-run", action="store_true", help="count what would go")
+    commands.add_parser(METRICFLOW, help="MetricFlow on what is published: docs/semantic-layer.md")
     commands.add_parser("alert-test", help="send a test message to FOOTFALL_ALERT_URLS")
     commands.add_parser(CODE, help="on a server: have the definitions and the runs")
     commands.add_parser(DAEMON, help="on a server: keep schedule, sensors and queue")

@@ -71,7 +71,10 @@ def test_every_name_the_documents_use_is_in_the_code() -> None:
     # Tables, columns, tests, jobs, settings: all that is written in backticks with an underscore.
     known = code_words() | NOT_OURS
     for document in DOCUMENTS:
-        assert names_in(document.read_text()) - known == set(), document.name
+        unknown = names_in(document.read_text()) - known
+        # A dimension as MetricFlow names it: entity__column__grain.
+        unknown = {name for name in unknown if not known.issuperset(name.split("__"))}
+        assert unknown == set(), document.name
 
 
 def test_a_name_is_found_in_backticks_in_tables_of_a_schema_and_in_variables() -> None:

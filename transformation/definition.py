@@ -24,8 +24,12 @@ from ingestion.settings import Settings
 LIBRARIES: Final = ("dbt-core", "dbt-duckdb", "duckdb")
 #: Files in the folder of a dbt project that are not part of it.
 WRITTEN_BY_DBT: Final = {"target", "logs", ".user.yml"}
-#: Files that check numbers or describe the file of questions, and change no number.
-JUDGES: Final = ("tests/*", "*__unit_tests.yml", "*.schema.json", ".sqlfluffignore")
+#: Files that check numbers, describe the file of questions, or say what is read from the marts.
+#: They change no number in a table.
+JUDGES: Final = (
+    *("tests/*", "*__unit_tests.yml", "*.schema.json", ".sqlfluffignore"),
+    *("*__metrics.yml", "*__saved_queries.yml", "*__exposures.yml"),
+)
 #: Left out too: the warehouse holds the questions it was built for, and a change of them makes the
 #: next build a full refresh (conversion/question_tables.py).
 QUESTIONS: Final = "conversion_questions.yml"

@@ -34,6 +34,14 @@ def manifest_path(settings: Settings) -> Path:
     return settings.home / "dbt" / "parsed_manifest"
 
 
+def parsed_folder(settings: Settings) -> Path:
+    """The folder that dbt parses into: another dbt may be building in the usual one.
+
+    Its files are whole for whoever holds `turn_to_prepare`.
+    """
+    return settings.home / "dbt" / "parsed"
+
+
 def read_manifest(settings: Settings) -> dict[str, Any]:
     """dbt's manifest of the project as it is now. The project is parsed if none is kept.
 
@@ -84,12 +92,11 @@ def _kept(settings: Settings) -> bytes | None:
 
 def _head(settings: Settings, manifest: bytes) -> bytes:
     """The fingerprint of the project, and the checksum of the manifest."""
-    return f"{_fingerprint(settings.dbt_project)} {hashlib.sha256(manifest).hexdigest()}".encode()
+    return f"{_fingerprint(settings)} {hashlib.sha256(manifest).hexdigest()}".encode()
 
 
 def _parse_project(settings: Settings) -> bytes:
-    """Run dbt parse in a separate folder, because another dbt may be building in the usual one."""
-    folder = settings.home / "dbt" / "parsed"
+    folder = parsed_folder(settings)
     done = subprocess.run(
         [DBT, "parse"],
         env={**os.environ, **dbt_environment(settings), "DBT_TARGET_PATH": str(folder)},
@@ -109,13 +116,14 @@ def _parse_project(settings: Settings) -> bytes:
     return manifest
 
 
-def _fingerprint(project: Path) -> str:
-    """A checksum of what was parsed, and by which dbt.
+def _fingerprint(settings: Settings) -> str:
+    """A checksum of what was parsed, by which dbt, and for which days.
 
     Modification times would be wrong: files are as old as their image, the manifest is as old as
     the last start of its home, and a home is used with many images.
     """
-    digest = hashlib.sha256(f"{version('dbt-core')}\n{project}\n".encode())
+    project, zone = settings.dbt_project, settings.reporting_time_zone
+    digest = hashlib.sha256(f"{version('dbt-core')}\n{project}\n{zone}\n".encode())
     for name, content in project_files(project):
         digest.update(f"{name}\n{len(content)}\n".encode() + content)
     return digest.hexdigest()

@@ -110,6 +110,13 @@ def test_a_changed_project_is_parsed_however_old_its_files_say_they_are(parses: 
     assert parses.count == 3
 
 
+def test_a_project_is_parsed_for_the_days_of_its_zone(parses: Parses) -> None:
+    """The day of an event in the semantic models is that of the reporting time zone."""
+    prepare(parses.settings)
+    prepare(parses.settings.model_copy(update={"reporting_time_zone": "Europe/Vienna"}))
+    assert parses.count == 2
+
+
 Damage = Callable[[bytes], bytes]
 #: What a kill, a full disk or another program leaves of a file.
 DAMAGES: dict[str, Damage] = {
