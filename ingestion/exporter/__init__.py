@@ -1,0 +1,1 @@
+"""Taking events away: the landing in formats that other tools read."""
