@@ -5,8 +5,10 @@ RUN := $(VENV)/bin/python
 # The number of histories of `make exactness`, and the seed of the first one.
 HISTORIES ?= 10000
 SEED ?= 1
+SUPERSET := .venv-superset
 
-.PHONY: help install client demo test check up nightly reference exactness faults fuzz bench lock env-example clean
+.PHONY: help install client demo test check up nightly superset test-superset reference exactness faults fuzz bench lock \
+	env-example clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +52,25 @@ check: install ## ruff, mypy, import-linter, sqlfluff, dbt parse, dagster defini
 up: install ## collector on :8080, Dagster's UI on :3000 and the explorer on :3001, until Ctrl-C
 	@$(RUN) -m orchestration up
 
+# Superset's Python packages are others than ours, so it has a virtual environment of its own.
+$(SUPERSET)/.installed: bi/superset/requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+		|| { echo "Superset needs Python 3.11 or 3.12: make superset PYTHON=python3.12" >&2; exit 2; }
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --clear --python $(PYTHON) $(SUPERSET) \
+		&& uv pip install --quiet --python $(SUPERSET)/bin/python --require-hashes -r $<; \
+	else \
+		$(PYTHON) -m venv --clear $(SUPERSET) \
+		&& $(SUPERSET)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; \
+	fi
+	@touch $@
+
+superset: install $(SUPERSET)/.installed ## Apache Superset with dashboards of the published file on :8088, until Ctrl-C
+	@$(RUN) -m bi.superset.start
+
+test-superset: install $(SUPERSET)/.installed ## Superset's charts, through its API, while a nightly job publishes
+	$(RUN) -m pytest -s -m superset tests/bi
+
 nightly: install ## the nightly job once, without a UI
 	@$(RUN) -m orchestration nightly
 
@@ -74,14 +95,15 @@ bench: install ## the benchmarks, with other tools beside ours
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 \
 	--no-emit-package footfall --custom-compile-command "make lock"
 
-lock: ## write both lock files again from pyproject.toml (needs uv)
+lock: ## write the lock files again from pyproject.toml and bi/superset/requirements.in (needs uv)
 	$(LOCK) --extra collector --extra warehouse --extra explorer --extra agents --extra metrics --extra dev --extra sdks \
 		--output-file requirements.lock pyproject.toml
 	$(LOCK) --extra collector --extra warehouse --extra explorer --constraints requirements.lock \
 		--output-file deploy/requirements.lock pyproject.toml
+	$(LOCK) --output-file bi/superset/requirements.lock bi/superset/requirements.in
 
 env-example: install ## write .env.example again from Settings
 	$(RUN) -m orchestration.env_example > .env.example
 
 clean: ## remove .venv and caches, never data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(SUPERSET) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -170,6 +170,10 @@ class Settings(BaseSettings):
         pattern=_MEMORY,
         description="Memory that the explorer's questions may use together before they spill.",
     )
+    superset_host: str = Field(
+        default="127.0.0.1", description="Address that `make superset` serves Superset on."
+    )
+    superset_port: int = Field(default=8088, ge=1, le=65535, description="Port of Superset.")
     agents_see_people: bool = Field(
         default=False,
         description="Whether agents (python -m explorer.agents) see events, properties, persons "

@@ -1,0 +1,1 @@
+"""Tools of others on the published file."""

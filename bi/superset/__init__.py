@@ -1,0 +1,1 @@
+"""Apache Superset on the published file: its start, its configuration and its dashboards."""

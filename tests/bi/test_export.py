@@ -1,0 +1,187 @@
+"""The export is whole, and its charts ask what the marts answer. No Superset is needed for this."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from bi.superset.describe import described
+from bi.superset.start import FOLDER
+from publishing.questions import tables_of
+from tests.bi.answers import ANSWERS
+from tests.bi.export import EXPORT, assets, charts_of, listed, rows, source, statement
+from tests.explorer.test_exposures import exposed, models
+
+DATABASES, DATASETS, CHARTS, DASHBOARDS = map(
+    assets, ("databases", "datasets", "charts", "dashboards")
+)
+BY_UUID = {
+    each["uuid"]: each
+    for each in [*DATABASES.values(), *DATASETS.values(), *CHARTS.values(), *DASHBOARDS.values()]
+}
+
+
+@pytest.fixture(scope="module")
+def connection(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file, opened as the export says."""
+    arguments = DATABASES["footfall"]["extra"]["engine_params"]["connect_args"]
+    with duckdb.connect(str(published), **arguments) as each:
+        yield each
+
+
+def test_no_two_things_have_the_same_uuid() -> None:
+    files = list(EXPORT.rglob("*.yaml"))
+    assert len(BY_UUID) == len(files) - 1, "and metadata.yaml has none"
+
+
+def test_each_thing_names_one_that_is_there() -> None:
+    for dataset in DATASETS.values():
+        assert BY_UUID[dataset["database_uuid"]] == DATABASES["footfall"]
+    for chart in CHARTS.values():
+        assert BY_UUID[chart["dataset_uuid"]] in DATASETS.values()
+        assert chart["params"]["viz_type"] == chart["viz_type"]
+    for dashboard in DASHBOARDS.values():
+        for place in charts_of(dashboard):
+            assert BY_UUID[place["uuid"]]["slice_name"] == place["sliceName"]
+        for each in dashboard["metadata"]["native_filter_configuration"]:
+            for target in filter(None, each["targets"]):
+                columns = BY_UUID[target["datasetUuid"]]["columns"]
+                assert target["column"]["name"] in {column["column_name"] for column in columns}
+
+
+def test_every_chart_is_on_a_dashboard_once_and_every_dataset_has_a_chart() -> None:
+    for dashboard in DASHBOARDS.values():
+        for key in ("uuid", "chartId"):
+            assert max(Counter(place[key] for place in charts_of(dashboard)).values()) == 1
+    placed = {place["uuid"] for dashboard in DASHBOARDS.values() for place in charts_of(dashboard)}
+    assert placed == {chart["uuid"] for chart in CHARTS.values()}
+    assert {chart["dataset_uuid"] for chart in CHARTS.values()} == {
+        dataset["uuid"] for dataset in DATASETS.values()
+    }
+
+
+def test_the_parts_of_a_dashboard_hang_together() -> None:
+    for dashboard in DASHBOARDS.values():
+        position = dashboard["position"]
+        for name, each in position.items():
+            if isinstance(each, dict):
+                assert each["id"] == name
+                assert all(
+                    name in position[child].get("parents", [name])
+                    for child in each.get("children", [])
+                )
+        for row in position["GRID_ID"]["children"]:
+            assert sum(position[each]["meta"]["width"] for each in position[row]["children"]) == 12
+
+
+def test_everything_is_described() -> None:
+    for each in [*DATASETS.values(), *CHARTS.values(), *DASHBOARDS.values()]:
+        assert each["description"]
+    for dataset in DATASETS.values():
+        for part in [*dataset["columns"], *dataset["metrics"]]:
+            assert part["description"], (dataset["table_name"], part)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_dataset_has_the_columns_of_its_table_and_their_descriptions(
+    connection: duckdb.DuckDBPyConnection, name: str
+) -> None:
+    dataset = DATASETS[name]
+    assert described(dataset, connection) == dataset, "run python -m bi.superset.describe"
+    found = connection.execute(f"describe from {source(dataset)}").fetchall()
+    assert [(column, kind) for column, kind, *_ in found] == [
+        (column["column_name"], column["type"])
+        for column in dataset["columns"]
+        if "expression" not in column
+    ]
+    assert dataset["main_dttm_col"] in {None, *(column for column, *_ in found)}
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_metric_and_calculated_column_can_be_asked(
+    connection: duckdb.DuckDBPyConnection, name: str
+) -> None:
+    dataset = DATASETS[name]
+    for each in dataset["metrics"]:
+        connection.execute(f"select {each['expression']} from {source(dataset)}")
+    for column in dataset["columns"]:
+        if "expression" in column:
+            asked = f"select {column['expression']} from {source(dataset)}"
+            ((_, kind, *_),) = connection.execute(f"describe {asked}").fetchall()
+            assert kind == column["type"]
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_shows_what_the_mart_says(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    dataset = BY_UUID[CHARTS[name]["dataset_uuid"]]
+    shown = rows(connection, statement(CHARTS[name], dataset))
+    assert shown == rows(connection, ANSWERS[name])
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_metric_holds_its_rule_without_the_filters_of_its_chart(
+    connection: duckdb.DuckDBPyConnection, name: str
+) -> None:
+    chart, dataset = CHARTS[name], BY_UUID[CHARTS[name]["dataset_uuid"]]
+    measures = listed(chart["params"], "metric", "metrics")  # a list of findings has none
+    filters = [
+        each for each in chart["params"]["adhoc_filters"] if not each["subject"].startswith("is_")
+    ]
+    unfiltered = {**chart, "params": {**chart["params"], "adhoc_filters": filters}}
+    shown, expected = (
+        [row for row in rows(connection, sql) if any(row[each] for each in measures)]
+        for sql in (statement(unfiltered, dataset), ANSWERS[name])
+    )
+    assert shown == expected
+
+
+def test_the_golden_days_give_most_charts_something_to_show(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    # Those that they leave empty are compared in test_superset.py.
+    assert {name for name, sql in ANSWERS.items() if not rows(connection, sql)} == {
+        *("catalog_findings", "countries", "lost_by_clients", "pages", "restatements")
+    }
+
+
+@pytest.mark.parametrize(
+    "forbidden",
+    [
+        "create table marts.other (x integer)",
+        "delete from marts.fct_events",
+        "select * from read_csv('/etc/hostname')",
+        "copy marts.fct_events to '/tmp/events.csv'",
+        "attach '/tmp/other.duckdb'",
+        "set enable_external_access = true",
+    ],
+)
+def test_a_statement_of_a_reader_changes_nothing_and_reads_no_other_file(
+    connection: duckdb.DuckDBPyConnection, forbidden: str
+) -> None:
+    with pytest.raises(duckdb.Error):
+        connection.execute(forbidden)
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_the_exposure_of_a_dashboard_names_what_it_reads(name: str) -> None:
+    asked = [
+        source(BY_UUID[BY_UUID[place["uuid"]]["dataset_uuid"]])
+        for place in charts_of(DASHBOARDS[name])
+    ]
+    read = {table.removeprefix("marts.") for text in asked for table in tables_of(text)}
+    assert exposed(f"superset_{name}") == read & models()
+
+
+def test_superset_is_installed_by_name_and_hash() -> None:
+    lock = (FOLDER / "requirements.lock").read_text()
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", lock)
+    pinned = re.findall(r"^[a-z0-9._-]+(?:\[[\w,-]+\])?==\S+.*$", lock, re.MULTILINE)
+    assert all(line.rstrip().endswith("\\") for line in pinned)
+    names = {re.split(r"[=\[]", line)[0] for line in pinned}
+    wanted = re.findall(r"^[a-z-]+", (FOLDER / "requirements.in").read_text(), re.MULTILINE)
+    assert set(wanted) <= names
