@@ -24,6 +24,7 @@ TABLES: Final = (
     "marts.fct_web_vitals",
     "marts.ledger",
     "marts.restatements",
+    "meta.check_outcomes",
     "meta.published",
 )
 

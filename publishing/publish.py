@@ -25,7 +25,7 @@ from publishing.restatements import TABLE as RESTATEMENTS
 from publishing.restatements import Publishing, definition_of, record
 from transformation.current import note_published
 from warehouse.connection import connect
-from warehouse.meta import COLUMNS, PUBLISHED
+from warehouse.meta import CHECK_OUTCOMES, COLUMNS, PUBLISHED, create
 from warehouse.sql import comment_on, literal
 
 logger = logging.getLogger(__name__)
@@ -209,6 +209,10 @@ def _write(
             copied.rows if copied else None,
             definition,
         ],
+    )
+    create(connection, CHECK_OUTCOMES)
+    connection.execute(
+        f"create or replace table published.{CHECK_OUTCOMES} as from {CHECK_OUTCOMES}"
     )
     left_out = install(connection, "published", publishing.time_zone)
     write_event_views(connection, "published")

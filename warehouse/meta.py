@@ -19,7 +19,8 @@ FULL_REFRESH_DUE: Final = "meta.full_refresh_due"
 CHANGED_ROWS: Final = "meta.changed_rows"
 #: What the published file was made of. Each build drops it when it begins.
 PUBLISHED_BUILD: Final = "meta.published_build"
-#: What the checks of the last build and of its scores found. Each build empties it when it begins.
+#: What the checks of the last build and of its scores found. Each build empties it when it begins,
+#: and the published file has a copy.
 CHECK_OUTCOMES: Final = "meta.check_outcomes"
 #: When people were erased. It explains to readers why published figures changed.
 ERASURES: Final = "meta.erasures"
@@ -37,6 +38,10 @@ PUBLISHED: Final = "meta.published"
 COLUMNS: Final = {
     FULL_REFRESH_DUE: "since timestamp",
     PUBLISHED_BUILD: "definition varchar, judges varchar, version varchar",
+    CHECK_OUTCOMES: (
+        "asset_key varchar, check_name varchar, passed boolean, severity varchar, "
+        "description varchar, failing_rows bigint"
+    ),
     ERASURES: "erased_at timestamp",
     CONVERSION_QUESTIONS: (
         "question_name varchar, description varchar, trial_days integer, horizon_days integer"

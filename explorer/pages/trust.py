@@ -19,16 +19,19 @@ def panels(values: Values, context: Context) -> list[Panel]:
             statement="""
                 select
                     max(data_through) as data_through, max(published_at) as published_at,
-                    any_value(version) as version
+                    left(any_value(version), 8) as version,
+                    (select count(*) from meta.check_outcomes) as checks,
+                    (select count(*) from meta.check_outcomes where passed) as held
                 from meta.published
                 """,
             columns=[
                 Column("data_through", "Data through (UTC)", "moment"),
                 Column("published_at", "Published (UTC)", "moment"),
+                Column("checks", "Checks of its tables", "number"),
+                Column("held", "Of them hold", "number"),
                 Column("version", "Version"),
             ],
-            definition="What is published has passed all checks of error severity; Dagster's UI "
-            "shows each of them.",
+            definition="What is published has passed all checks of severity ERROR.",
             layout="figures",
         ),
         Panel(
@@ -120,6 +123,31 @@ def panels(values: Values, context: Context) -> list[Panel]:
             ],
             definition="Ids with more devices, users or aliases than one person has.",
             empty="No id looks wrong.",
+        ),
+        Panel(
+            key="checks",
+            title="What was checked before it was published",
+            statement="""
+                select asset_key, count(*) as checks, count(*) filter (where passed) as held,
+                    string_agg(check_name, ', ' order by check_name)
+                        filter (where not passed) as broken,
+                    sum(failing_rows) filter (where not passed) as failing_rows
+                from meta.check_outcomes
+                group by asset_key
+                order by held = checks, asset_key
+                """,
+            columns=[
+                Column("asset_key", "Table"),
+                Column("checks", "Checks", "number"),
+                Column("held", "Hold", "number"),
+                Column("broken", "Do not hold"),
+                Column("failing_rows", "Rows that break them", "number"),
+            ],
+            definition="As the build of this version found them. A check of severity ERROR that "
+            "does not hold stops the run before it publishes, so those below warn of what was "
+            "sent. Dagster's UI says what to do, and has the checks of files and arrivals.",
+            empty="This version was published by an erasure or by hand. The next run that builds "
+            "notes what its checks find.",
         ),
     ]
 

@@ -59,6 +59,16 @@ def test_the_published_file_holds_the_marts_with_their_descriptions(settings: Se
     ]
 
 
+def test_the_published_file_says_what_the_checks_of_its_build_found(settings: Settings) -> None:
+    publish(settings)
+    assert read(settings, "from meta.check_outcomes") == []
+    found = ("marts/fct_things", "unique", False, "WARN", None, 3)
+    with connect(settings) as connection:
+        connection.execute("insert into meta.check_outcomes values (?, ?, ?, ?, ?, ?)", found)
+    publish(settings)
+    assert read(settings, "from meta.check_outcomes") == [found]
+
+
 def test_a_description_that_changes_is_published_though_its_table_does_not(
     settings: Settings,
 ) -> None:
