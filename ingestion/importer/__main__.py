@@ -118,7 +118,8 @@ def _parts(
     """The parts of a file; of a part that has landed before, its tally."""
     _check_format(file, format_, options)
     names = part_names(file, format_.name, options)
-    for name, some in zip(names, cut(records(file, format_.gather)), strict=False):
+    all_records = records(file, format_.header, format_.gather or format_.rows)
+    for name, some in zip(names, cut(all_records), strict=False):
         if name in landed:
             yield Tally(landed_before=len(some))
         else:
@@ -127,7 +128,7 @@ def _parts(
 
 def _check_format(file: File, format_: Format, options: Options) -> None:
     """Raise ImportFailed if a file does not look like one of the format."""
-    first = list(islice(records(file), LOOKED_AT))
+    first = list(islice(records(file, format_.header, format_.rows), LOOKED_AT))
     readable = []
     for _, text in first:
         try:

@@ -9,7 +9,7 @@ import csv
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,12 +94,17 @@ def on_disk(storage: Any, path: str, name: str) -> Iterator[File]:
             raise ImportFailed(f"{name} cannot be read: {error.strerror or error}") from None
 
 
-def records(file: File, gather: Callable[[Path], str] | None = None) -> Iterator[Record]:
-    """The records of a file in order; raises ImportFailed if none of it can be read."""
+def records(
+    file: File, header: Sequence[str] = (), query: Callable[[Path], str] | None = None
+) -> Iterator[Record]:
+    """The records of a file in order; raises ImportFailed if none of it can be read.
+
+    ``header`` names the values of tab-separated lines. ``query`` reads a file that has no lines.
+    """
     with file.path.open("rb") as stream:
         begin = stream.read(4)
-    if gather or begin == _PARQUET:
-        yield from _rows(file, gather)
+    if query or begin == _PARQUET:
+        yield from _rows(file, query)
         return
     for member, chunks in _members(file, begin):
         plain = PurePosixPath(member or file.name)
@@ -107,27 +112,47 @@ def records(file: File, gather: Callable[[Path], str] | None = None) -> Iterator
             plain = plain.with_suffix("")
         where = f"{member} " if member else ""
         lines = split_lines(chunks, MAX_RECORD_BYTES)
-        if separator := _SEPARATORS.get(plain.suffix.lower()):
+        if header and plain.suffix.lower() != ".csv":
+            lines = _of_values(lines, header)
+        elif separator := _SEPARATORS.get(plain.suffix.lower()):
             lines = _of_table(lines, separator)
         for number, text in lines:
             yield f"{where}line {number}", text
 
 
-def _rows(file: File, gather: Callable[[Path], str] | None) -> Iterator[Record]:
+def _rows(file: File, query: Callable[[Path], str] | None) -> Iterator[Record]:
     """The rows of a Parquet file, or of a query over the file."""
     path = str(file.path).replace("'", "''")
-    query = gather(file.path) if gather else f"select to_json(t) from read_parquet('{path}') as t"
+    statement = query(file.path) if query else f"select to_json(t) from read_parquet('{path}') as t"
     try:
         with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute("set TimeZone = 'UTC'")
             number = 0
-            for batch in connection.execute(query).to_arrow_reader(_ROWS):
+            for batch in connection.execute(statement).to_arrow_reader(_ROWS):
                 for text in batch.column(0).to_pylist():
                     number += 1
                     yield f"row {number}", text.encode()
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise ImportFailed(f"{file.name} cannot be read: {reason}; export it again") from None
+
+
+def _of_values(
+    lines: Iterable[tuple[int, bytes | BadLine]], header: Sequence[str]
+) -> Iterator[tuple[int, bytes | BadLine]]:
+    """Tab-separated lines as JSON objects; a value that the header does not name has a number."""
+    for number, line in lines:
+        if isinstance(line, BadLine):
+            yield number, line
+            continue
+        try:
+            values = line.decode().rstrip("\r").split("\t")
+        except UnicodeDecodeError as error:
+            yield number, bad_line(number, f"not UTF-8: {error.reason}", line)
+            continue
+        names = (*header, *(f"column_{more + 1}" for more in range(len(header), len(values))))
+        pairs = zip(names, values, strict=False)
+        yield number, msgspec.json.encode({name: value for name, value in pairs if value})
 
 
 def _of_table(

@@ -38,8 +38,7 @@ class Format:
     ``read`` converts a record to events in Segment's shape, each with its time as ``timestamp`` and
     the time when the source received it as ``receivedAt``; it raises Refused. An event without an
     id gets one from the content of its record. ``fits`` tells
-    whether a line or row looks like one of this format. ``gather`` is the query that makes records
-    of a file whose records are spread over its rows.
+    whether a line or row looks like one of this format.
     """
 
     name: str
@@ -50,6 +49,11 @@ class Format:
     fields: Mapping[str, str]
     #: Why the time zone must be given; empty if times say their zone, or are always UTC.
     zone_is_needed: str = ""
+    #: The names of the values of a line, for files of tab-separated lines that do not name them.
+    header: tuple[str, ...] = ()
+    #: The query that reads the rows of a file that has no lines, and the one that gathers records
+    #: from rows.
+    rows: Callable[[Path], str] | None = None
     gather: Callable[[Path], str] | None = None
 
 
