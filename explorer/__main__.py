@@ -9,6 +9,7 @@ import uvicorn
 from explorer.application import Explorer, application
 from explorer.published import Published
 from ingestion.settings import get_settings
+from transformation.manifest import manifest_path
 
 
 def main() -> None:
@@ -20,7 +21,12 @@ def main() -> None:
         memory=settings.explorer_memory,
         seconds=settings.explorer_seconds,
     )
-    explorer = Explorer(published, home=settings.home, time_zone=settings.reporting_time_zone)
+    explorer = Explorer(
+        published,
+        home=settings.home,
+        time_zone=settings.reporting_time_zone,
+        manifest=manifest_path(settings),
+    )
     # uvicorn ends by the signal that it caught, unless somebody takes it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     uvicorn.run(

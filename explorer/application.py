@@ -22,6 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from explorer import saved
+from explorer.definitions import POLICY, definitions
 from explorer.downloads import FILES, written
 from explorer.pages import PAGES
 from explorer.pages.page import Context, Page
@@ -55,9 +56,10 @@ HEADERS: Final = {
 class Explorer:
     """The pages over one published file, and the questions that run now."""
 
-    def __init__(self, published: Published, *, home: Path, time_zone: str) -> None:
+    def __init__(self, published: Published, *, home: Path, time_zone: str, manifest: Path) -> None:
         self._published = published
         self._home = home
+        self._manifest = manifest
         self._places = asyncio.Semaphore(AT_ONCE)
         #: Of each question that is asked now, what ends it.
         self._ends: dict[str, Callable[[], object]] = {}
@@ -212,6 +214,14 @@ class Explorer:
             return self._problem(str(problem), 422)
         return RedirectResponse("/saved", status_code=303)
 
+    async def definitions(self, request: Request) -> Response:
+        """dbt's documentation: what each table, column and metric is, and what it is made of."""
+        try:
+            page = await asyncio.to_thread(definitions, self._manifest)
+        except NoAnswer as reason:
+            return self._problem(str(reason), 404)
+        return HTMLResponse(page, headers=HEADERS | {"Content-Security-Policy": POLICY})
+
     async def home(self, request: Request) -> Response:
         """The first page."""
         return RedirectResponse(f"/{next(iter(PAGES))}")
@@ -269,6 +279,7 @@ def application(explorer: Explorer, hosts: list[str]) -> Starlette:
             Route("/healthz", explorer.health),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
             Route("/saved", explorer.saved),
+            Route("/definitions", explorer.definitions),
             Route("/saved/{page}", explorer.save, methods=["POST"]),
             Route("/cancel/{token}", explorer.cancel, methods=["POST"]),
             Route("/{page}/{key}.{kind}", explorer.download),

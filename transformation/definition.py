@@ -28,7 +28,7 @@ WRITTEN_BY_DBT: Final = {"target", "logs", ".user.yml"}
 #: They change no number in a table.
 JUDGES: Final = (
     *("tests/*", "*__unit_tests.yml", "*.schema.json", ".sqlfluffignore"),
-    *("*__metrics.yml", "*__saved_queries.yml", "*__exposures.yml"),
+    *("*__metrics.yml", "*__saved_queries.yml", "*__exposures.yml", "*.md"),
 )
 #: Left out too: the warehouse holds the questions it was built for, and a change of them makes the
 #: next build a full refresh (conversion/question_tables.py).

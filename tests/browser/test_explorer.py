@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.browser.chromium import PROGRAM, Page, chromium
 from tests.explorer.conftest import home_of
 from tests.explorer.site import Site, serving
 from tests.explorer.test_faults import slow_page
+from tests.models_in_memory import CompiledModels
 
 __all__ = ["slow_page"]
 
@@ -97,3 +99,23 @@ def test_cancel_ends_the_question_and_the_page_stays(
     page.until("document.querySelector('.problem')?.innerText === 'The question was cancelled.'")
     assert page.run("location.pathname") == slow_page
     page.until("document.readyState === 'complete'")
+
+
+def test_the_definitions_and_their_lineage_are_shown_and_nothing_is_loaded(
+    page: Page, site: Site, compiled: CompiledModels
+) -> None:
+    parsed = site.home / "dbt" / "parsed_manifest"
+    parsed.parent.mkdir()
+    parsed.write_text(f"\n{json.dumps(compiled.manifest)}")
+    page.visit(f"{site.address}/saved")
+    page.click("nav a", "Definitions")
+    page.until("document.body?.innerText.includes('What the numbers mean')")
+    page.run("location.hash = '#!/model/model.footfall.fct_daily_actives'")
+    page.until("document.body.innerText.includes('Number of distinct persons active that day')")
+    page.run("document.querySelector('.launcher-btn').click()")
+    page.until("document.querySelectorAll('canvas').length > 0")
+    loaded = page.run("performance.getEntriesByType('resource').map(each => each.name)")
+    # What it asks its own address for are pictures that it does not have; the policy forbids them.
+    assert [each for each in loaded if not each.startswith(("data:", site.address))] == []
+    # Scripts of dbt's page cannot read what the explorer shows of people.
+    assert page.run("origin") == "null"

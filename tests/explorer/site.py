@@ -17,6 +17,8 @@ import uvicorn
 
 from explorer.application import Explorer, application
 from explorer.published import Published
+from ingestion.settings import Settings
+from transformation.manifest import manifest_path
 
 HOSTS = ["127.0.0.1", "localhost"]
 
@@ -73,7 +75,8 @@ def serving(home: Path, *, seconds: float = 60, memory: str = "1GB") -> Iterator
     published = Published(
         home / "published" / "footfall.duckdb", threads=1, memory=memory, seconds=seconds
     )
-    explorer = Explorer(published, home=home, time_zone="UTC")
+    manifest = manifest_path(Settings(home=home))
+    explorer = Explorer(published, home=home, time_zone="UTC", manifest=manifest)
     config = uvicorn.Config(application(explorer, HOSTS), port=0, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -134,7 +134,12 @@ def test_zones_of_the_same_rules_are_the_same_and_one_hour_of_one_year_is_anothe
     "name",
     [
         *("tests/a.sql", "marts/_x__unit_tests.yml", "target/a", "logs/a"),
-        *("marts/_x__metrics.yml", "marts/_x__saved_queries.yml", "marts/_x__exposures.yml"),
+        *(
+            "marts/_x__metrics.yml",
+            "marts/_x__saved_queries.yml",
+            "marts/_x__exposures.yml",
+            "marts/x.md",
+        ),
     ],
 )
 def test_what_only_judges_a_number_is_not_in_the_definition(settings: Settings, name: str) -> None:
