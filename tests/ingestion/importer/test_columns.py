@@ -76,6 +76,14 @@ def test_csv_ndjson_and_parquet_of_the_same_rows_are_the_same_events(
     assert len(set(events)) == 1
 
 
+def test_row_numbers_of_two_sources_are_two_ids(desk: Desk, orders: Path) -> None:
+    row = {"id": 1, "created": "2025-04-01", "customer": "ann"}
+    table = desk.write("a.jsonl", [row])
+    for source in ("shop", "till"):
+        desk.run("columns", table, "--columns", orders, "--source", source)
+    assert len({each["event_id"] for each in desk.events()}) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import fsspec
 import pyarrow as pa
 import pytest
 
@@ -288,3 +289,17 @@ def test_an_erased_person_is_not_imported(desk: Desk) -> None:
     assert [each["event_id"] for each in desk.events()] == ["e2"]
     assert desk.refused() == []
     assert (desk.site.load().events, desk.site.load().refused) == (1, 0)
+
+
+def test_files_behind_a_url_are_imported_and_named_without_secrets(
+    desk: Desk,
+) -> None:
+    storage = fsspec.filesystem("memory")
+    for name in ("a.jsonl", "b.jsonl"):
+        storage.pipe(f"/exports/{name}", desk.write(name, [posthog(name)]).read_bytes())
+    desk.run("posthog", "memory://exports/*.jsonl")
+    assert {each["event_id"] for each in desk.events()} == {"a.jsonl", "b.jsonl"}
+    done = desk.run("posthog", "s4://user:s3cret@exports/*.jsonl")
+    assert done.code == 1
+    assert "cannot be read" in done.err
+    assert "s3cret" not in done.err
