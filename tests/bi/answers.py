@@ -187,6 +187,10 @@ ANSWERS = {
         select finding, subject, source_id, found_count, bound, advice
         from marts.identity_findings where is_current
     """,
+    "broken_checks": """
+        select asset_key, check_name, failing_rows, description
+        from meta.check_outcomes where not passed
+    """,
     "clocks": "select time_quality, count(*) as event_count from marts.fct_events group by all",
     "agents": """
         select agent_kind, sum(event_count) as agent_events from marts.dim_user_agents group by all
