@@ -24,7 +24,9 @@ from ingestion.facts.compression import CHUNK_BYTES, GZIP_MAGIC, GzipUnreadable,
 from ingestion.facts.disk import sha256_of
 from ingestion.facts.line_checks import MAX_LINE_BYTES
 from ingestion.facts.lines import BadLine, bad_line, split_lines
+from ingestion.importer.formats.format import is_parquet
 from ingestion.landing.storage import Storage, StorageAway, shown
+from warehouse.sql import literal
 
 #: Bytes of the longest record: as long as the longest line of a bulk file.
 MAX_RECORD_BYTES: Final = MAX_LINE_BYTES["events"]
@@ -35,7 +37,7 @@ ANY_FILE_BYTES: Final = 1 << 30
 #: Rows that DuckDB hands over at once.
 _ROWS: Final = 2048
 
-_PARQUET: Final = b"PAR1"
+_PATTERNS: Final = str.maketrans("", "", "*?[]{}")
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZIP: Final = b"PK\x03\x04"
 _SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
@@ -80,18 +82,28 @@ def found(urls: Iterable[str]) -> Iterator[tuple[Any, str, str]]:
 def on_disk(storage: Any, path: str, name: str) -> Iterator[File]:
     """The file on this disk; a remote one is copied first. Raises ImportFailed."""
     with tempfile.TemporaryDirectory(prefix="footfall-import-") as folder:
-        local = Path(path)
-        if "file" not in storage.protocol:
-            local = Path(folder) / (PurePosixPath(path).name or "file")
-            try:
-                storage.get_file(path, str(local))
-            except Exception as error:  # each driver raises its own classes; all mean "not now"
-                raise ImportFailed(f"{name} cannot be fetched: {type(error).__name__}") from None
+        # DuckDB takes some characters of a path for a pattern, and knows packed files by their end.
+        local = Path(folder) / f"file{PurePosixPath(path).suffix.translate(_PATTERNS)}"
         try:
-            modified = datetime.fromtimestamp(local.stat().st_mtime, UTC)
-            yield File(name, local, sha256_of(local), modified)
-        except OSError as error:
-            raise ImportFailed(f"{name} cannot be read: {error.strerror or error}") from None
+            if "file" in storage.protocol:
+                local.symlink_to(path)
+            else:
+                storage.get_file(path, str(local))
+            modified = _modified(storage, path, local)
+            digest = sha256_of(local)
+        except Exception as error:  # each driver raises its own classes; all mean "not now"
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise ImportFailed(f"{name} cannot be read: {reason}") from None
+        yield File(name, local, digest, modified)
+
+
+def _modified(storage: Any, path: str, local: Path) -> datetime:
+    """When the file was written, by its own storage: the same each time it is fetched."""
+    try:
+        moment: datetime = storage.modified(path)
+    except NotImplementedError:
+        moment = datetime.fromtimestamp(local.stat().st_mtime, UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def records(
@@ -101,12 +113,10 @@ def records(
 
     ``header`` names the values of tab-separated lines. ``query`` reads a file that has no lines.
     """
-    with file.path.open("rb") as stream:
-        begin = stream.read(4)
-    if query or begin == _PARQUET:
+    if query or is_parquet(file.path):
         yield from _rows(file, query)
         return
-    for member, chunks in _members(file, begin):
+    for member, chunks in _members(file):
         plain = PurePosixPath(member or file.name)
         while plain.suffix in (".gz", ".zst", ".br"):
             plain = plain.with_suffix("")
@@ -122,8 +132,8 @@ def records(
 
 def _rows(file: File, query: Callable[[Path], str] | None) -> Iterator[Record]:
     """The rows of a Parquet file, or of a query over the file."""
-    path = str(file.path).replace("'", "''")
-    statement = query(file.path) if query else f"select to_json(t) from read_parquet('{path}') as t"
+    parquet = f"select to_json(t) from read_parquet({literal(str(file.path))}) as t"
+    statement = query(file.path) if query else parquet
     try:
         with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute("set TimeZone = 'UTC'")
@@ -195,13 +205,14 @@ def _of_table(
             yield at, msgspec.json.encode(dict(zip(header, row, strict=True)))
 
 
-def _members(file: File, begin: bytes) -> Iterator[tuple[str, Iterator[bytes | str]]]:
+def _members(file: File) -> Iterator[tuple[str, Iterator[bytes | str]]]:
     """The files in a file, inflated in pieces: itself, or each of a zip."""
     bound = _Bound(max(ANY_FILE_BYTES, file.path.stat().st_size * MOST_TIMES))
-    if begin != _ZIP:
-        with file.path.open("rb") as stream:
+    with file.path.open("rb") as stream:
+        if stream.read(len(_ZIP)) != _ZIP:
+            stream.seek(0)
             yield "", bound.applied(_inflated(stream, file.name))
-        return
+            return
     try:
         packed = zipfile.ZipFile(file.path)
     except zipfile.BadZipFile:

@@ -19,6 +19,9 @@ from ingestion.protocols.fields import Refused
 _NAMESPACE: Final = uuid.UUID("0d3f6f5e-3a56-5c0a-9a55-6b1f0d5a7c31")
 
 
+_PARQUET: Final = b"PAR1"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What whoever imports says about the files: the source that their events get, and more.
@@ -60,6 +63,12 @@ class Format:
 def derived_id(*parts: object) -> str:
     """The id of an event from what identifies it in its source: always the same."""
     return str(uuid.uuid5(_NAMESPACE, msgspec.json.encode(parts).decode()))
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, by its first bytes and not by its name."""
+    with path.open("rb") as stream:
+        return stream.read(len(_PARQUET)) == _PARQUET
 
 
 def json_inside(record: Json, name: str) -> Json:

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.facts.envelope import Json
-from ingestion.importer.formats.format import Format, Options, derived_id, json_inside
+from ingestion.importer.formats.format import (
+    Format,
+    Options,
+    derived_id,
+    is_parquet,
+    json_inside,
+)
 from ingestion.protocols.posthog import POSTHOG
 from warehouse.sql import literal
 
@@ -66,7 +72,7 @@ def _gather(path: Path) -> str:
     rows = (
         f"select * from (select {empty}) where false "
         f"union all by name select * from read_parquet({file})"
-        if path.read_bytes()[:4] == b"PAR1"
+        if is_parquet(path)
         else f"select * from read_json({file}, columns = {{{types}}}, format = 'nd')"
     )
     return f"""
