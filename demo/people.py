@@ -64,6 +64,13 @@ _HOMES: Final = {
     ("America/Sao_Paulo", "pt-BR"): 5,
     ("Etc/UTC", "en-US"): 4,
 }
+_HOMES_WITH_EURO: Final = (
+    ("Europe/Berlin", "de-DE"),
+    ("Europe/Vienna", "de-AT"),
+    ("Europe/Paris", "fr-FR"),
+)
+#: What a plan costs, in either currency.
+PRICES: Final = {"monthly": 29, "annual": 290}
 _SITE: Final = "https://app.example.com"
 _PUBLIC_PAGES: Final = ("/", "/features", "/pricing", "/docs")
 _APP_PAGES: Final = ("/app", "/app/reports", "/app/dashboards", "/app/queries", "/app/settings")
@@ -258,7 +265,11 @@ class Household:
         laptop = person.devices[0]
         plan = "annual" if rng.random() < ANNUAL_SHARE else "monthly"
         yield self._page(laptop, at - timedelta(minutes=3), "/app/billing", user_id=person.user_id)
-        yield self._track(person, laptop, at, "plan_purchased", {"value": plan})
+        price = {
+            "amount": PRICES[plan],
+            "currency": "EUR" if self._home in _HOMES_WITH_EURO else "USD",
+        }
+        yield self._track(person, laptop, at, "plan_purchased", {"value": plan, **price})
 
     # How facts are delivered.
 

@@ -22,6 +22,9 @@ DEFINITIONS: Final = {
     "paths": "What was done next in the same visit; null is its end.",
     "retention": "The part of a cohort (persons by the day of their first first_action) that did "
     "return_action in just this period. A period that is not over has is_mature false.",
+    "revenue": "Orders count when they were made (one for each order id, no bots), refunds when "
+    "they were given. net_amount is gross_amount without refunded_amount. A row for each currency: "
+    "amounts of several currencies must not be added. Buyers are distinct persons.",
     "trend": "Events of this name, and the distinct persons who did them (no bots), per period in "
     "the reporting time zone. A period that is not over has is_complete false.",
     "visits": "Visits are sessions that began in the period (a pause of over 30 minutes ends one; "
@@ -35,7 +38,7 @@ ASK: Final = cleandoc(
     question, with the parameters that only it has:
     - trend: event (or "event|other"; none: any activity), period (hour, day, week, month),
       property (a property whose numbers are summed)
-    - visits: period (none: all days are one row)
+    - visits, revenue: period (none: all days are one row)
     - funnel: steps (a list of events), within ("7 days"), per (period, day, session),
       ordering (steps, strict, any), optional (numbers of steps that may be left out),
       entry (any, first_ever), exclude (a list of events), constant (a dimension that all steps

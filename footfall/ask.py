@@ -42,6 +42,7 @@ QUESTIONS = {
     "lifecycle": (),
     "paths": ("from_action",),
     "retention": (),
+    "revenue": (),
     "trend": ("event",),
     "visits": (),
 }
@@ -114,6 +115,10 @@ class Questions:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+
+    def revenue(self, **parameters: Value) -> duckdb.DuckDBPyRelation:
+        """What was sold and given back, a row for each currency."""
+        return self._ask("revenue", **parameters)
 
     def trend(self, event: str | None = None, **parameters: Value) -> duckdb.DuckDBPyRelation:
         """How often and by how many persons something was done, per hour, day, week or month."""

@@ -29,6 +29,16 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "tracking_plan": ("event_name", "description"),
     "passive_events": ("event_name", "reason"),
     "key_events": ("event_name", "reason"),
+    "revenue_events": (
+        "event_name",
+        "kind",
+        "amount_property",
+        "other_amount_property",
+        "currency_property",
+        "default_currency",
+        "order_id_property",
+    ),
+    "currencies": ("currency",),
     "ignored_referrers": ("host", "reason"),
     "traffic_sources": ("domain", "name", "kind", "source", "stated_on"),
     "page_groups": ("page_group",),
@@ -44,6 +54,8 @@ TRAFFIC_KINDS: Final = (
     "email",
     "referral",
 )
+#: What an event of money may tell of.
+REVENUE_KINDS: Final = ("order", "refund")
 #: A step with more events than this should be one event of its own.
 MAX_ALTERNATIVES: Final = 10
 #: A century. A longer window is a typing mistake; timestamps end thousands of centuries later.
@@ -60,6 +72,8 @@ def judge(seed: str, rows: Sequence[Row]) -> list[Mistake]:
     if seed == "funnel_steps":
         return [mistake for row in rows for mistake in _judge_step(row)] + _judge_order(rows)
     name = COLUMNS[seed][0]
+    if seed == "revenue_events":
+        return [mistake for row in rows for mistake in _judge_revenue(row)] + _repeated(rows, name)
     return [mistake for row in rows for mistake in _judge_name(row, name)] + _repeated(rows, name)
 
 
@@ -257,6 +271,21 @@ def _judge_name(row: Row, column: str) -> Iterator[Mistake]:
         yield Mistake(row.line, f"{row[column]}: write words with one _ between them")
     if column == "words" and row[column] != row[column].lower():
         yield Mistake(row.line, f"{row[column]}: write {row[column].lower()}")
+
+
+def _judge_revenue(row: Row) -> Iterator[Mistake]:
+    yield from _judge_name(row, "event_name")
+    if row["kind"] not in REVENUE_KINDS:
+        known = " or ".join(REVENUE_KINDS)
+        yield Mistake(row.line, f"{row['kind'] or 'nothing'} is no kind; write {known}")
+    for column in ("amount_property", "currency_property", "order_id_property"):
+        if not row[column]:
+            yield Mistake(row.line, f"{column} is missing; write the name that is sent")
+    currency = row["default_currency"]
+    if currency and not re.fullmatch("[A-Z]{3}", currency):
+        yield Mistake(
+            row.line, f"{currency}: write three capital letters, as EUR, or leave it empty"
+        )
 
 
 def _repeated(rows: Sequence[Row], column: str) -> list[Mistake]:

@@ -396,6 +396,13 @@
 {% macro number_of(text) %}{{ return(adapter.dispatch('number_of')(text)) }}{% endmacro %}
 {% macro duckdb__number_of(text) -%} try_cast({{ text }} as double) {%- endmacro %}
 
+{# A text as an amount of money, exact to eight places; null if it is no number, or above 10^16. #}
+{% macro decimal_of(text) %}{{ return(adapter.dispatch('decimal_of')(text)) }}{% endmacro %}
+{% macro duckdb__decimal_of(text) -%}
+    {#- DuckDB reads 1_000 as a thousand. -#}
+    case when {{ text }} not like '%\_%' escape '\' then try_cast({{ text }} as decimal(24, 8)) end
+{%- endmacro %}
+
 {# The number below which this share of a group's numbers lies, between two of them if need be. #}
 {% macro percentile(number, share) %}{{ return(adapter.dispatch('percentile')(number, share)) }}{% endmacro %}
 {% macro duckdb__percentile(number, share) -%} quantile_cont({{ number }}, {{ share }}) {%- endmacro %}

@@ -13,6 +13,7 @@ from explorer.pages import (
     paths,
     people,
     retention,
+    revenue,
     trends,
     trust,
 )
@@ -20,6 +21,7 @@ from explorer.pages.page import Page
 
 #: In the order of the menu.
 _ALL: Final = (
-    *(overview, trends, funnels, retention, paths, growth, conversion, people, catalogue, trust),
+    *(overview, trends, funnels, retention, paths, growth, revenue, conversion, people),
+    *(catalogue, trust),
 )
 PAGES: Final[dict[str, Page]] = {each.PAGE.name: each.PAGE for each in _ALL}

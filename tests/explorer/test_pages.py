@@ -33,6 +33,8 @@ ASKED = [
     "paths?since=2026-01-01&until=2026-12-31",
     "paths?from_action=sign_up&steps=1&since=2026-01-01&until=2026-12-31",
     "growth?since=2026-01-01&until=2026-12-31",
+    "revenue?since=2026-01-01&until=2026-12-31",
+    "revenue?period=week&by=source_id&since=2026-01-01&until=2026-12-31",
     "conversion",
     "people",
     "people?search=u",
@@ -102,6 +104,28 @@ def test_the_overview_is_what_the_marts_say(golden_site: Site) -> None:
     assert visits == f"{whole['visits']:,}"
     assert views == f"{whole['views']:,.0f}"
     assert bounces == f"{whole['bounce_rate']:.1%}"
+
+
+def test_revenue_never_adds_currencies(site: Site) -> None:
+    with duckdb.connect(str(site.published)) as connection:
+        connection.execute(
+            """
+            update marts.fct_revenue_events
+            set is_counted = true, problem = null, amount = 1250.5,
+                currency = if(hash(event_id) % 2 = 0, 'EUR', 'JPY')
+            """
+        )
+    expected = rows_of(
+        site.published,
+        "select currency, count(*) as orders, sum(amount) as amount from marts.fct_revenue_events "
+        "group by currency order by currency",
+    )
+    assert expected
+    page = site.page("/revenue?since=2026-01-01&until=2026-12-31")
+    assert [(row[0], row[1], row[3]) for row in page.panels["sums"].cells] == [
+        (row["currency"], str(row["orders"]), f"{row['amount']:,.2f}") for row in expected
+    ]
+    assert page.panels["not_counted"].cells == []
 
 
 def test_a_trend_of_persons_is_the_daily_actives(golden_site: Site) -> None:

@@ -39,6 +39,8 @@ def site(folder: Path, *steps: str, plan: str = "") -> Settings:
     (seeds / "key_events.csv").write_text("event_name,reason\n")
     (seeds / "ignored_referrers.csv").write_text("host,reason\n")
     (seeds / "page_groups.csv").write_text("page_group\n")
+    (seeds / "revenue_events.csv").write_text(f"{','.join(COLUMNS['revenue_events'])}\n")
+    (seeds / "currencies.csv").write_text("currency\n")
     (seeds / "traffic_sources.csv").write_text("domain,name,kind,source,stated_on\n")
     return Settings(home=folder / "home", dbt_project=folder / "project")
 
@@ -323,6 +325,30 @@ def test_a_page_group_that_no_path_fits_is_told_what_to_write(group: str) -> Non
 )
 def test_a_page_group_is_a_path(group: str) -> None:
     assert mistakes("page_groups", f"page_group\n{group}\n".encode()) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "mistake"),
+    [
+        ("a,order,total,,currency,EUR,id", None),
+        ("a,refund,total,revenue,currency,,id", None),
+        ("a,sale,total,,currency,,id", "2: sale is no kind; write order or refund"),
+        ("a,,total,,currency,,id", "2: nothing is no kind; write order or refund"),
+        ("a,order,,,currency,,id", "2: amount_property is missing; write the name that is sent"),
+        (
+            "a,order,total,,currency,euro,id",
+            "2: euro: write three capital letters, as EUR, or leave it empty",
+        ),
+        (",order,total,,currency,,id", "2: event_name is missing; write it, or remove the line"),
+    ],
+)
+def test_an_event_of_money_has_a_kind_and_the_names_of_its_properties(
+    row: str, mistake: str | None
+) -> None:
+    header = ",".join(COLUMNS["revenue_events"])
+    assert mistakes("revenue_events", f"{header}\n{row}\n".encode()) == (
+        [mistake] if mistake else []
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+-- What was sold and given back, a row for each currency:
+--
+--     from revenue()                                         all days in one row
+--     from revenue(period := 'month')
+--     from revenue("by" := 'channel', filters := ['country=AT'])
+--
+-- An order counts in the period in which it was made, a refund in the one in which it was given, as
+-- accounts do. A duplicate, a bot's order and what has no amount or no currency counts nowhere.
+create or replace macro revenue(
+    period := null,
+    source := null,
+    since := null,
+    until := null,
+    filters := null,
+    "by" := null
+) as table
+
+with told_read as materialized (
+
+    select
+        period_of(coalesce(period, 'day'), reporting_time(events.occurred_at)) as started_in,
+        told.currency,
+        told.kind,
+        told.amount,
+        told.person_id,
+        events.breakdown_value
+
+    from events_acted('*', source, filters, "by") as events
+
+    inner join marts.fct_revenue_events as told
+        on events.event_id = told.event_id
+
+    where told.is_counted and is_asked(told.revenue_date, since, until)
+
+),
+
+-- Days without orders have a row too, and without a period all days are one.
+periods as materialized (
+
+    select
+        case when period is not null then started_in end as period_start,
+        bool_and(
+            started_in + period_length(coalesce(period, 'day'))
+            <= (select reporting_time(edge_of(source)))
+            and (since is null or period is null or started_in >= as_day(since))
+            and (
+                until is null
+                or period is null
+                or started_in + period_length(period) <= as_day(until) + 1
+            )
+        ) as is_complete
+    from (
+        select distinct
+            period_of(coalesce(period, 'day'), days.activity_date + to_hours(hours.hour)) as started_in
+        from marts.fct_daily_actives as days
+        cross join (
+            select unnest(range(case when period = 'hour' then 24 else 1 end)) as hour
+        ) as hours
+        where
+            is_asked(days.activity_date, since, until)
+            -- No clock shows the hour that is left out in spring.
+            and reporting_time(utc_time(days.activity_date + to_hours(hours.hour)))
+            = days.activity_date + to_hours(hours.hour)
+        union
+        select started_in from told_read
+    ) as starts
+    group by period_start
+
+),
+
+mistakes as (
+
+    select case when mistake is not null then error('revenue: ' || mistake) else false end as is_mistaken
+
+    from (
+        select
+            case
+                when period is not null and period_length(period) is null
+                    then 'period is ''hour'', ''day'', ''week'', ''month'' or null for all days as one'
+                else coalesce(
+                    mistake_of_days(since, until),
+                    mistake_of(['*'], source, filters, "by"),
+                    case
+                        when not exists (select 1 from marts.fct_revenue_events)
+                            then 'no event of seeds/revenue_events.csv was ever sent; write there which '
+                                || 'events tell of orders and refunds'
+                        when not exists (select 1 from periods)
+                            then 'nothing happened then; days are ' || days_there()
+                    end
+                )
+            end as mistake
+    ) as found
+
+),
+
+{breakdowns_of:told_read, count(*)},
+
+currencies as (
+
+    select distinct currency from told_read
+
+),
+
+periods_measured as (
+
+    select
+        case when period is not null then told_read.started_in end as period_start,
+        told_read.currency,
+        values_ranked.value_number,
+        count(*) filter (where told_read.kind = 'order') as orders,
+        count(distinct told_read.person_id) filter (where told_read.kind = 'order') as buyers,
+        sum(told_read.amount) filter (where told_read.kind = 'order') as gross_amount,
+        count(*) filter (where told_read.kind = 'refund') as refunds,
+        sum(told_read.amount) filter (where told_read.kind = 'refund') as refunded_amount
+
+    from told_read
+
+    inner join values_ranked
+        on told_read.breakdown_value is not distinct from values_ranked.breakdown_value
+
+    group by all
+
+)
+
+select
+    periods.period_start,
+    currencies.currency,
+    coalesce(measured.orders, 0) as orders,
+    coalesce(measured.buyers, 0) as buyers,
+    coalesce(measured.gross_amount, 0) as gross_amount,
+    coalesce(measured.refunds, 0) as refunds,
+    coalesce(measured.refunded_amount, 0) as refunded_amount,
+    coalesce(measured.gross_amount, 0) - coalesce(measured.refunded_amount, 0) as net_amount,
+    -- DuckDB divides decimals as doubles.
+    cast(measured.gross_amount / nullif(measured.orders, 0) as decimal(38, 8)) as average_order,
+    periods.is_complete,
+    breakdowns.breakdown_value,
+    breakdowns.is_other
+
+from periods
+
+cross join currencies
+
+cross join breakdowns
+
+left join periods_measured as measured
+    on
+        periods.period_start is not distinct from measured.period_start
+        and currencies.currency = measured.currency
+        and breakdowns.value_number = measured.value_number
+
+where not (select is_mistaken from mistakes)
+
+order by periods.period_start, currencies.currency, breakdowns.is_other, breakdowns.breakdown_value;
