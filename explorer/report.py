@@ -107,6 +107,7 @@ def report_panels(edge: Edge, day: date, notes: Sequence[charts.Note] = ()) -> l
         *([_contributions(since, day)] if since - week >= first else []),
         _restated(since),
         *lifecycle,
+        _revenue(since, day),
         _funnels(),
         _retention(max(first, day - 8 * week), day, context),
         _new_events(since),
@@ -178,6 +179,46 @@ def _restated(since: date) -> Panel:
         definition="Published figures of earlier days that late events, merges, erasures or "
         "changed definitions have changed.",
         empty="None.",
+    )
+
+
+def _revenue(since: date, until: date) -> Panel:
+    week = timedelta(days=7)
+
+    def money(kind: str, back: timedelta) -> str:
+        days = f"{literal(since - back)} and {literal(until - back)}"
+        return f"filter (where kind = {literal(kind)} and revenue_date between {days})"
+
+    now, before = timedelta(0), week
+    return Panel(
+        key="revenue",
+        title="What was sold, and the week before",
+        statement=f"""
+            select currency,
+                count(*) {money("order", now)} as orders,
+                coalesce(sum(amount) {money("order", now)}, 0) as sold,
+                coalesce(sum(amount) {money("refund", now)}, 0) as refunded,
+                count(*) {money("order", before)} as orders_before,
+                coalesce(sum(amount) {money("order", before)}, 0) as sold_before,
+                coalesce(sum(amount) {money("refund", before)}, 0) as refunded_before
+            from marts.fct_revenue_events
+            where is_counted
+                and revenue_date between {literal(since - week)} and {literal(until)}
+            group by currency
+            order by currency
+            """,
+        columns=[
+            Column("currency", "Currency"),
+            Column("orders", "Orders", "number"),
+            Column("sold", "Sold", "decimal"),
+            Column("refunded", "Refunded", "decimal"),
+            Column("orders_before", "Orders before", "number"),
+            Column("sold_before", "Sold before", "decimal"),
+            Column("refunded_before", "Refunded before", "decimal"),
+        ],
+        definition="An order counts once when it was made, a refund when it was given. Amounts of "
+        "several currencies are never added.",
+        empty="Nothing was sold.",
     )
 
 
