@@ -48,6 +48,7 @@ MARTS = {
     "fct_events": Mart(
         "event", "cast(mart.occurred_at as date)", ("person", "session", "session__person")
     ),
+    "fct_orders": Mart("order", "order_date", ("person", "session", "session__person")),
     "fct_funnel_attempts": Mart("funnel_attempt", "entry_date", ("person",)),
     "fct_funnel_steps": Mart("funnel_step", "entry_date"),
 }
@@ -131,6 +132,11 @@ METRICS = {
     "events_per_person": Metric(
         "fct_events", "count(*) / nullif(count(distinct mart.person_id), 0)", ACTIVITY
     ),
+    "orders": Metric("fct_orders", "count(*)"),
+    "buyers": Metric("fct_orders", "count(distinct mart.person_id)"),
+    "order_amount": Metric("fct_orders", "sum(mart.amount)"),
+    "order_refunded_amount": Metric("fct_orders", "sum(mart.refunded_amount)"),
+    "order_net_amount": Metric("fct_orders", "sum(mart.net_amount)"),
     "funnel_attempts": Metric("fct_funnel_attempts", "count(*)"),
     "mature_funnel_attempts": Metric("fct_funnel_attempts", "count(*)", "mart.is_mature"),
     "converted_funnel_attempts": Metric(

@@ -7,6 +7,7 @@ import re
 import shlex
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -16,7 +17,10 @@ import yaml
 from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
 
 from tests.histories import random_histories, side_by_side
+from tests.lines import line
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
+from tests.oracle.events import File
+from tests.oracle.revenue import lines_of_money
 from tests.semantic_layer import (
     MARTS,
     METRICS,
@@ -47,6 +51,8 @@ def connection(compiled: CompiledModels) -> duckdb.DuckDBPyConnection:
     warehouse = MemoryWarehouse(compiled)
     for files in side_by_side(list(random_histories(1, 60))).loads:
         warehouse.load(files)
+    money = [line(**each) for each in lines_of_money(Random(1).choice, 200)]
+    warehouse.load([File("money.ndjson", money)])
     warehouse.build()
     return warehouse.connection
 
