@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from tests.browser.chromium import Page
 CHECKOUT = Path(__file__).parents[2]
 #: Superset migrates its database of 300 versions before it serves; never waited out.
 START_SECONDS = 300.0
+ACCOUNT = "admin"
 Json = dict[str, Any]
 
 #: Keeps what a page asks for its charts, and how that was answered.
@@ -44,16 +47,6 @@ ELSEWHERE = """
     performance.getEntriesByType('resource').map(each => each.name)
         .filter(name => !name.startsWith(location.origin) && !window.refused.includes(name))
 """
-SIGN_IN = """
-    ([name, password]) => {
-        const write = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
-        for (const [kind, text] of [['text', name], ['password', password]]) {
-            const field = document.querySelector(`input[type=${kind}]`);
-            write.call(field, text);
-            field.dispatchEvent(new Event('input', {bubbles: true}));
-        }
-    }
-"""
 
 
 class Superset:
@@ -65,7 +58,7 @@ class Superset:
         self._password = password
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         self._headers: dict[str, str] = {"Content-Type": "application/json", "Referer": address}
-        account = {"username": "admin", "password": password, "provider": "db"}
+        account = {"username": ACCOUNT, "password": password, "provider": "db"}
         token = self.post("/api/v1/security/login", account)["access_token"]
         self._headers["Authorization"] = f"Bearer {token}"
         self._headers["X-CSRFToken"] = self.get("/api/v1/security/csrf_token/")["result"]
@@ -90,19 +83,25 @@ class Superset:
         return found
 
     def sign_in(self, page: Page) -> None:
+        """Give a browser the cookie of the account, as the form of /login/ does."""
+        cookies = CookieJar()
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+        with opener.open(f"{self.address}/login/") as answer:
+            token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', answer.read().decode())
+        assert token
+        form = {"username": ACCOUNT, "password": self._password, "csrf_token": token[1]}
+        opener.open(f"{self.address}/login/", urllib.parse.urlencode(form).encode()).close()
+        for cookie in cookies:
+            page.call("Network.setCookie", name=cookie.name, value=cookie.value, url=self.address)
         page.before_each_page(RECORDER)
-        page.call("Page.navigate", url=f"{self.address}/login/")
-        page.until("document.querySelector('input[type=password]') !== null")
-        page.run(f"({SIGN_IN})({json.dumps(['admin', self._password])})")
-        page.click("button", "Sign in")
-        page.until("!location.pathname.startsWith('/login')")
 
     def asked_by(self, page: Page, dashboard: str, charts: int) -> list[Json]:
         """What the page of a dashboard asks for its charts, once it has asked for so many."""
         # Only charts in view are asked for.
         page.resize(1400, 4000)
         page.call("Page.navigate", url=f"{self.address}/superset/dashboard/footfall-{dashboard}/")
-        page.until(f"window.asked.length >= {charts}")
+        different = "new Set(asked.map(each => each.body.form_data?.slice_id).filter(Boolean)).size"
+        page.until(f"window.asked && {different} === {charts}")
         assert page.run(ELSEWHERE) == []
         asked: list[Json] = page.run("window.asked")
         return asked
