@@ -52,6 +52,8 @@ _PROPERTY_OF_EVENT: Final = """event_text(
 _VISIT_VALUE_OF: Final = re.compile(r"\{visit_value_of:(.+?)\}")
 #: The rows of a breakdown. After the colon are the table with the values and the weight of a value.
 _BREAKDOWNS_OF: Final = re.compile(r"\{breakdowns_of:(\w+), (.+?)\}")
+#: The periods of a question. After the colon is the table of what happened, with column started_in.
+_PERIODS_OF: Final = re.compile(r"\{periods_of:(\w+)\}")
 _MACRO: Final = re.compile(r"^create or replace macro (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"--.*")
 _IS_TABLE: Final = re.compile(r"\bas table\b")
@@ -102,6 +104,7 @@ def macros() -> dict[str, str]:
     text = _VALUE_OF.sub(lambda found: _value_of(found[2], found[1]), text)
     text = _VISIT_VALUE_OF.sub(lambda found: _visit_value_of(found[1]), text)
     text = _BREAKDOWNS_OF.sub(lambda found: _breakdowns_of(found[1], found[2]), text)
+    text = _PERIODS_OF.sub(lambda found: _periods_of(found[1]), text)
     for name, replacement in (PATTERNS | _dimensions()).items():
         text = text.replace(f"{{{name}}}", replacement)
     found = list(_MACRO.finditer(text))
@@ -211,6 +214,52 @@ def _breakdowns_of(table: str, weight: str) -> str:
 
             select 1, false, null
             where not exists (select 1 from values_ranked)
+        )
+    """
+
+
+def _periods_of(table: str) -> str:
+    """All periods in which there is data, with and without something to count.
+
+    Without a period all days are one. The first and the last that the question asks about may be
+    cut, and one that is not over is incomplete too.
+    """
+    return f"""
+        periods as materialized (
+            select
+                case when period is not null then started_in end as period_start,
+                coalesce(
+                    bool_and(
+                        started_in + period_length(coalesce(period, 'day'))
+                        <= (select reporting_time(edge_of(source)))
+                        and (since is null or period is null or started_in >= as_day(since))
+                        and (
+                            until is null
+                            or period is null
+                            or started_in + period_length(period) <= as_day(until) + 1
+                        )
+                    ),
+                    false
+                ) as is_complete
+            from (
+                select distinct
+                    period_of(coalesce(period, 'day'), activity_date + to_hours(hours.hour))
+                        as started_in
+                from marts.fct_daily_actives
+                cross join (
+                    select unnest(range(case when period = 'hour' then 24 else 1 end)) as hour
+                ) as hours
+                where
+                    is_asked(activity_date, since, until)
+                    -- No clock shows the hour that is left out in spring.
+                    and reporting_time(utc_time(activity_date + to_hours(hours.hour)))
+                    = activity_date + to_hours(hours.hour)
+
+                union
+
+                select started_in from {table}
+            ) as starts
+            group by period_start
         )
     """
 

@@ -34,39 +34,7 @@ with told_read as materialized (
 
 ),
 
--- Days without orders have a row too, and without a period all days are one.
-periods as materialized (
-
-    select
-        case when period is not null then started_in end as period_start,
-        bool_and(
-            started_in + period_length(coalesce(period, 'day'))
-            <= (select reporting_time(edge_of(source)))
-            and (since is null or period is null or started_in >= as_day(since))
-            and (
-                until is null
-                or period is null
-                or started_in + period_length(period) <= as_day(until) + 1
-            )
-        ) as is_complete
-    from (
-        select distinct
-            period_of(coalesce(period, 'day'), days.activity_date + to_hours(hours.hour)) as started_in
-        from marts.fct_daily_actives as days
-        cross join (
-            select unnest(range(case when period = 'hour' then 24 else 1 end)) as hour
-        ) as hours
-        where
-            is_asked(days.activity_date, since, until)
-            -- No clock shows the hour that is left out in spring.
-            and reporting_time(utc_time(days.activity_date + to_hours(hours.hour)))
-            = days.activity_date + to_hours(hours.hour)
-        union
-        select started_in from told_read
-    ) as starts
-    group by period_start
-
-),
+{periods_of:told_read},
 
 mistakes as (
 

@@ -20,7 +20,7 @@ create or replace macro trend(
 with events_read as materialized (
 
     select
-        period_of(period, reporting_time(occurred_at)) as period_start,
+        period_of(period, reporting_time(occurred_at)) as started_in,
         person_id,
         breakdown_value,
         case
@@ -36,38 +36,7 @@ with events_read as materialized (
 
 ),
 
--- The first and last period that the question asks about may be cut. One that is not over is
--- incomplete too.
-periods as materialized (
-
-    select
-        period_start,
-        period_start + period_length(period)
-        <= (select reporting_time(edge_of(source)))
-        and (since is null or period_start >= as_day(since))
-        and (until is null or period_start + period_length(period) <= as_day(until) + 1)
-            as is_complete
-
-    from (
-        select distinct
-            period_of(period, activity_date + to_hours(hours.hour)) as period_start
-        from marts.fct_daily_actives
-        cross join (
-            select unnest(range(case when period = 'hour' then 24 else 1 end)) as hour
-        ) as hours
-        where
-            is_asked(activity_date, since, until)
-            -- No clock shows the hour that is left out in spring.
-            and reporting_time(utc_time(activity_date + to_hours(hours.hour)))
-            = activity_date + to_hours(hours.hour)
-
-        union
-
-        select period_start
-        from events_read
-    ) as starts
-
-),
+{periods_of:events_read},
 
 mistakes as (
 
@@ -102,7 +71,7 @@ mistakes as (
 periods_measured as (
 
     select
-        events_read.period_start,
+        events_read.started_in,
         values_ranked.value_number,
         count(*) as events,
         count(distinct events_read.person_id) as persons,
@@ -129,7 +98,7 @@ select
     periods_measured.property_sum,
     periods_measured.property_median,
     periods_measured.property_p95,
-    coalesce(periods.is_complete, false) as is_complete,
+    periods.is_complete,
     breakdowns.breakdown_value,
     breakdowns.is_other
 
@@ -139,7 +108,7 @@ cross join breakdowns
 
 left join periods_measured
     on
-        periods.period_start = periods_measured.period_start
+        periods.period_start = periods_measured.started_in
         and breakdowns.value_number = periods_measured.value_number
 
 where not (select is_mistaken from mistakes)

@@ -112,38 +112,7 @@ sessions_valued as materialized (
 
 ),
 
--- Days without visits have a row too, and without a period all days are one.
-periods as materialized (
-
-    select
-        case when period is not null then started_in end as period_start,
-        bool_and(
-            started_in + period_length(coalesce(period, 'day'))
-            <= (select reporting_time(edge_of(source)))
-            and (since is null or period is null or started_in >= as_day(since))
-            and (
-                until is null
-                or period is null
-                or started_in + period_length(period) <= as_day(until) + 1
-            )
-        ) as is_complete
-    from (
-        select distinct period_of(coalesce(period, 'day'), activity_date + to_hours(hours.hour))
-            as started_in
-        from marts.fct_daily_actives
-        cross join (
-            select unnest(range(case when period = 'hour' then 24 else 1 end)) as hour
-        ) as hours
-        where
-            is_asked(activity_date, since, until)
-            and reporting_time(utc_time(activity_date + to_hours(hours.hour)))
-            = activity_date + to_hours(hours.hour)
-        union
-        select started_in from sessions_met
-    ) as starts
-    group by period_start
-
-),
+{periods_of:sessions_met},
 
 mistakes as (
 
