@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingestion.facts.compression import (
@@ -28,6 +28,8 @@ class BadLine:
     line: int
     reason: str
     text: str
+    #: Whether all of the file from here on is missing.
+    is_end: bool = False
 
 
 def bad_line(number: int, reason: str, line: bytes) -> BadLine:
@@ -54,7 +56,7 @@ def split_lines(
     number, rest, passed = 0, b"", 0
     for chunk in chunks:
         if isinstance(chunk, str):
-            yield number + 1, bad_line(number + 1, chunk, rest)
+            yield number + 1, replace(bad_line(number + 1, chunk, rest), is_end=True)
             return
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:

@@ -8,22 +8,24 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ingestion.facts.envelope import Json
 from ingestion.facts.lines import BadLine
 from ingestion.facts.printing import printable
 from ingestion.importer.formats.catalog import BY_NAME, FORMATS
 from ingestion.importer.formats.columns import COLUMNS, ColumnsUnusable, read_columns
 from ingestion.importer.formats.format import Format, Options
-from ingestion.importer.mapping import Tally
+from ingestion.importer.mapping import Tally, ends_of
 from ingestion.importer.parts import Part, cut, landed_names, only_import, part_names, worked
-from ingestion.importer.reading import File, ImportFailed, found, on_disk, records
+from ingestion.importer.reading import File, ImportFailed, Record, found, on_disk, records
 from ingestion.landing.store import LandingUnusable
 from ingestion.protocols.fields import Refused, decode_event
+from ingestion.senders import SOURCE, SOURCE_FORM
 from ingestion.settings import Settings, get_settings
 
 #: Records at the beginning of a file by which it is known.
@@ -42,8 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
     format_ = BY_NAME[chosen.format]
     if format_.zone_is_needed and chosen.time_zone is None:
         parser.error(f"--time-zone is needed for {format_.title}: {format_.zone_is_needed}")
-    if (format_ is COLUMNS) != bool(chosen.columns):
-        parser.error(f"--columns is for the format {COLUMNS.name}, which needs it")
+    if format_ is not COLUMNS and chosen.columns:
+        parser.error(f"--columns is for the format {COLUMNS.name} only")
+    if format_ is COLUMNS and not chosen.columns:
+        parser.error(f"--columns FILE is what the format {COLUMNS.name} needs: see docs/import.md")
+    if chosen.time_zone and not format_.zone_is_needed and format_ is not COLUMNS:
+        parser.error(
+            f"--time-zone is not for {format_.title}: its times say their zone, or are UTC"
+        )
     source = chosen.source or chosen.format.partition("-")[0]
     options = Options(source, chosen.time_zone, chosen.columns)
     settings = get_settings()
@@ -64,13 +72,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ingestion.importer", description=__doc__)
     parser.add_argument("format", choices=BY_NAME, metavar="FORMAT", help=", ".join(BY_NAME))
     parser.add_argument("files", nargs="+", metavar="FILES", help="paths, URLs or patterns")
-    parser.add_argument("--source", help="the source of the events (the name of the format)")
+    parser.add_argument(
+        "--source", type=_source, help="the source of the events (the name of the format)"
+    )
     parser.add_argument("--time-zone", type=_zone, metavar="ZONE", help="such as Europe/Berlin")
     parser.add_argument(
         "--columns", type=_columns, metavar="TOML", help=f"which column is what, for {COLUMNS.name}"
     )
     parser.add_argument("--dry-run", action="store_true", help="count and show, and land nothing")
     return parser
+
+
+def _source(name: str) -> str:
+    if not SOURCE.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"{name!r} is no source: it must be {SOURCE_FORM}")
+    return name
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -105,10 +121,12 @@ def _run(
                 parts = _parts(file, format_, options, None if dry_run else settings, landed)
                 of_file = _imported(file, parts, settings.threads)
                 total.add(of_file)
+                if of_file.ends:
+                    _end_early(file, of_file)
         except ImportFailed as problem:
             failed += 1
             sys.stderr.write(f"{problem}\n")
-    _summarise(total, format_, dry_run=dry_run)
+    _summarise(total, format_, options, dry_run=dry_run, failed=failed)
     return 1 if failed else 0
 
 
@@ -121,7 +139,7 @@ def _parts(
     all_records = records(file, format_.header, format_.gather or format_.rows)
     for name, some in zip(names, cut(all_records), strict=False):
         if name in landed:
-            yield Tally(landed_before=len(some))
+            yield Tally(landed_before=len(some), ends=ends_of(some))
         else:
             yield Part(name, file, format_.name, options, settings, some)
 
@@ -129,13 +147,9 @@ def _parts(
 def _check_format(file: File, format_: Format, options: Options) -> None:
     """Raise ImportFailed if a file does not look like one of the format."""
     first = list(islice(records(file, format_.header, format_.rows), LOOKED_AT))
-    readable = []
-    for _, text in first:
-        try:
-            if not isinstance(text, BadLine):
-                readable.append(decode_event(text, len(text)))
-        except Refused:
-            continue
+    readable = list(_readable(first))
+    if not readable and (ends := ends_of(first)):
+        _end_early(file, Tally(records=len(ends), ends=ends))
     if first and not any(format_.fits(each, options) for each in readable):
         others = [each for each in FORMATS if any(each.fits(one, options) for one in readable)]
         looks = (
@@ -148,6 +162,44 @@ def _check_format(file: File, format_: Format, options: Options) -> None:
             f"{file.name} is no export of {format_.title}: {looks}"
             + (f"; its fields are {known}" if known else "; its lines are no JSON objects")
         )
+
+    if first and options.columns:
+        _check_columns(file, options.columns["columns"].values())
+
+
+def _check_columns(file: File, columns: Iterable[str]) -> None:
+    """Raise ImportFailed if no record of a file has one of these columns.
+
+    Lines of JSON may leave out what is empty, so a column may be in any of them.
+    """
+    missing, known = list(dict.fromkeys(columns)), dict[str, None]()
+    for record in _readable(records(file)):
+        missing = [column for column in missing if column not in record]
+        if not missing:
+            return
+        if len(known) < SHOWN:
+            known |= dict.fromkeys(record)
+    raise ImportFailed(
+        f"{file.name}: the file has no column {', '.join(missing)}; it has "
+        f"{printable(', '.join(known))}"
+    )
+
+
+def _readable(some: Iterable[Record]) -> Iterator[Json]:
+    """The records of these that are JSON objects."""
+    for _, text in some:
+        try:
+            if not isinstance(text, BadLine):
+                yield decode_event(text, len(text))
+        except Refused:
+            continue
+
+
+def _end_early(file: File, tally: Tally) -> NoReturn:
+    count = tally.records + tally.landed_before - len(tally.ends)
+    raise ImportFailed(
+        f"{file.name} ends early: {_counted(count, 'record')} could be read; {tally.ends[0]}"
+    )
 
 
 def _imported(file: File, parts: Iterator[Part | Tally], processes: int) -> Tally:
@@ -163,22 +215,27 @@ def _imported(file: File, parts: Iterator[Part | Tally], processes: int) -> Tall
     for tally in worked(to_do(), processes):
         total.add(tally)
         _tell(
-            f"{file.name}: {total.records:,} records, {total.events:,} events, "
+            f"{file.name}: {_counted(total.records, 'record')}, {_counted(total.events, 'event')}, "
             f"{total.refused.total():,} refused"
         )
     if total.landed_before:
-        _tell(f"{file.name}: {total.landed_before:,} records were imported before")
+        _tell(f"{file.name}: {_counted(total.landed_before, 'record')} imported before")
     elif not total.records:
         _tell(f"{file.name}: it is empty")
     return total
 
 
-def _summarise(total: Tally, format_: Format, *, dry_run: bool) -> None:
+def _summarise(
+    total: Tally, format_: Format, options: Options, *, dry_run: bool, failed: int
+) -> None:
     if dry_run:
         _table("day", total.days, by_name=True)
         _table("event", total.names)
         _table("ids", total.ids)
         _table("refused for", total.refused)
+        for reason, example in total.examples.items():
+            _say(f"  {reason}: {printable(example)}")
+    if dry_run and not failed:
         _say(f"{format_.title} → here (all other fields stay in context.extra_fields)")
         for field, place in format_.fields.items():
             _say(f"  {field} → {place}")
@@ -186,17 +243,17 @@ def _summarise(total: Tally, format_: Format, *, dry_run: bool) -> None:
         _say(f"from {total.earliest} to {total.latest}")
     done = "would land; nothing was written" if dry_run else "landed"
     _say(
-        f"{total.records:,} records: {total.events:,} events {done}, "
-        f"{total.refused.total():,} records refused"
+        f"{_counted(total.records, 'record')}: {_counted(total.events, 'event')} {done}, "
+        f"{_counted(total.refused.total(), 'record')} refused"
         + (f", {total.landed_before:,} imported before" if total.landed_before else "")
     )
     if total.ids_from_content:
         _say(
-            f"{total.ids_from_content:,} events have no id in the export: theirs derives from "
-            "their content, so equal ones count as one"
+            f"{_counted(total.ids_from_content, 'event')} without an id in the export: it derives "
+            "from the content, so equal ones count as one"
         )
     if total.refused and not dry_run:
-        _say("python -m ingestion.quarantine show tells why each was refused")
+        _say(f"python -m ingestion.quarantine show --source {options.source} tells why")
 
 
 def _table(head: str, counts: Counter[str], *, by_name: bool = False) -> None:
@@ -208,6 +265,10 @@ def _table(head: str, counts: Counter[str], *, by_name: bool = False) -> None:
     if len(rows) > SHOWN:
         rest = sum(count for _, count in rows[SHOWN:])
         _say(f"  {rest:>12,}  in {len(rows) - SHOWN} more")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _tell(line: str) -> None:

@@ -45,6 +45,10 @@ class Tally:
     ids_from_content: int = 0
     #: Records of parts that an earlier import landed.
     landed_before: int = 0
+    #: Why the rest of the file, or of a file in it, cannot be read.
+    ends: list[str] = field(default_factory=list)
+    #: Reason of refusals → what was said of the first.
+    examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
         """Add the counts of another part."""
@@ -56,6 +60,8 @@ class Tally:
         self.days.update(other.days)
         self.names.update(other.names)
         self.ids.update(other.ids)
+        self.ends += other.ends
+        self.examples = other.examples | self.examples
         self._span(other.earliest)
         self._span(other.latest)
 
@@ -90,6 +96,7 @@ def mapped(records: Sequence[Record], file: File, format_: Format, options: Opti
     """The lines of some records of a file. A record that cannot be read does not affect others."""
     done = Mapped()
     done.tally.records = len(records)
+    done.tally.ends = ends_of(records)
     seen: list[tuple[str, str, str]] = []
     for where, text in records:
         try:
@@ -104,14 +111,21 @@ def mapped(records: Sequence[Record], file: File, format_: Format, options: Opti
             encoded = [encoded_without_key(line, None) for line in lines]
             if any(len(line) > MAX_RECORD_BYTES for line in encoded):
                 raise Refused("too_large", f"the event has more than {MAX_RECORD_BYTES} bytes")
-        except Refused as refused:
+        except Refused as problem:
+            refused = Refused(problem.reason, f"{where} of {file.name}: {problem.detail}")
             done.tally.refused[refused.reason] += 1
+            done.tally.examples.setdefault(refused.reason, refused.detail)
             done.refused.append(_refused(where, text, refused, file, format_, options))
         else:
             done.events += encoded
             seen += map(_seen, lines)
     done.tally.count(seen)
     return done
+
+
+def ends_of(records: Sequence[Record]) -> list[str]:
+    """Of each record after which the file cannot be read, why."""
+    return [text.reason for _, text in records if isinstance(text, BadLine) and text.is_end]
 
 
 def _line(event: Json, options: Options) -> EventLine[Json]:
@@ -147,7 +161,7 @@ def _refused(
         text.text.encode() if isinstance(text, BadLine) else text,
         source=options.source,
         reason=refused.reason,
-        detail=f"{where} of {file.name}: {refused.detail}",
+        detail=refused.detail,
         # Nobody received it, so it counts on the day when the export was written.
         received_at=utc_text(file.modified_at),
         request={"import": {"format": format_.name, "file": file.name, "place": where}},

@@ -89,8 +89,11 @@ def work(part: Part) -> Tally:
         landing = Landing(settings.landing)
         erased = TombstoneFile(settings.home).read()
         workshop = _workshop(settings)
-        seal_lines("quarantine", f"{part.name}-refused", lines.refused, landing, workshop, erased)
+        name = f"{part.name}-refused"
+        is_new = seal_lines("quarantine", name, lines.refused, landing, workshop, erased)
         seal_lines("events", part.name, lines.events, landing, workshop, erased)
+        if lines.refused and not lines.events and not is_new:
+            return Tally(landed_before=len(part.records), ends=lines.tally.ends)
     return lines.tally
 
 

@@ -71,8 +71,14 @@ def found(urls: Iterable[str]) -> Iterator[tuple[Any, str, str]]:
             with Storage(url).opened() as (storage, root):
                 paths = [root] if storage.isfile(root) else sorted(storage.glob(root))
                 paths = [path for path in paths if storage.isfile(path)]
+                is_folder = not paths and storage.isdir(root)
         except (ValueError, StorageAway) as error:
             raise ImportFailed(f"{shown(url)} cannot be read: {error}") from None
+        if is_folder:
+            folder = shown(url).rstrip("/")
+            raise ImportFailed(
+                f"{folder} is a folder: write {folder}/*.jsonl, or what its files are"
+            )
         if not paths:
             raise ImportFailed(f"no file matches {shown(url)}; patterns such as *.jsonl.gz work")
         yield from ((storage, str(path), shown(str(path))) for path in paths)
@@ -143,7 +149,9 @@ def _rows(file: File, query: Callable[[Path], str] | None) -> Iterator[Record]:
                     number += 1
                     yield f"row {number}", text.encode()
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
+        # DuckDB begins with the class of its error, and knows the file by its name on this disk.
+        reason = str(error).splitlines()[0].partition(": ")[2].rstrip(" .")
+        reason = reason.replace(str(file.path), file.name)
         raise ImportFailed(f"{file.name} cannot be read: {reason}; export it again") from None
 
 

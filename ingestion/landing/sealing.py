@@ -104,20 +104,22 @@ def seal_lines(
     landing: Landing,
     workshop: Path,
     tombstones: Tombstones = NOTHING_ERASED,
-) -> None:
+) -> bool:
     """Land lines that this process made, under a name that says what they are; raises OSError.
 
-    A file of this name that has landed is not changed. ``workshop`` is as for `seal`, and no other
-    process uses it.
+    Returns whether it did: a file of this name that has landed is not changed. ``workshop`` is as
+    for `seal`, and no other process uses it.
     """
     rows = ((line, _head.decode(line)) for line in lines)
     first = next(rows, None)
     if first is None:
-        return
+        return False
     sealed = _Sealed(_place(kind, first[1].received_at, name), workshop / f"{name}.gz.tmp")
-    if not landing.holds(sealed.relative):
-        _compress(sealed, chain([first], rows), kind, tombstones)
-        _land(sealed, landing)
+    if landing.holds(sealed.relative):
+        return False
+    _compress(sealed, chain([first], rows), kind, tombstones)
+    _land(sealed, landing)
+    return True
 
 
 def _place(kind: str, received_at: str, name: str) -> str:

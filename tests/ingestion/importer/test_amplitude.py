@@ -96,4 +96,4 @@ def test_the_uuid_is_the_id_and_else_the_insert_id_of_its_device(desk: Desk) -> 
     ids = [each["event_id"] for each in desk.events()]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 4
-    assert "1 events have no id in the export" in done.out
+    assert "1 event without an id in the export" in done.out

@@ -31,6 +31,8 @@ lines"
 6,soon,cid,,,,
 7,2025-04-01 10:00:00,cid,,{torn,,
 """
+#: A row that has all columns of ORDERS.
+ROW = {"id": "1", "created": "2025-04-01", "customer": "ann", "visitor": "", "details": ""}
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_a_csv_file_is_imported_row_by_row(desk: Desk, orders: Path) -> None:
 def test_csv_ndjson_and_parquet_of_the_same_rows_are_the_same_events(
     desk: Desk, orders: Path
 ) -> None:
-    row = {"id": "1", "created": "2025-04-01 10:00:00", "customer": "ann", "plan": "annual"}
+    row = ROW | {"created": "2025-04-01 10:00:00", "plan": "annual"}
     table = desk.folder / "a.parquet"
     csv = ",".join(row) + "\n" + ",".join(row.values()) + "\n"
     desk.write("a.csv", csv.encode())
@@ -77,8 +79,7 @@ def test_csv_ndjson_and_parquet_of_the_same_rows_are_the_same_events(
 
 
 def test_row_numbers_of_two_sources_are_two_ids(desk: Desk, orders: Path) -> None:
-    row = {"id": 1, "created": "2025-04-01", "customer": "ann"}
-    table = desk.write("a.jsonl", [row])
+    table = desk.write("a.jsonl", [ROW])
     for source in ("shop", "till"):
         desk.run("columns", table, "--columns", orders, "--source", source)
     assert len({each["event_id"] for each in desk.events()}) == 2
@@ -109,9 +110,26 @@ def test_the_columns_must_be_told_and_be_there(
 ) -> None:
     with pytest.raises(SystemExit):
         desk.run("columns", "a.csv")
-    assert "--columns is for the format columns, which needs it" in capfd.readouterr().err
-    done = desk.run("columns", desk.write("a.csv", b"a,b\n1,2\n"), "--columns", orders)
-    assert (done.code, "its fields are a, b" in done.err) == (1, True)
+    assert "--columns FILE is what the format columns needs" in capfd.readouterr().err
+    with pytest.raises(SystemExit):
+        desk.run("segment", "a.jsonl", "--columns", orders)
+    assert "--columns is for the format columns only" in capfd.readouterr().err
+    table = desk.write("a.csv", TABLE.replace(b"id,", b"number,").replace(b"details", b"more"))
+    for more in ((), ("--dry-run",)):
+        done = desk.run("columns", table, "--columns", orders, *more)
+        assert done.code == 1
+        assert "a.csv: the file has no column id, details; it has number, created," in done.err
+    assert desk.files() == {}
+
+
+def test_lines_of_json_may_leave_out_columns_that_others_have(desk: Desk, orders: Path) -> None:
+    short = {"id": 2, "created": "2025-04-01", "customer": "ann"}
+    done = desk.run("columns", desk.write("a.jsonl", [short] * 200 + [ROW]), "--columns", orders)
+    assert done.code == 0
+    short_only = desk.run("columns", desk.write("b.jsonl", [short]), "--columns", orders)
+    assert "b.jsonl: the file has no column visitor, details; it has id, created, customer" in (
+        short_only.err
+    )
 
 
 def test_a_table_that_is_no_table_or_never_closes_a_quote(desk: Desk, orders: Path) -> None:

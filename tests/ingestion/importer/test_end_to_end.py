@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.ingestion.importer.conftest import Desk, Line
 from tests.ingestion.importer.test_amplitude import amplitude
-from tests.ingestion.importer.test_columns import ORDERS
+from tests.ingestion.importer.test_columns import ORDERS, ROW
 from tests.ingestion.importer.test_ga4 import ga4
 from tests.ingestion.importer.test_importer import posthog
 from tests.ingestion.importer.test_matomo import action, visit
@@ -41,7 +41,7 @@ def exports(desk: Desk, suffix: str) -> None:
         "snowplow": tsv(),
         "matomo": [visit(action(), action(pageId="8"))],
         "umami": TABLE,
-        "columns": [{"id": 1, "created": "2025-04-01 10:00:00", "customer": "cid"}],
+        "columns": [ROW | {"id": 1, "created": "2025-04-01 10:00:00", "customer": "cid"}],
     }
     needed = {
         "mixpanel": ("--time-zone", "UTC"),

@@ -45,7 +45,7 @@ def test_an_import_lands_loads_and_is_in_the_ledger(desk: Desk) -> None:
     desk.write("a.jsonl.gz", lines)
     done = desk.run("posthog", desk.folder / "a.jsonl.gz", "--source", "web")
     assert done.code == 0
-    assert "6 records: 5 events landed, 1 records refused" in done.out
+    assert "6 records: 5 events landed, 1 record refused" in done.out
     report = desk.site.load()
     assert (report.events, report.refused, report.bad_lines) == (5, 1, 0)
     assert desk.site.query(
@@ -172,10 +172,23 @@ def test_of_a_truncated_file_everything_readable_is_imported(desk: Desk) -> None
     packed = desk.write("a.jsonl.gz", rows).read_bytes()
     desk.write("a.jsonl.gz", packed[: len(packed) // 2])
     done = desk.run("posthog", desk.folder / "a.jsonl.gz")
-    assert done.code == 0
+    assert done.code == 1
     assert 100 < len(desk.events()) < 400
+    said = f"a.jsonl.gz ends early: {len(desk.events())} records could be read; the file cannot be"
+    assert said in done.err
     (refused,) = desk.refused()
     assert "cannot be read from here on (it ends early)" in refused["detail"]
+    again = desk.run("posthog", desk.folder / "a.jsonl.gz")
+    assert (again.code, said in again.err) == (1, True)
+
+
+def test_a_short_truncated_file_is_said_to_be_cut(desk: Desk) -> None:
+    packed = desk.write("a.jsonl.gz", [posthog("e1")]).read_bytes()
+    done = desk.run("posthog", desk.write("a.jsonl.gz", packed[: len(packed) // 2]))
+    assert done.code == 1
+    assert "a.jsonl.gz ends early: 0 records could be read" in done.err
+    assert "none of the formats" not in done.err
+    assert desk.files() == {}
 
 
 def zipped(**files: bytes) -> bytes:
@@ -232,6 +245,8 @@ def test_an_empty_file_and_a_missing_one_are_told(desk: Desk) -> None:
     assert (done.code, "it is empty" in done.err) == (0, True)
     done = desk.run("posthog", desk.folder / "persons-*.jsonl")
     assert (done.code, "no file matches" in done.err) == (1, True)
+    done = desk.run("posthog", f"{desk.folder}/")
+    assert (done.code, f"is a folder: write {desk.folder}/*.jsonl" in done.err) == (1, True)
 
 
 def test_a_dry_run_counts_and_writes_nothing(desk: Desk) -> None:
@@ -242,6 +257,12 @@ def test_a_dry_run_counts_and_writes_nothing(desk: Desk) -> None:
     for text in ("3  2025-04-01", "3  checkout_clicked", "2  user", "1  device"):
         assert text in done.out
     assert "created_at, else _inserted_at → received_at" in done.out
+    refused = [posthog("e3", timestamp="soon"), posthog("e4", distinct_id="")]
+    done = desk.run("posthog", "--dry-run", desk.write("b.jsonl", [*refused, *refused]))
+    assert done.out.count("b.jsonl: ") == 2
+    assert f"missing_id: line 2 of {desk.folder}/b.jsonl: " in done.out
+    done = desk.run("posthog", "--dry-run", desk.write("c.jsonl", [{"a": 1}]))
+    assert (done.code, "received_at" in done.out) == (1, False)
 
 
 def test_two_imports_at_once_are_one_too_many(desk: Desk) -> None:
@@ -250,10 +271,30 @@ def test_two_imports_at_once_are_one_too_many(desk: Desk) -> None:
     assert (done.code, "another import is running" in done.err) == (1, True)
 
 
-def test_a_wrong_time_zone_is_told(desk: Desk, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--time-zone", "Mars/Olympus", "Mars/Olympus is no time zone"),
+        ("--time-zone", "Europe/Berlin", "--time-zone is not for PostHog, events"),
+        ("--source", "we b/../x", "'we b/../x' is no source: it must be 1 to 64 letters, digits"),
+        ("--source", "", "'' is no source: it must be 1 to 64 letters, digits"),
+    ],
+)
+def test_a_wrong_option_is_told(
+    desk: Desk, capfd: pytest.CaptureFixture[str], option: str, value: str, said: str
+) -> None:
     with pytest.raises(SystemExit):
-        desk.run("posthog", "a", "--time-zone", "Mars/Olympus")
-    assert "Mars/Olympus is no time zone" in capfd.readouterr().err
+        desk.run("posthog", desk.write("a.jsonl", [posthog("e1")]), option, value)
+    assert said in capfd.readouterr().err
+
+
+def test_a_file_of_refused_records_only_was_imported_before_too(desk: Desk) -> None:
+    export = desk.write("a.jsonl", [posthog("e1", distinct_id=""), posthog("e2", timestamp="soon")])
+    done = desk.run("posthog", export, "--source", "web")
+    assert "2 records: 0 events landed, 2 records refused" in done.out
+    assert "python -m ingestion.quarantine show --source web tells why" in done.out
+    again = desk.run("posthog", export, "--source", "web")
+    assert "0 events landed, 0 records refused, 2 imported before" in again.out
 
 
 def test_parquet_is_read_like_lines(desk: Desk) -> None:

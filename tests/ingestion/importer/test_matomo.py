@@ -83,7 +83,9 @@ def test_visits_that_are_none_are_told(desk: Desk) -> None:
         *("invalid_timestamp", "invalid_field", "invalid_field"),
     ]
     done = desk.run("matomo", desk.write("b.json", b'[{"idVisit": 1}, {torn'))
-    assert (done.code, "cannot be read" in done.err) == (1, True)
+    said = f"{desk.folder}/b.json cannot be read: Malformed JSON in file "
+    assert (done.code, done.err.startswith(said)) == (1, True)
+    assert "footfall-import-" not in done.err
     error = b'{"result": "error", "message": "You can\'t access this resource"}'
     done = desk.run("matomo", desk.write("c.json", error))
     assert (done.code, "its fields are message, result" in done.err) == (1, True)

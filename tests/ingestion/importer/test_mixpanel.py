@@ -100,7 +100,7 @@ def test_what_mixpanel_counts_once_has_one_id(desk: Desk) -> None:
 def test_without_an_insert_id_the_content_is_the_id_and_that_is_said(desk: Desk) -> None:
     rows = [mixpanel("Read", **{"$insert_id": None, "n": number}) for number in (1, 2, 2)]
     done = desk.run("mixpanel", "--time-zone", "UTC", desk.write("a.jsonl", rows))
-    assert "3 events have no id in the export" in done.out
+    assert "3 events without an id in the export" in done.out
     assert len({each["event_id"] for each in desk.events()}) == 2
 
 
