@@ -78,7 +78,12 @@ def _watched(judged: Sequence[Judged], day: date) -> tuple[Panel, str]:
         empty="None could be asked.",
     )
     rows = [
-        (each.figure.title, each.figure.shown(each.value), each.rule, each.is_within)
+        (
+            each.figure.title,
+            each.figure.shown(each.value),
+            each.rule or None,
+            each.is_within if each.rule else None,
+        )
         for each in judged
     ]
     columns = tuple(column.name for column in panel.columns)

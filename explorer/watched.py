@@ -114,16 +114,26 @@ def watched(home: Path) -> tuple[list[Watched], list[str]]:
         try:
             figure = Watched.model_validate(each)
             if figure.title in (other.title for other in found):
-                problems.append(f"{path}: figure {place} is left out: its title is taken")
+                problems.append(f"{path}: figure {place} is left out: its title is that of another")
             else:
                 found.append(figure)
         except ValidationError as error:
-            problems += [
-                f"{path}: figure {place} is left out: "
-                + ": ".join([*map(str, each["loc"]), each["msg"].removeprefix("Value error, ")])
-                for each in error.errors()[:1]
-            ]
+            name = each["title"] if isinstance(each, dict) and "title" in each else place
+            problems.append(f"{path}: figure {name} is left out: {_reason(error)}")
     return found, problems
+
+
+def _reason(error: ValidationError) -> str:
+    """What is wrong with a figure first, in a sentence."""
+    first = error.errors()[0]
+    key = ".".join(map(str, first["loc"]))
+    sentences = {
+        "extra_forbidden": f"{key} is none of {', '.join(Watched.model_fields)}",
+        "missing": f"{key} is missing",
+        "model_type": "write its title, question and column",
+    }
+    said = first["msg"].removeprefix("Value error, ")
+    return sentences.get(first["type"], f"{key}: {said}" if key else said)
 
 
 def judge(
@@ -136,9 +146,16 @@ def judge(
         try:
             # A day more than is compared: the first day of a figure is no whole one.
             values = figure.values(query, "day", day - WEEKS * WEEK - DAY, day)
-            judged.append(_judged(figure, day, values))
         except NoAnswer as problem:
             problems.append(f"{figure.title}: {problem}")
+            continue
+        if figure.as_usual and not all(isinstance(each, int) for each in values.values() if each):
+            problems.append(
+                f"{figure.title}: as_usual is for what is counted, which {figure.column} is not: "
+                "write at_least or at_most"
+            )
+            figure = figure.model_copy(update={"as_usual": False})
+        judged.append(_judged(figure, day, values))
     return judged, problems
 
 
@@ -188,13 +205,7 @@ def _judged(figure: Watched, day: date, values: Mapping[date, Any]) -> Judged:
 
 
 def _usual(figure: Watched, day: date, values: Mapping[date, Any]) -> tuple[str, bool]:
-    """Raises NoAnswer for a figure that does not count."""
     counts = {at: value for at, value in values.items() if value}
-    if not all(isinstance(value, int) for value in counts.values()):
-        raise NoAnswer(
-            f"as_usual is for what is counted, which {figure.column} is not: write at_least or "
-            "at_most"
-        )
     expected = compare(day, counts, min(counts, default=day))
     if expected.at_least is None:
         return f"as usual for a {day:%A}: not known, {expected.reason}", True

@@ -65,6 +65,11 @@ def metricflow_project(settings: Settings) -> Path:
     with turn_to_prepare(settings):
         keep_manifest(settings)
         metrics = (parsed_folder(settings) / SEMANTIC_MANIFEST).read_bytes()
+    if not json.loads(metrics)["metrics"]:
+        raise NotPrepared(
+            f"{settings.dbt_project} has no metrics: it is older than they are. Copy "
+            "marts/*/_*__metrics.yml and marts/_marts__saved_queries.yml of the checkout into it"
+        )
     # JSON is YAML too.
     replace_file(folder / "dbt_project.yml", json.dumps(PROJECT).encode())
     replace_file(folder / "profiles.yml", json.dumps(profile).encode())

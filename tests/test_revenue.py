@@ -200,9 +200,21 @@ def test_revenue_is_broken_down_and_filtered_like_every_question(compiled: Compi
 def test_a_question_that_makes_no_sense_is_told_what_to_write(
     compiled: CompiledModels, question: str, sentence: str
 ) -> None:
-    warehouse = warehouse_of(compiled, order("a", revenue=1))
-    with pytest.raises(duckdb.Error, match=sentence):
-        warehouse.rows(f"from {question}")
+    # Without an order that counts there is nothing to show, and mistakes are told all the same.
+    for revenue in (1, None):
+        warehouse = warehouse_of(compiled, order("a", revenue=revenue))
+        with pytest.raises(duckdb.Error, match=sentence):
+            warehouse.rows(f"from {question}")
+    assert warehouse.rows("from revenue()") == []
+
+
+def test_events_of_money_that_never_count_are_flagged(compiled: CompiledModels) -> None:
+    lines = [order("a"), order("b", 1, "purchase", value=1), order("c", 2, "refund", value="x")]
+    lines.append(order("d", 3, "refund", value=1, currency="EUR"))
+    warehouse = warehouse_of(compiled, *lines)
+    (test,) = (each for each in compiled.tests if each.name == "events_of_money_are_counted")
+    assert not test.is_error
+    assert warehouse.connection.execute(test.count).fetchall() == [(2,)]
 
 
 def test_where_no_event_tells_of_money_the_question_says_where_to_write_which_do(

@@ -278,10 +278,13 @@ def _judge_revenue(row: Row) -> Iterator[Mistake]:
     if row["kind"] not in REVENUE_KINDS:
         known = " or ".join(REVENUE_KINDS)
         yield Mistake(row.line, f"{row['kind'] or 'nothing'} is no kind; write {known}")
-    for column in ("amount_property", "currency_property", "order_id_property"):
-        if not row[column]:
-            yield Mistake(row.line, f"{column} is missing; write the name that is sent")
+    if not row["amount_property"]:
+        yield Mistake(row.line, "amount_property is missing; write the name that is sent")
     currency = row["default_currency"]
+    if not currency and not row["currency_property"]:
+        yield Mistake(
+            row.line, "no currency; write currency_property, or default_currency if none is sent"
+        )
     if currency and not re.fullmatch("[A-Z]{3}", currency):
         yield Mistake(
             row.line, f"{currency}: write three capital letters, as EUR, or leave it empty"

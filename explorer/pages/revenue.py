@@ -6,7 +6,7 @@ from explorer import charts
 from explorer.pages.page import COMMON, PERIOD, Context, Page, asked
 from explorer.panels import Column, Panel
 from explorer.parameters import Values, span
-from footfall.ask import Value, statement
+from footfall.ask import Value, literal, statement
 
 MONEY = [
     Column("currency", "Currency"),
@@ -61,8 +61,8 @@ def panels(values: Values, context: Context) -> list[Panel]:
             empty="Nothing was sold.",
         ),
         *([_broken_down(values, parameters)] if parameters["by"] else []),
+        _not_counted(values, context),
         _value_of_buyers(),
-        _not_counted(),
     ]
 
 
@@ -85,7 +85,7 @@ def _broken_down(values: Values, parameters: dict[str, Value]) -> Panel:
 def _value_of_buyers() -> Panel:
     return Panel(
         key="buyers",
-        title="What a buyer is worth, by the month of the first order",
+        title="What a buyer is worth, by the month of the first order (all days and sources)",
         statement="""
             with first_orders as (
                 select person_id, currency,
@@ -129,21 +129,26 @@ def _value_of_buyers() -> Panel:
             Column("net_amount", "Net of that month", "decimal"),
             Column("value_of_buyer", "Net of a buyer until then", "decimal"),
         ],
-        definition="Orders of persons, each without what was refunded of it, by months since the "
-        "person's first order in this currency. Months that are not over still grow.",
+        definition="Whatever the filters above: orders of persons, each without what was refunded "
+        "of it, by months since the person's first order in this currency. Months that are not "
+        "over still grow.",
         empty="Nobody has ordered.",
     )
 
 
-def _not_counted() -> Panel:
+def _not_counted(values: Values, context: Context) -> Panel:
+    since, until = span(values, context.last_day)
+    source = values.optional("source")
+    of_source = f"and source_id = {literal(source)}" if source else ""
     return Panel(
         key="not_counted",
         title="What is not counted, and why",
-        statement="""
+        statement=f"""
             select source_id, event_name, coalesce(problem, 'duplicate') as problem,
                 count(*) as events, max(occurred_at) as last_at
             from marts.fct_revenue_events
             where not is_counted
+                and revenue_date between {literal(since)} and {literal(until)} {of_source}
             group by all
             order by events desc, source_id, event_name, problem
             """,
@@ -154,7 +159,8 @@ def _not_counted() -> Panel:
             Column("events", "Events", "number"),
             Column("last_at", "Last (UTC)", "moment"),
         ],
-        definition="Events of seeds/revenue_events.csv without an amount, a currency or an order "
+        definition="Of these days and this source, whatever the other filters: events of "
+        "seeds/revenue_events.csv without an amount, a currency or an order "
         "that can be read, of bots, and later events about the same order.",
         empty="Every order and refund is counted.",
     )

@@ -119,7 +119,11 @@ create or replace macro event_text(
 );
 
 -- A parameter as a day, a whole number or an interval; null if it is another, such as within := 7.
-create or replace macro as_day(value) as try_cast(cast(value as varchar) as date);
+-- DuckDB reads the text 2026-11-1x as the first of November.
+create or replace macro as_day(value) as case
+    when regexp_full_match(cast(value as varchar), '\d{4,6}-\d\d-\d\d([ T]\d\d:\d\d.*)?')
+        then try_cast(left(cast(value as varchar), 10) as date)
+end;
 create or replace macro as_number(value) as try_cast(cast(value as varchar) as bigint);
 create or replace macro as_interval(value) as case
     when regexp_matches(cast(value as varchar), '[a-z:]')

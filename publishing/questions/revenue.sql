@@ -117,6 +117,11 @@ left join periods_measured as measured
         and currencies.currency = measured.currency
         and breakdowns.value_number = measured.value_number
 
-where not (select is_mistaken from mistakes)
+union all
 
-order by periods.period_start, currencies.currency, breakdowns.is_other, breakdowns.breakdown_value;
+-- Without a currency there are no rows, and nothing above looks for mistakes.
+select null, null, 0, 0, 0, 0, 0, 0, null, false, null, false
+from mistakes
+where is_mistaken
+
+order by period_start, currency, is_other, breakdown_value;

@@ -146,24 +146,32 @@ def test_the_digest_has_the_week_and_the_one_before(home: Path, questions: Publi
 
 
 @pytest.mark.parametrize(
-    ("written", "problem"),
+    ("written", "name", "problem"),
     [
-        (7, "Input should be a valid dictionary"),
-        ({"title": "A"}, "question: Field required"),
-        ({"title": ""}, "title: String should have at least 1 character"),
-        ({"question": "funnel"}, "question: Input should be 'lifecycle', 'trend' or 'visits'"),
-        ({"at_least": "20"}, "at_least: Input should be a valid number"),
-        ({"weekly": "yes"}, "weekly: Input should be a valid boolean"),
-        ({"at_least": 3, "at_most": 2}, "at_least is more than at_most"),
-        ({"unusual": True}, "unusual: Extra inputs are not permitted"),
-        ({"parameters": ["a"]}, "parameters: Input should be a valid dictionary"),
-        ({"parameters": {"period": "day"}}, "leave out period"),
-        ({"parameters": {"filters": {"a": 1}}}, "a parameter of a question cannot be a dict"),
-        ({"title": "First"}, "its title is taken"),
+        (7, "2", "write its title, question and column"),
+        ({"title": "A"}, "A", "question is missing"),
+        ({"title": ""}, "", "title: String should have at least 1 character"),
+        (
+            {"question": "funnel"},
+            "Second",
+            "question: Input should be 'lifecycle', 'trend' or 'visits'",
+        ),
+        ({"at_least": "20"}, "Second", "at_least: Input should be a valid number"),
+        ({"weekly": "yes"}, "Second", "weekly: Input should be a valid boolean"),
+        ({"at_least": 3, "at_most": 2}, "Second", "at_least is more than at_most"),
+        ({"unusual": True}, "Second", "unusual is none of title, question, column, parameters,"),
+        ({"parameters": ["a"]}, "Second", "parameters: Input should be a valid dictionary"),
+        ({"parameters": {"period": "day"}}, "Second", "leave out period"),
+        (
+            {"parameters": {"filters": {"a": 1}}},
+            "Second",
+            "a parameter of a question cannot be a dict",
+        ),
+        ({"title": "First"}, "First", "its title is that of another"),
     ],
 )
 def test_a_figure_that_cannot_be_meant_is_left_out_with_a_reason(
-    tmp_path: Path, written: Any, problem: str
+    tmp_path: Path, written: Any, name: str, problem: str
 ) -> None:
     first = {"title": "First", "question": "visits", "column": "visits"}
     whole = (
@@ -175,7 +183,9 @@ def test_a_figure_that_cannot_be_meant_is_left_out_with_a_reason(
     figures, problems = watched(tmp_path)
     assert [each.title for each in figures] == ["First"]
     (found,) = problems
-    assert found.startswith(f"{tmp_path / 'watched_figures.yml'}: figure 2 is left out: {problem}")
+    assert found.startswith(
+        f"{tmp_path / 'watched_figures.yml'}: figure {name} is left out: {problem}"
+    )
 
 
 @pytest.mark.parametrize("text", ["- {title: [", "\0", ""])
@@ -198,7 +208,6 @@ def test_a_file_that_cannot_be_read_says_so_and_an_empty_one_holds_nothing(
         ({"column": "visitor"}, "Visitors: visits has no column visitor; write one of: period_"),
         ({"column": "period_start"}, "Visitors: period_start of visits is no number"),
         ({"column": "is_complete"}, "Visitors: is_complete of visits is no number"),
-        ({"column": "bounce_rate", "as_usual": True}, "Visitors: as_usual is for what is counted"),
         (
             {"question": "trend", "column": "events", "parameters": {"event": "never_sent"}},
             "Visitors: trend: never seen: never_sent",
@@ -214,6 +223,13 @@ def test_a_figure_that_cannot_be_asked_costs_no_other(
     assert found.startswith(problem)
 
 
+def test_a_rate_has_no_usual_and_is_held_to_its_other_bounds(questions: Published) -> None:
+    rate = figure(column="bounce_rate", as_usual=True, at_most=-1)
+    ((judged,), (problem,)) = judge(questions, [rate], BUSY)
+    assert (judged.rule, judged.is_within) == ("at most -100.0%", False)
+    assert problem.startswith("Visitors: as_usual is for what is counted, which bounce_rate is not")
+
+
 def test_the_report_shows_each_figure_with_its_rule(home: Path, questions: Published) -> None:
     write(
         home,
@@ -225,7 +241,7 @@ def test_the_report_shows_each_figure_with_its_rule(home: Path, questions: Publi
     page = Page(write_report(questions, home, DAY, "UTC").read_text())
     assert [(row[0], *row[2:]) for row in page.panels["watched"].cells] == [
         ("<b>All</b>", "at least 1,000,000", "no"),
-        ("Rate", "", "yes"),
+        ("Rate", "\N{EN DASH}", "\N{EN DASH}"),
     ]
     assert len(page.problems) == 2
     assert "<b>All</b>" not in page.text

@@ -332,6 +332,11 @@ def test_a_page_group_is_a_path(group: str) -> None:
     [
         ("a,order,total,,currency,EUR,id", None),
         ("a,refund,total,revenue,currency,,id", None),
+        ("a,order,total,,,EUR,", None),
+        (
+            "a,order,total,,,,id",
+            "2: no currency; write currency_property, or default_currency if none is sent",
+        ),
         ("a,sale,total,,currency,,id", "2: sale is no kind; write order or refund"),
         ("a,,total,,currency,,id", "2: nothing is no kind; write order or refund"),
         ("a,order,,,currency,,id", "2: amount_property is missing; write the name that is sent"),
