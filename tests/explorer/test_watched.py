@@ -167,7 +167,7 @@ def test_the_digest_has_the_week_and_the_one_before(home: Path, questions: Publi
             "Second",
             "a parameter of a question cannot be a dict",
         ),
-        ({"title": "First"}, "First", "its title is that of another"),
+        ({"title": "First"}, "2", "its title is that of another"),
     ],
 )
 def test_a_figure_that_cannot_be_meant_is_left_out_with_a_reason(

@@ -11,10 +11,11 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration.metricflow_command import run
+from orchestration import metricflow_command
+from orchestration.metricflow_command import SEMANTIC_MANIFEST, run
 from tests.prepared import furnish
 from tests.warm import run_module
-from transformation.manifest import NotPrepared
+from transformation.manifest import NotPrepared, parsed_folder
 
 
 def test_mf_answers_from_the_published_file_alone(published: Path, tmp_path: Path) -> None:
@@ -65,3 +66,15 @@ def test_without_metricflow_it_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "dbt_metricflow", None)
     with pytest.raises(NotPrepared, match=r"MetricFlow is not installed .* '\.\[metrics\]'$"):
         run(settings, ["query"])
+
+
+def test_a_project_without_metrics_is_told_which_files_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path)
+    parsed = parsed_folder(settings)
+    parsed.mkdir(parents=True)
+    (parsed / SEMANTIC_MANIFEST).write_text('{"metrics": [], "semantic_models": []}')
+    monkeypatch.setattr(metricflow_command, "keep_manifest", lambda _: None)
+    with pytest.raises(NotPrepared, match=r"has no metrics: .* marts/\*/_\*__metrics\.yml"):
+        metricflow_command.metricflow_project(settings)
