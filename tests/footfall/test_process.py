@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,13 @@ if sys.argv[4] == "wait": sys.stdin.read()
 
 class TestSigterm:
     """SIGTERM, which orchestrators send before they kill."""
+
+    @pytest.fixture(autouse=True)
+    def heeded(self) -> Iterator[None]:
+        """Dagster ignores SIGTERM too where a shell made its process ignore SIGINT."""
+        former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        yield
+        signal.signal(signal.SIGTERM, former)
 
     # Short sleeps and not one long read: Python runs handlers between two instructions only,
     # so a signal that arrives just before a call that blocks waits until that call returns.
