@@ -6,6 +6,8 @@ such as paths: a report that was sent by mail cannot be erased. Names of events 
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from explorer.panels import Column, Panel
 from explorer.parameters import read
 from explorer.published import Answer, Edge, NoAnswer, Published
 from explorer.rendering import drawn, render
-from explorer.report_days import report_path, write_whole
+from explorer.report_days import report_path
 from explorer.watched import Judged
 from footfall.ask import literal, statement
 
@@ -49,7 +51,11 @@ def write_report(published: Published, home: Path, day: date, time_zone: str) ->
         problems=problems + unreadable,
     )
     path = report_path(home, day)
-    write_whole(path, page)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Unlike other files of the home, others may read it.
+    whole = path.with_name(f".{secrets.token_hex(8)}")
+    whole.write_text(page)
+    os.replace(whole, path)
     return path
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from explorer.published import Published
+from ingestion.facts.disk import replace_file
 
 
 def report_path(home: Path, day: date) -> Path:
@@ -46,15 +45,9 @@ def told(home: Path) -> Told | None:
 
 def note_told(home: Path, noted: Told) -> None:
     """Note that the messages of a day were sent."""
-    write_whole(_told(home), json.dumps({"day": str(noted.day), "open": noted.open}))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
+    path = _told(home)
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_name(f".{secrets.token_hex(8)}")
-    whole.write_text(text)
-    os.replace(whole, path)
+    replace_file(path, json.dumps({"day": str(noted.day), "open": noted.open}).encode())
 
 
 def _told(home: Path) -> Path:

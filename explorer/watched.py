@@ -195,7 +195,7 @@ def _judged(figure: Watched, day: date, values: Mapping[date, Any]) -> Judged:
         is_kept = value is None or value <= figure.at_most
         rules.append((f"at most {figure.shown(figure.at_most)}", is_kept))
     if figure.as_usual:
-        rules.append(_usual(figure, day, values))
+        rules.append(_usual(day, values))
     return Judged(
         figure,
         value,
@@ -204,7 +204,7 @@ def _judged(figure: Watched, day: date, values: Mapping[date, Any]) -> Judged:
     )
 
 
-def _usual(figure: Watched, day: date, values: Mapping[date, Any]) -> tuple[str, bool]:
+def _usual(day: date, values: Mapping[date, Any]) -> tuple[str, bool]:
     counts = {at: value for at, value in values.items() if value}
     expected = compare(day, counts, min(counts, default=day))
     if expected.at_least is None:

@@ -9,7 +9,6 @@ A folder is one published version. Once it is there it does not change.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
@@ -20,7 +19,7 @@ from typing import Any, Final
 
 import duckdb
 
-from ingestion.facts.disk import fsync_folder
+from ingestion.facts.disk import fsync_folder, sha256_of
 from ingestion.settings import Settings
 from publishing.publish import SCHEMA
 from warehouse.meta import PUBLISHED
@@ -82,8 +81,7 @@ def export(settings: Settings) -> Export | None:
 
 def remove_exports(settings: Settings) -> None:
     """Delete all versions: those of an erased person cannot be told from others."""
-    parent = folder_of(settings)
-    for each in [*parent.glob(LATEST), *parent.glob("*"), *parent.glob(".*")]:
+    for each in list(folder_of(settings).glob("*")):
         _remove(each)
 
 
@@ -137,13 +135,12 @@ def _write(
     ).fetchall()
     with path.open("rb") as file:
         os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "table": f"{SCHEMA}.{name}",
         "file": path.name,
         "rows": found[0] if found else 0,
         "bytes": path.stat().st_size,
-        "sha256": digest,
+        "sha256": sha256_of(path),
         "description": comment,
         "columns": [
             {"name": column, "type": kind, "description": text} for column, kind, text in columns
