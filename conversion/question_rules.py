@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from conversion.questions import Event, Question
+from conversion.questions import Question
 from transformation.definition_rules import BUILT_IN, judge_conditions, what_to_send
+from transformation.event_definitions import Event
 
 Place = tuple[str | int, ...]
 

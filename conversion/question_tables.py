@@ -7,7 +7,8 @@ from typing import Any
 
 import duckdb
 
-from conversion.questions import Event, Question
+from conversion.questions import Question
+from transformation.event_definitions import Event
 from transformation.event_grammar import written
 from warehouse import meta
 from warehouse.pending_loads import require_full_refresh

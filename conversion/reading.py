@@ -16,12 +16,12 @@ from conversion.questions import (
     MAX_DAYS,
     MAX_FEATURES,
     Ages,
-    Event,
     Feature,
     Question,
     QuestionFile,
 )
 from transformation.definition_rules import doubts
+from transformation.event_definitions import Event
 from transformation.event_grammar import read_step, written
 from transformation.seed_files import Mistake
 
