@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from conversion.questions import Question
 from transformation.definition_rules import BUILT_IN, judge_conditions, what_to_send
 from transformation.event_definitions import Event
-
-Place = tuple[str | int, ...]
+from transformation.yaml_files import Place
 
 
 def judge(question: Question) -> Iterator[tuple[Place, str]]:
