@@ -28,6 +28,13 @@ COLUMNS: Final = {
     "event_id": ("events",),
 }
 
+#: An account that one of their events names may have traits that they told.
+ACCOUNTS: Final = """
+    account_id in (
+        select group_id from old.marts.fct_events where group_id is not null and ({condition})
+    )
+"""
+
 
 def withdraw(settings: Settings, tombstones: Tombstones) -> dict[str, int]:
     """Rewrite the published file without the people under tombstones; table → rows removed.
@@ -90,12 +97,18 @@ def _covered(
                 )
                 tests.append(f'coalesce("{name}" in (from temp.{kept}), false)')
         if tests:
-            condition = " or ".join(tests)
-            count = connection.execute(
-                f'select count(*) from old.marts."{table}" where {condition}'
-            ).fetchone()
-            gone[table] = (condition, int(count[0]) if count else 0)
+            gone[table] = _counted(connection, table, " or ".join(tests))
+    if "fct_events" in gone:
+        condition = ACCOUNTS.format(condition=gone["fct_events"][0])
+        gone["dim_accounts"] = _counted(connection, "dim_accounts", condition)
     return gone
+
+
+def _counted(connection: duckdb.DuckDBPyConnection, table: str, condition: str) -> tuple[str, int]:
+    count = connection.execute(
+        f'select count(*) from old.marts."{table}" where {condition}'
+    ).fetchone()
+    return condition, int(count[0]) if count else 0
 
 
 def _copy(

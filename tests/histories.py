@@ -67,6 +67,14 @@ TOLD: dict[int, Line] = {
     7: {"$set": {"c": None}, "$set_once": {"c": 7, "plan": 7}, "$unset": {"b": ""}},
 }
 
+#: By tie, the account of a group call; by place, what any event says of its groups.
+ACCOUNTS: dict[str, str | None] = {"a": "g1", "b": "g2", "c": "undefined"}
+GROUPED: dict[int, Line] = {
+    2: {"$groups": {"company": "g3", "project": "g1"}},
+    5: {"$group_type": "project", "$groups": {"project": "g1"}},
+    7: {"$group_type": "company", "$groups": {"company": "NULL"}},
+}
+
 
 class Pick(Protocol):
     """Takes one of the options, the first when there is nothing to choose for."""
@@ -355,7 +363,7 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
         "event_name": act.event_name,
         "user_id": user_id or layout.blank,
         "anonymous_id": anonymous_id or layout.blank,
-        "group_id": "g1" if act.type == "group" else None,
+        "group_id": ACCOUNTS[act.tie] if act.type == "group" else None,
         "previous_id": act.previous_id,
         "original_timestamp": iso(original_timestamp),
         "sent_at": iso(sent_at),
@@ -363,8 +371,12 @@ def written(visit: Visit, act: Act, occurred_at: datetime, event_id: str, layout
         "properties": {
             **({} if act.plan is None else {"plan": act.plan, "cart": {"plan": act.plan}}),
             **TOLD.get(act.place, {}),
+            **(GROUPED.get(act.place, {}) if act.type in ("group", "screen") else {}),
         },
-        "traits": {"plan": act.plan, act.tie: act.event_name} if act.type == "identify" else {},
+        "traits": {
+            "identify": {"plan": act.plan, act.tie: act.event_name},
+            "group": {"plan": act.plan, act.tie: visit.source_id, "name": act.tie},
+        }.get(act.type, {}),
         "context": {
             **({} if act.place == 1 else {"footfall": numbered(visit, event_id)}),
             **({"groupId": "g2"} if act.place == 3 else {}),

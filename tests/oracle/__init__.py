@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tests.oracle.accounts import Accounts, account_day_rows, account_rows, member_rows
 from tests.oracle.activity import (
     calendar_retention,
     daily_actives,
@@ -83,6 +84,9 @@ class Marts:
     event_transitions: list[Row]
     page_days: list[Row]
     persons: list[Row]
+    account_members: list[Row]
+    account_days: list[Row]
+    accounts: list[Row]
     client_processes: list[Row]
     duplicates: list[Row]
     trials: list[Row]
@@ -109,6 +113,9 @@ def warehouse(
         loads, began=began, time_zone=time_zone, is_bot=is_bot
     )
     days = person_days(events, sessions, people, calendar)
+    belonging = Accounts(events, people)
+    account_members = member_rows(belonging)
+    account_days = account_day_rows(belonging, calendar)
     attempts = funnel_attempts(events, people, list(funnels), calendar)
     trials, trial_days, trial_day_features = trial_rows(
         events, people, questions, calendar.data_edge
@@ -127,6 +134,9 @@ def warehouse(
         event_transitions=event_transitions(sessions, calendar),
         page_days=page_days(sessions, calendar),
         persons=person_rows(events, sessions, people),
+        account_members=account_members,
+        account_days=account_days,
+        accounts=account_rows(events, account_members, account_days),
         client_processes=client_processes(received, events),
         duplicates=duplicates(received),
         trials=trials,

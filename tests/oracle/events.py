@@ -26,6 +26,8 @@ PASSIVE_EVENTS = ("footfall_events_dropped", "$pageleave", "Email Delivered")
 GOOD_CLOCK = timedelta(seconds=2)
 #: How long a live event may have waited for its delivery.
 LONGEST_WAIT = timedelta(days=366)
+#: The type of PostHog's groups that is the account.
+ACCOUNT_TYPE = "company"
 #: Nothing is older than this, not even what is told as history.
 FIRST_CLOCK = datetime(1970, 1, 1)
 #: What is no id, whatever the case, and whatever blanks or quotes stand around it.
@@ -120,6 +122,7 @@ class Event:
     traits: Mapping[str, Any]
     set_once: Mapping[str, Any]
     unset: frozenset[str]
+    account_traits: Mapping[str, Any]
     campaign: Campaign
     page: Page
     device: agents.Device
@@ -226,7 +229,11 @@ def content(line: Line) -> str:
 
 def identifier(line: Line, field: str) -> str | None:
     """The field's text, unless it names nobody."""
-    told: str | None = line.get(field)
+    return known(line.get(field))
+
+
+def known(told: str | None) -> str | None:
+    """The id, unless it names nobody."""
     if told is None or told.strip(" \t\n\r\f\xa0'\"").lower() in NOBODY:
         return None
     return told
@@ -288,6 +295,27 @@ def traits_set(line: Line) -> Mapping[str, Any]:
     is_posthog = (line.get("request") or {}).get("protocol") == "posthog"
     is_told = line["type"] == "identify" and not is_posthog
     return {**((is_told and line.get("traits")) or {}), **told_as(line, "$set")}
+
+
+def is_of_account(line: Line) -> bool:
+    """Whether the group that the line describes is an account; PostHog's groups have types."""
+    told: str = (line.get("properties") or {}).get("$group_type", ACCOUNT_TYPE)
+    return told == ACCOUNT_TYPE
+
+
+def account(line: Line) -> str | None:
+    """The account that it names: as its group, in its context, or among PostHog's groups."""
+    groups = (line.get("properties") or {}).get("$groups") or {}
+    return (
+        (identifier(line, "group_id") if is_of_account(line) else None)
+        or known((line.get("context") or {}).get("groupId"))
+        or known(groups.get(ACCOUNT_TYPE))
+    )
+
+
+def account_traits(line: Line) -> Mapping[str, Any]:
+    """What a group call says of its account."""
+    return ((line["type"] == "group" and is_of_account(line)) and line.get("traits")) or {}
 
 
 def told_as(line: Line, word: str) -> dict[str, Any]:
@@ -403,7 +431,7 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         event_name=line["event_name"],
         user_id=identifier(line, "user_id"),
         anonymous_id=identifier(line, "anonymous_id"),
-        group_id=line.get("group_id") or (line.get("context") or {}).get("groupId") or None,
+        group_id=account(line),
         previous_id=identifier(line, "previous_id"),
         occurred_at=occurred_at,
         received_at=arrival.received_at,
@@ -414,6 +442,7 @@ def _event(arrival: Arrival, is_bot: Callable[[Line], bool]) -> Event:
         traits=traits_set(line),
         set_once=told_as(line, "$set_once"),
         unset=frozenset(told_as(line, "$unset")),
+        account_traits=account_traits(line),
         campaign=campaign(line),
         page=page(line),
         device=agents.device(line.get("context") or {}),

@@ -28,14 +28,7 @@ events_attributed as (
         events.event_value,
         events.user_id,
         events.anonymous_id,
-        -- Calls other than group may name the group in their context, as Segment does.
-        coalesce(
-            events.group_id,
-            case
-                when events.context like '%groupId%'
-                    then nullif({{ json_text('events.context', 'groupId') }}, '')
-            end
-        ) as group_id,
+        {{ account_of('events') }} as group_id,
         attributed.person_id,
         attributed.session_id,
         events.occurred_at,

@@ -60,15 +60,17 @@ HERS: tuple[Event, ...] = (
     event("m-zoe-3", type="alias", userId=ZOE, previousId=ZOE_BEFORE),
     event("m-zoe-4", anonymousId=TABLET, timestamp="2026-03-01T10:00:00Z"),
     event("m-zoe-5", anonymousId=TABLET, userId=ZOE, timestamp="2026-03-01T10:01:00Z"),
-    event("m-zoe-6", type="group", userId=ZOE, groupId="g1"),
+    event("m-zoe-6", type="group", userId=ZOE, groupId="g1",
+          traits={"owner": "zoe@secret.example"}),
     event("m-zoe-5", anonymousId=TABLET, userId=ZOE, event="paid_again"),
 )  # fmt: skip
 OTHERS: tuple[Event, ...] = (
-    event("m-ben-1", anonymousId=TABLET, userId=BEN, timestamp="2026-03-01T14:00:00Z"),
+    event("m-ben-1", anonymousId=TABLET, userId=BEN, timestamp="2026-03-01T14:00:00Z",
+          context={"groupId": "g1"}),
     event("m-ben-2", anonymousId=TABLET, timestamp="2026-03-01T18:00:00Z"),
     event("m-neighbour-1", userId=NEIGHBOUR, anonymousId=f"{PHONE}2"),
     event("m-kiosk-1", anonymousId="kiosk"),
-)
+)  # fmt: skip
 #: Refused events of hers: without an id of their own, not even JSON, whole requests; and Ben's.
 REFUSED_HERS = (
     json.dumps({"batch": [event("m-zoe-7", user=ZOE)]}),

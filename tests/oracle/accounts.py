@@ -1,0 +1,113 @@
+"""Accounts: which one an event belongs to, who belongs to each, and what it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.oracle.activity import Calendar
+from tests.oracle.events import Event
+from tests.oracle.persons import People
+
+Rows = list[dict[str, Any]]
+
+
+class Accounts:
+    """To which account each event belongs, from all counted events."""
+
+    def __init__(self, events: list[Event], people: People) -> None:
+        """Read what each person's events name, in the total order of events."""
+        self.persons: dict[str, list[Event]] = {}
+        for event in sorted(events, key=lambda event: event.order):
+            person = people.person_of(event)
+            if person is not None:
+                self.persons.setdefault(person, []).append(event)
+        self._person_of = people.person_of
+
+    def of(self, event: Event) -> str | None:
+        """The account it names, else its person's at that moment."""
+        person = self._person_of(event)
+        if event.group_id is not None or person is None:
+            return event.group_id
+        named = [each for each in self.persons[person] if each.group_id is not None]
+        until_then = [each for each in named if each.occurred_at <= event.occurred_at]
+        first = [each for each in named if each.occurred_at == named[0].occurred_at]
+        return (until_then or first or [event])[-1].group_id
+
+
+def member_rows(accounts: Accounts) -> Rows:
+    """One row per person and time in one account."""
+    rows: Rows = []
+    for person, events in accounts.persons.items():
+        own: Rows = []
+        # Of the events of one moment the last decides.
+        told = {e.occurred_at: e.group_id for e in events if e.group_id is not None}
+        for moment, account in told.items():
+            if own and own[-1]["account_id"] == account:
+                continue
+            if own:
+                own[-1] |= {"member_to": moment, "is_current": False}
+            own.append(
+                {
+                    "account_id": account,
+                    "person_id": person,
+                    "member_from": moment if own else events[0].occurred_at,
+                    "member_to": None,
+                    "told_at": moment,
+                    "is_current": True,
+                }
+            )
+        rows += own
+    return rows
+
+
+def account_day_rows(accounts: Accounts, calendar: Calendar) -> Rows:
+    """One row per account, person, day and source with activity of a human."""
+    own: dict[tuple[Any, ...], list[Event]] = {}
+    for person, events in accounts.persons.items():
+        for event in events:
+            account = accounts.of(event)
+            if account is not None and event.is_activity and not event.is_bot:
+                day = calendar.day_of(event.occurred_at)
+                own.setdefault((account, person, day, event.source_id), []).append(event)
+    return [
+        {
+            **dict(
+                zip(("account_id", "person_id", "activity_date", "source_id"), key, strict=True)
+            ),
+            "events": len(events),
+            "first_event_at": events[0].occurred_at,
+            "last_event_at": events[-1].occurred_at,
+        }
+        for key, events in own.items()
+    ]
+
+
+def account_rows(events: list[Event], members: Rows, days: Rows) -> Rows:
+    """One row per account that an event names."""
+    rows = []
+    for account in sorted({event.group_id for event in events if event.group_id is not None}):
+        naming = [event for event in events if event.group_id == account]
+        own_members = [row for row in members if row["account_id"] == account]
+        own_days = [row for row in days if row["account_id"] == account]
+        moments = [event.occurred_at for event in naming]
+        last_active = [row["last_event_at"] for row in own_days]
+        traits: dict[str, Any] = {}
+        for event in sorted(naming, key=lambda event: event.order):
+            traits |= event.account_traits
+        rows.append(
+            {
+                "account_id": account,
+                "account_name": traits.get("name"),
+                "first_seen_at": min([*moments, *(row["first_event_at"] for row in own_days)]),
+                "last_seen_at": max([*moments, *last_active]),
+                "member_count": len({row["person_id"] for row in own_members}),
+                "current_member_count": len(
+                    {row["person_id"] for row in own_members if row["is_current"]}
+                ),
+                "event_count": sum(row["events"] for row in own_days),
+                "active_days": len({row["activity_date"] for row in own_days}),
+                "last_active_at": max(last_active, default=None),
+                "traits": traits,
+            }
+        )
+    return rows
