@@ -20,6 +20,7 @@ def main() -> None:
         threads=settings.threads,
         memory=settings.explorer_memory,
         seconds=settings.explorer_seconds,
+        kept_rows=settings.explorer_kept_rows,
     )
     explorer = Explorer(
         published,
@@ -30,7 +31,7 @@ def main() -> None:
     # uvicorn ends by the signal that it caught, unless somebody takes it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     uvicorn.run(
-        application(explorer, list(settings.explorer_names)),
+        application(explorer, list(settings.explorer_names), keeps_ready=True),
         host=settings.explorer_host,
         port=settings.explorer_port,
         access_log=False,

@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -38,8 +38,12 @@ FOLDER: Final = Path(__file__).parent
 AT_ONCE: Final = 2
 #: Seconds between two words that a question is still being answered.
 WORD_SECONDS: Final = 1.0
+#: Seconds between two looks for a new published file.
+LOOK_SECONDS: Final = 5.0
 #: Bytes of a form: its title has 80 characters.
 FORM_BYTES: Final = 4_096
+#: The token of what no reader asked.
+_READY: Final = "ready"
 EMPTY: Final = "The published file has no events yet. Send one and run `make nightly`."
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
@@ -61,6 +65,9 @@ class Explorer:
         self._home = home
         self._manifest = manifest
         self._places = asyncio.Semaphore(AT_ONCE)
+        #: Whether somebody asked for a page since the first page was last made ready.
+        self._is_read = True
+        self._is_over = asyncio.Event()
         #: Of each question that is asked now, what ends it.
         self._ends: dict[str, Callable[[], object]] = {}
         self._time_zone = time_zone
@@ -71,6 +78,7 @@ class Explorer:
         if page is None:
             return self._not_found()
         values = read(page.parameters, request.query_params.multi_items())
+        self._is_read = True
         return StreamingResponse(
             self._parts(page, values), media_type="text/html; charset=utf-8", headers=HEADERS
         )
@@ -147,11 +155,46 @@ class Explorer:
                 del self._ends[token]
 
     async def _answered(self, panel: Panel, token: str) -> tuple[Answer, str]:
-        async with self._places:
-            with self._published.query() as query:
-                # A thread that works with the connection is never left alone with it.
-                self._ends[token] = query.cancel
-                return await asyncio.to_thread(drawn, query, panel)
+        if not (answer := self._published.kept(panel.statement)):
+            async with self._places:
+                answer = self._published.kept(panel.statement) or await self._asked(panel, token)
+        return answer, await asyncio.to_thread(drawn, panel, answer)
+
+    async def _asked(self, panel: Panel, token: str) -> Answer:
+        with self._published.query() as query:
+            # A thread that works with the connection is never left alone with it.
+            self._ends[token] = query.cancel
+            return await asyncio.to_thread(query.rows, panel.statement)
+
+    async def keep_ready(self) -> None:
+        """Ask the first page of each new file before a reader does, as long as there are readers.
+
+        It returns after ``end``.
+        """
+        version = None
+        while not self._is_over.is_set():
+            try:
+                edge = await asyncio.to_thread(self._published.edge)
+                if edge.version != version and self._is_read:
+                    version, self._is_read = edge.version, False
+                    await self._make_ready(edge)
+            except NoAnswer:
+                pass
+            # What cannot be made ready is asked, and told, when somebody opens the page.
+            except Exception:
+                logger.exception("the first page cannot be made ready")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_over.wait(), LOOK_SECONDS)
+
+    async def _make_ready(self, edge: Edge) -> None:
+        page = next(iter(PAGES.values()))
+        if edge.first_day is None or edge.last_day is None:
+            return
+        for panel in page.panels(read(page.parameters, []), Context(edge.first_day, edge.last_day)):
+            if self._is_over.is_set():
+                return
+            with suppress(NoAnswer):
+                await self._answered(panel, _READY)
 
     async def cancel(self, request: Request) -> Response:
         """End a question. The page that asked it stays and says so."""
@@ -234,6 +277,12 @@ class Explorer:
         """An address that there is not."""
         return self._not_found()
 
+    def end(self) -> None:
+        """End what ``keep_ready`` does."""
+        self._is_over.set()
+        if asks := self._ends.get(_READY):
+            asks()
+
     def close(self) -> None:
         """Let go of the published file."""
         self._published.close()
@@ -263,13 +312,17 @@ class Explorer:
         return render(template, pages=PAGES, time_zone=self._time_zone, **values)
 
 
-def application(explorer: Explorer, hosts: list[str]) -> Starlette:
+def application(explorer: Explorer, hosts: list[str], *, keeps_ready: bool = False) -> Starlette:
     """The application. It answers only requests for these hosts, so that no other site's name
     leads a browser to it."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        ready = asyncio.create_task(explorer.keep_ready()) if keeps_ready else None
         yield
+        explorer.end()
+        if ready:
+            await ready
         explorer.close()
 
     return Starlette(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -61,11 +62,45 @@ class Edge:
     last_day: date | None
 
 
+class Kept:
+    """Answers of one file, which never change: the last ones that were asked for.
+
+    ``most`` rows are kept in all; an answer without a row counts as one.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rows = 0
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, statement: str) -> Answer | None:
+        """The answer of a statement, where it is kept."""
+        with self._lock:
+            if answer := self._answers.get(statement):
+                self._answers.move_to_end(statement)
+            return answer
+
+    def keep(self, statement: str, answer: Answer) -> None:
+        """Keep an answer, and let go of those that nobody asked for since."""
+        with self._lock:
+            if statement in self._answers:
+                return
+            self._answers[statement] = answer
+            self._rows += max(1, len(answer.rows))
+            while self._rows > self._most:
+                _, oldest = self._answers.popitem(last=False)
+                self._rows -= max(1, len(oldest.rows))
+
+
 class Query:
     """One statement that runs. Another thread may cancel it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, seconds: float, unknown: str) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, kept: Kept, seconds: float, unknown: str
+    ) -> None:
         self._connection = connection
+        self._kept = kept
         self._seconds = seconds
         self._unknown = unknown
         self._reason = ""
@@ -77,7 +112,10 @@ class Query:
             cursor = self._connection.execute(statement)
             columns = tuple(name for name, *_ in cursor.description)
             rows = cursor.fetchmany(PAGE_ROWS + 1)
-        return Answer(columns, rows[:PAGE_ROWS], len(rows) > PAGE_ROWS, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        answer = Answer(columns, rows[:PAGE_ROWS], len(rows) > PAGE_ROWS, seconds)
+        self._kept.keep(statement, answer)
+        return answer
 
     def table(self, statement: str) -> pa.Table:
         """Run it and fetch all of it, as Arrow. Raises NoAnswer."""
@@ -121,12 +159,26 @@ class Query:
             late.cancel()
 
 
-class Published:
-    """The published file. A file that replaces it is seen by the next question."""
+class _Opened(NamedTuple):
+    """A file that is open, and what was answered from it."""
 
-    def __init__(self, path: Path, *, threads: int, memory: str, seconds: float) -> None:
+    file: tuple[int, ...]
+    connection: duckdb.DuckDBPyConnection
+    kept: Kept
+
+
+class Published:
+    """The published file. A file that replaces it is seen by the next question.
+
+    ``kept_rows`` of its answers are kept for those who ask the same.
+    """
+
+    def __init__(
+        self, path: Path, *, threads: int, memory: str, seconds: float, kept_rows: int = 0
+    ) -> None:
         self._path = path
         self._seconds = seconds
+        self._kept_rows = kept_rows
         # DuckDB spills what it cannot hold to this folder, which ends with the process.
         self._spilled = tempfile.TemporaryDirectory(prefix="footfall-explorer-")
         self._limits: dict[str, str | bool | int | float | list[str]] = {
@@ -136,7 +188,7 @@ class Published:
             "temp_directory": self._spilled.name,
         }
         self._lock = threading.Lock()
-        self._opened: tuple[tuple[int, ...], duckdb.DuckDBPyConnection] | None = None
+        self._opened: _Opened | None = None
 
     @contextmanager
     def query(self, unknown: str = OLDER) -> Iterator[Query]:
@@ -144,9 +196,14 @@ class Published:
 
         ``unknown`` says why a statement may name what is not in the file.
         """
-        with self._database().cursor() as connection:
+        opened = self._database()
+        with opened.connection.cursor() as connection:
             connection.execute(f"use {DATABASE}")
-            yield Query(connection, self._seconds, unknown)
+            yield Query(connection, opened.kept, self._seconds, unknown)
+
+    def kept(self, statement: str) -> Answer | None:
+        """What the file as it is now answered before. Raises NoAnswer where there is no file."""
+        return self._database().kept.get(statement)
 
     def edge(self) -> Edge:
         """How far the data reaches. Raises NoAnswer."""
@@ -166,7 +223,7 @@ class Published:
         """Let go of the file, and of what was spilled."""
         with self._lock:
             if self._opened is not None:
-                self._opened[1].close()
+                self._opened.connection.close()
                 self._opened = None
             self._spilled.cleanup()
 
@@ -187,15 +244,15 @@ class Published:
             "filters": [f"{name}=" for name in DIMENSIONS],
         }
 
-    def _database(self) -> duckdb.DuckDBPyConnection:
+    def _database(self) -> _Opened:
         # Each file has an instance of its own: one that is opened by its path would keep serving
         # the file of before for as long as anybody reads it.
         with self._lock:
             try:
                 state = self._path.stat()
                 file = (state.st_dev, state.st_ino, state.st_mtime_ns)
-                if self._opened is None or self._opened[0] != file:
-                    self._opened = (file, self._attached())
+                if self._opened is None or self._opened.file != file:
+                    self._opened = _Opened(file, self._attached(), Kept(self._kept_rows))
             except FileNotFoundError:
                 raise NoAnswer(
                     f"Nothing is published yet: there is no {self._path}. Send an event and run "
@@ -205,7 +262,7 @@ class Published:
                 raise NoAnswer(
                     f"{self._path} cannot be opened. DuckDB says: {sentence(error)}"
                 ) from None
-            return self._opened[1]
+            return self._opened
 
     def _attached(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(":memory:", config=self._limits)

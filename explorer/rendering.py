@@ -12,7 +12,7 @@ import jinja2
 
 from explorer import charts, panels
 from explorer.panels import Panel
-from explorer.published import Answer, Query
+from explorer.published import Answer
 
 _TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -28,11 +28,10 @@ _TEMPLATES.globals |= {
 }
 
 
-def drawn(query: Query, panel: Panel) -> tuple[Answer, str]:
-    """The answer of a panel, and its chart as SVG: empty where it has none. Raises NoAnswer."""
-    answer = query.rows(panel.statement)
+def drawn(panel: Panel, answer: Answer) -> str:
+    """The chart of a panel's answer as SVG: empty where it has none."""
     chart = panel.draw(answer.dicts()) if panel.draw and answer.rows else None
-    return answer, charts.svg(chart) if chart is not None else ""
+    return charts.svg(chart) if chart is not None else ""
 
 
 def render(template: str, **values: Any) -> str:

@@ -62,9 +62,10 @@ def write_report(published: Published, home: Path, day: date, time_zone: str) ->
 def _answered(published: Published, panel: Panel) -> str:
     try:
         with published.query() as query:
-            answer, drawing = drawn(query, panel)
+            answer = query.rows(panel.statement)
     except NoAnswer as problem:
         return render("problem.html", panel=panel, reason=str(problem))
+    drawing = drawn(panel, answer)
     return render("panel.html", panel=panel, answer=answer, drawing=drawing, page=None, values=None)
 
 

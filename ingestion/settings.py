@@ -166,9 +166,16 @@ class Settings(BaseSettings):
         default=60.0, gt=0, le=3600, description="Seconds that one question may take."
     )
     explorer_memory: str = Field(
-        default="1GB",
+        default="2GB",
         pattern=_MEMORY,
         description="Memory that the explorer's questions may use together before they spill.",
+    )
+    explorer_kept_rows: int = Field(
+        default=50_000,
+        ge=0,
+        le=10_000_000,
+        description="Rows of answers that the explorer keeps for whoever asks the same of the same "
+        "published file; 0 asks the file each time.",
     )
     superset_host: str = Field(
         default="127.0.0.1", description="Address that `make superset` serves Superset on."
