@@ -15,6 +15,7 @@ from dagster_dlt import DagsterDltResource, DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import Field
 
+from cohorts import tables as cohort_tables
 from conversion.question_tables import keep
 from enrichment.enrich import enrich
 from ingestion.collector.sealing_requests import seal_now
@@ -24,7 +25,12 @@ from ingestion.settings import Settings, get_settings
 from orchestration.audit import advice, as_before, audited, tells_all
 from orchestration.checks.check_result import markdown_table
 from orchestration.conversion_assets import conversion_assets
-from orchestration.definition_files import names_seen, questions_asked, refuse_mistakes
+from orchestration.definition_files import (
+    cohorts_defined,
+    names_seen,
+    questions_asked,
+    refuse_mistakes,
+)
 from orchestration.plain_failures import plainly
 from orchestration.prepare import POOL
 from orchestration.raw_metadata import COLUMN_SCHEMA, ROW_COUNT, raw_tables
@@ -186,6 +192,7 @@ def model_assets(
         refuse_mistakes(_settings, lambda: names_seen(_settings))
         with connect(_settings) as connection:
             keep(connection, questions_asked(_settings))
+            cohort_tables.keep(connection, cohorts_defined(_settings))
             enrich(connection)
             is_due = is_full_refresh_due(connection)
             found = outcomes_kept(_settings, connection) if is_whole else None

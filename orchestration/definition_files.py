@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from cohorts.definitions import Cohort
+from cohorts.reading import Read, read_cohorts
 from conversion.questions import Question
 from conversion.reading import Asked, read_questions
 from ingestion.settings import Settings
@@ -35,9 +37,8 @@ class MistakenSeeds(RuntimeError):
 def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | None = None) -> None:
     """Raise MistakenSeeds with every mistake in the definitions of the site's dbt project.
 
-    ``seen`` returns the names of all events that ever arrived. It is called only if a funnel or a
-    conversion question names an event that is not planned. Without it no event is reported as
-    unknown.
+    ``seen`` returns the names of all events that ever arrived. It is called only if a definition
+    names an event that is not planned. Without it no event is reported as unknown.
 
     The older notation is still read. A build, which gives ``seen``, logs what to write instead.
     """
@@ -51,7 +52,10 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
     planned = {read_name(row["event_name"]) for row in rows["tracking_plan"]}
     asked = _asked(settings)
     questioned = list(asked.mistakes)
-    named = {name for step in steps for name in event_names(step)} | asked.event_names
+    read = _cohorts(settings)
+    cohorts = list(read.mistakes)
+    named = {name for step in steps for name in event_names(step)}
+    named |= asked.event_names | read.event_names
     unplanned = named - planned - BUILT_IN
     if seen is not None and unplanned and not mistakes["tracking_plan"]:
         # If nothing is planned and nothing has arrived yet, a name cannot be validated.
@@ -59,14 +63,17 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
         if known:
             mistakes["funnel_steps"] += judge_events(steps, known)
             questioned += asked.unknown_events(known)
+            cohorts += read.unknown_events(known)
     by_path = {_path(settings, seed): mistakes[seed] for seed in COLUMNS}
     by_path[_questions_path(settings)] = questioned
+    by_path[_cohorts_path(settings)] = cohorts
     if found := _lines(by_path):
         raise MistakenSeeds("\n".join(found))
     if seen is not None:
         older = {
             _path(settings, "funnel_steps"): outdated(steps),
             _questions_path(settings): asked.outdated,
+            _cohorts_path(settings): read.outdated,
         }
         for line in _lines(older):
             logger.warning(line)
@@ -75,6 +82,11 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
 def questions_asked(settings: Settings) -> list[Question]:
     """The conversion questions of the site, without those that ``refuse_mistakes`` refuses."""
     return [question for _, question in _asked(settings).questions]
+
+
+def cohorts_defined(settings: Settings) -> list[Cohort]:
+    """The cohorts of the site. Call it only for files that ``refuse_mistakes`` does not refuse."""
+    return [cohort for _, cohort in _cohorts(settings).cohorts]
 
 
 def names_seen(settings: Settings) -> set[str]:
@@ -113,6 +125,15 @@ def _questions_path(settings: Settings) -> Path:
 def _asked(settings: Settings) -> Asked:
     path = _questions_path(settings)
     return read_questions(path.read_bytes() if path.exists() else b"")
+
+
+def _cohorts_path(settings: Settings) -> Path:
+    return settings.dbt_project / "cohorts.yml"
+
+
+def _cohorts(settings: Settings) -> Read:
+    path = _cohorts_path(settings)
+    return read_cohorts(path.read_bytes() if path.exists() else b"")
 
 
 def _shown(path: Path) -> Path:

@@ -254,3 +254,27 @@ QUESTIONS: Final = (
         ],
     },
 )
+
+#: Cohorts for cohorts.yml that these histories can fill: each kind of condition by itself, and
+#: several that begin and end at the same moments.
+COHORTS: Final = tuple(
+    {"name": name, "description": f"Cohort {name}.", "conditions": conditions}
+    for name, conditions in (
+        ("often", [{"did": "sign_up|purchase", "at_least": 2, "within_days": 1}]),
+        ("ever", [{"did": "page_view"}]),
+        ("never", [{"did_not": "purchase[plan=annual]"}]),
+        ("quiet", [{"did_not": "*", "within_days": 2}]),
+        ("few", [{"did": "page_view", "at_most": 1, "within_days": 7}]),
+        ("some", [{"did": "*[plan!=1]", "at_least": 2, "at_most": 3}]),
+        ("early", [{"first_seen": {"until": "2026-03-28"}}]),
+        ("later", [{"first_seen": {"since": "2026-03-28", "until": "2026-04-03"}}]),
+        ("annual", [{"trait": "plan=annual"}]),
+        ("unlike", [{"trait": "plan!=annual"}, {"did_not": "sign_up", "within_days": 1}]),
+        ("listed", [{"trait": "plan in (1,3,true)"}, {"trait": "a"}]),
+        (
+            "nested",
+            [{"member_of": "early"}, {"member_of": "quiet"}, {"did_not": "*", "within_days": 2}],
+        ),
+        ("deeper", [{"member_of": "nested"}, {"did": "identify", "within_days": 31}]),
+    )
+)

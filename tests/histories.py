@@ -21,6 +21,7 @@ from tests.alphabet import (
     AGENTS,
     BASE,
     CLOCKS,
+    COHORTS,
     DAY,
     DAYS,
     DELAYS,
@@ -43,7 +44,7 @@ from tests.alphabet import (
 )
 from tests.oracle.events import File
 
-__all__ = ["FUNNELS", "QUESTIONS", "History", "histories", "random_histories"]
+__all__ = ["COHORTS", "FUNNELS", "QUESTIONS", "History", "histories", "random_histories"]
 
 T = TypeVar("T")
 Line = dict[str, Any]

@@ -25,12 +25,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from cohorts import tables as cohort_tables
 from conversion.question_tables import keep
 from enrichment.enrich import LISTS, enrich
 from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
-from orchestration.definition_files import questions_asked
+from orchestration.definition_files import cohorts_defined, questions_asked
 from tests.oracle.events import Load
 from tests.warm import run_code
 from transformation.dbt_command import dbt_environment, dbt_target
@@ -73,8 +74,9 @@ def project_copy(
     folder: Path,
     funnels: Iterable[Mapping[str, Any]],
     questions: Iterable[Mapping[str, Any]] = (),
+    cohorts: Iterable[Mapping[str, Any]] = (),
 ) -> Path:
-    """The dbt project with other funnels and conversion questions.
+    """The dbt project with other funnels, conversion questions and cohorts.
 
     The people of a test are few: two of them are peers enough.
     """
@@ -86,6 +88,7 @@ def project_copy(
         writer.writeheader()
         writer.writerows(rows)
     (project / "conversion_questions.yml").write_text(json.dumps({"questions": list(questions)}))
+    (project / "cohorts.yml").write_text(json.dumps({"cohorts": list(cohorts)}))
     (project / "seeds" / "page_groups.csv").write_text("page_group\n/shop/:item\n")
     definition = project / "dbt_project.yml"
     definition.write_text(definition.read_text().replace("trial_peers: 30", "trial_peers: 2"))
@@ -120,8 +123,10 @@ class CompiledModels:
         with writer_lock(settings):
             load(settings)
             self.questions = questions_asked(settings)
+            self.cohorts = cohorts_defined(settings)
             with connect(settings) as connection:
                 keep(connection, self.questions)
+                cohort_tables.keep(connection, self.cohorts)
                 enrich(connection)
             excluded = ["--exclude-resource-type", "unit_test"]
             run_dbt(settings, "build", "--full-refresh", *excluded, "test")
@@ -242,6 +247,7 @@ class MemoryWarehouse:
             " (table_name varchar, key_columns varchar, key_text varchar)"
         )
         keep(self.connection, compiled.questions)
+        cohort_tables.keep(self.connection, compiled.cohorts)
         for name, rows in compiled.given.items():
             self.connection.register("given_rows", rows)
             self.connection.execute(f"create table {name} as select * from given_rows")

@@ -16,8 +16,8 @@ DOCUMENTS = [
     *sorted((CHECKOUT / "docs").rglob("*.md")),
 ]
 CODE = ("footfall", "ingestion", "enrichment", "warehouse", "transformation", "publishing",
-        "conversion", "explorer", "orchestration", "dbt_project", "demo", "tests", "benchmarks",
-        "findings", "deploy", "bi")  # fmt: skip
+        "cohorts", "conversion", "explorer", "orchestration", "dbt_project", "demo", "tests",
+        "benchmarks", "findings", "deploy", "bi")  # fmt: skip
 #: Files of FOOTFALL_HOME.
 OF_A_HOME = {"warehouse/footfall.duckdb", "annotations.yml", "watched_figures.yml"}
 #: Names in backticks that are not ours: of other tools, and events that serve as an example.

@@ -15,7 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from tests import golden, oracle
 from tests.alphabet import LOADS_BEGAN
 from tests.conftest import GOLDEN_FUNNELS
-from tests.histories import FUNNELS, QUESTIONS, History, histories, random_histories, side_by_side
+from tests.histories import (
+    COHORTS,
+    FUNNELS,
+    QUESTIONS,
+    History,
+    histories,
+    random_histories,
+    side_by_side,
+)
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 
 #: Histories that share a warehouse in the long run: most of the time of a small one goes into
@@ -58,6 +66,9 @@ QUERIES = {
     "trials": "select * from marts.fct_trials",
     "trial_days": "select * from marts.fct_trial_days",
     "trial_day_features": "select * from marts.fct_trial_day_features",
+    "cohort_members": "select * from marts.fct_cohort_members",
+    "cohorts": "select * from marts.dim_cohorts",
+    "cohort_days": "select * from marts.fct_cohort_days",
     "duplicates": """
         select
             source_id, sum(loaded) as received, sum(counted) as counted,
@@ -99,7 +110,7 @@ def _cell(value: Any) -> str:
 def test_a_golden_day_is_what_was_worked_out_by_hand(compiled: CompiledModels, day: str) -> None:
     files = golden.load(day)
     funnels = GOLDEN_FUNNELS
-    expected = oracle.warehouse([files], funnels, QUESTIONS)
+    expected = oracle.warehouse([files], funnels, QUESTIONS, COHORTS)
     warehouse = loaded(compiled, [files])
     compare(warehouse, expected, {row["funnel_name"] for row in funnels})
 
@@ -114,7 +125,9 @@ def check_history(compiled: CompiledModels, history: History) -> None:
         refreshed.load(files, began_at=began_at)
         refreshed.build(full_refresh=True)
         assert warehouse.marts() == refreshed.marts(), f"after load {number}"
-        expected = oracle.warehouse(history.loads[:number], FUNNELS, QUESTIONS, began=LOADS_BEGAN)
+        expected = oracle.warehouse(
+            history.loads[:number], FUNNELS, QUESTIONS, COHORTS, began=LOADS_BEGAN
+        )
         compare(warehouse, expected, names)
 
 

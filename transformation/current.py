@@ -30,6 +30,7 @@ CODE: Final = (
     "enrichment",
     "transformation",
     "publishing",
+    "cohorts",
     "conversion",
     "orchestration",
 )

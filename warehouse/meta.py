@@ -29,6 +29,9 @@ CONVERSION_QUESTIONS: Final = "meta.conversion_questions"
 CONVERSION_AGES: Final = "meta.conversion_ages"
 CONVERSION_EVENTS: Final = "meta.conversion_events"
 CONVERSION_TABLES: Final = (CONVERSION_QUESTIONS, CONVERSION_AGES, CONVERSION_EVENTS)
+#: The cohorts that the models were built for, and their conditions.
+COHORTS: Final = "meta.cohorts"
+COHORT_CONDITIONS: Final = "meta.cohort_conditions"
 #: Every predicted probability. A rebuild does not predict it again.
 CONVERSION_SCORES: Final = "meta.conversion_scores"
 #: In the published file: its version, how new its data is, and the rows of each mart.
@@ -49,6 +52,11 @@ COLUMNS: Final = {
     CONVERSION_AGES: "question_name varchar, trial_day integer",
     CONVERSION_EVENTS: (
         "question_name varchar, event_role varchar, feature_name varchar, event_name varchar"
+    ),
+    COHORTS: "cohort_name varchar, description varchar, conditions varchar",
+    COHORT_CONDITIONS: (
+        "cohort_name varchar, cohort_condition_number integer, kind varchar, step varchar, "
+        "at_least integer, at_most integer, within_days integer, first_day date, last_day date"
     ),
     PUBLISHED: (
         "version varchar, published_at timestamp, data_through timestamp, table_name varchar, "

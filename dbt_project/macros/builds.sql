@@ -16,6 +16,9 @@
 {# The conversion questions of the site, as conversion/question_tables.py stores them. #}
 {% macro conversion_relation(name) -%} meta.conversion_{{ name }} {%- endmacro %}
 
+{# The cohorts of the site, as cohorts/tables.py stores them. #}
+{% macro cohorts_relation(name) -%} meta.{{ name }} {%- endmacro %}
+
 {# The checksum of everything that decides a number (transformation/definition.py). Footfall's
     commands set it. #}
 {% macro definition() -%} {{ env_var('FOOTFALL_DEFINITION') if execute }} {%- endmacro %}
@@ -71,6 +74,13 @@
     );
     create table if not exists {{ conversion_relation('events') }} (
         question_name varchar, event_role varchar, feature_name varchar, event_name varchar
+    );
+    create table if not exists {{ cohorts_relation('cohorts') }} (
+        cohort_name varchar, description varchar, conditions varchar
+    );
+    create table if not exists {{ cohorts_relation('cohort_conditions') }} (
+        cohort_name varchar, cohort_condition_number integer, kind varchar, step varchar,
+        at_least integer, at_most integer, within_days integer, first_day date, last_day date
     )
 {% endmacro %}
 

@@ -376,6 +376,16 @@
     '{' || string_agg(cast(to_json({{ key }}) as varchar) || ': ' || {{ value }}, ', ' order by {{ key }}) || '}'
 {%- endmacro %}
 
+{# A JSON object with this one key and JSON value. #}
+{% macro json_entry(key, value) %}{{ return(adapter.dispatch('json_entry')(key, value)) }}{% endmacro %}
+{% macro duckdb__json_entry(key, value) -%}
+    ('{' || cast(to_json({{ key }}) as varchar) || ': ' || {{ value }} || '}')
+{%- endmacro %}
+
+{# What stands before the first dot of a name, or all of it. #}
+{% macro first_part(name) %}{{ return(adapter.dispatch('first_part')(name)) }}{% endmacro %}
+{% macro duckdb__first_part(name) -%} split_part({{ name }}, '.', 1) {%- endmacro %}
+
 {# A JSON array of the distinct texts of a column, in order. #}
 {% macro json_array_of_distinct(text) %}{{ return(adapter.dispatch('json_array_of_distinct')(text)) }}{% endmacro %}
 {% macro duckdb__json_array_of_distinct(text) -%}

@@ -1,8 +1,8 @@
 """An independent warehouse in plain Python: slow, obvious, and compared with the real one.
 
-``warehouse(loads, funnels, questions)`` takes what the landing held and answers every mart as plain
-dict rows. It is written from the definitions alone, by brute force, and shares no code with the
-models. Where a definition left an edge open, this is what was chosen:
+``warehouse(loads, funnels, questions, cohorts)`` takes what the landing held and answers every mart
+as plain dict rows. It is written from the definitions alone, by brute force, and shares no code
+with the models. Where a definition left an edge open, this is what was chosen:
 
 - Content, for a collision, is what the product said: source, type, name, ids, properties, traits,
   ``original_timestamp``. Clocks of the attempt, ``context`` and ``request`` change on a resend.
@@ -42,6 +42,7 @@ from tests.oracle.activity import (
     retention,
 )
 from tests.oracle.clients import client_processes
+from tests.oracle.cohorts import cohort_rows
 from tests.oracle.events import (
     Event,
     File,
@@ -92,12 +93,16 @@ class Marts:
     trials: list[Row]
     trial_days: list[Row]
     trial_day_features: list[Row]
+    cohort_members: list[Row]
+    cohorts: list[Row]
+    cohort_days: list[Row]
 
 
 def warehouse(
     loads: Sequence[Load],
     funnels: Iterable[Mapping[str, Any]] = (),
     questions: Iterable[Mapping[str, Any]] = (),
+    cohorts: Iterable[Mapping[str, Any]] = (),
     *,
     began: Sequence[datetime] = (),
     time_zone: str = "UTC",
@@ -105,8 +110,8 @@ def warehouse(
 ) -> Marts:
     """Answer every mart for these loads, in load order; ``funnels`` are rows of the funnel seed.
 
-    ``questions`` are conversion questions, as their file has them; ``began`` says when each load
-    began.
+    ``questions`` are conversion questions and ``cohorts`` cohorts, as their files have them;
+    ``began`` says when each load began.
     """
     received = arrivals(loads, began)
     events, sessions, people, calendar = facts(
@@ -120,6 +125,7 @@ def warehouse(
     trials, trial_days, trial_day_features = trial_rows(
         events, people, questions, calendar.data_edge
     )
+    members, cohorts_counted, cohort_days = cohort_rows(events, people, cohorts, calendar)
     return Marts(
         events=[_event_row(event, people) for event in events],
         sessions=[session.row(people, calendar) for session in sessions],
@@ -142,6 +148,9 @@ def warehouse(
         trials=trials,
         trial_days=trial_days,
         trial_day_features=trial_day_features,
+        cohort_members=members,
+        cohorts=cohorts_counted,
+        cohort_days=cohort_days,
     )
 
 

@@ -1,80 +1,24 @@
 {% set touched = rebuild_touched('int_persons_touched', keys=['person_id']) %}
 
-with told as (
+with changes as (
 
-    select * from {{ ref('int_traits_told') }}
+    select changes.*
 
-),
+    from {{ ref('int_traits_changed') }} as changes
 
--- fct_events is a mart. It is the only table in which each event is beside its person. The view
--- that it is built from would join all of history a second time.
-attributed as (
-
-    select
-        events.event_id,
-        events.person_id
-
-    from {{ ref('fct_events') }} as events
-
-    {{ join_touched('events', touched) }}
-
-    where events.person_id is not null
+    {{ join_touched('changes', touched) }}
 
 ),
 
--- Changes of a trait are read in the order in which they happened, whenever they arrived. Within
--- one event, what is set once comes first, and of several places the first counts. What is taken
--- away comes last.
-traits_ordered as (
-
-    select
-        attributed.person_id,
-        told.trait_name,
-        told.trait_value,
-        told.told_as,
-        row_number() over (
-            partition by attributed.person_id, told.trait_name
-            order by
-                told.occurred_at,
-                told.event_id,
-                case told.told_as when 'set_once' then 0 when 'set' then 1 else 2 end,
-                told.place_number * case told.told_as when 'set_once' then -1 else 1 end,
-                told.trait_value
-        ) as trait_number
-
-    from told
-
-    inner join attributed
-        on told.event_id = attributed.event_id
-
-),
-
-changes_numbered as (
+changes_ranked as (
 
     select
         *,
-        max(case when told_as <> 'set_once' then trait_number else 0 end) over (
-            partition by person_id, trait_name
-        ) as change_number
+        row_number() over (
+            partition by person_id, trait_name order by trait_number desc
+        ) as number_from_last
 
-    from traits_ordered
-
-),
-
--- The value that was set last counts. If none was set, or the trait was taken away, the value is
--- the first that was set once since then.
-traits_chosen as (
-
-    select
-        person_id,
-        trait_name,
-        min_by(trait_value, trait_number) as trait_value
-
-    from changes_numbered
-
-    where trait_number >= change_number and told_as <> 'unset'
-
-    group by person_id, trait_name
+    from changes
 
 ),
 
@@ -84,7 +28,9 @@ traits_latest as (
         person_id,
         {{ json_object_of('trait_name', 'trait_value') }} as traits
 
-    from traits_chosen
+    from changes_ranked
+
+    where number_from_last = 1 and trait_value is not null
 
     group by person_id
 

@@ -1,0 +1,52 @@
+"""The cohorts as the models read them: two tables in the schema meta."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+from cohorts.definitions import Cohort, Condition, all_conditions
+from warehouse import meta
+
+
+def keep(connection: duckdb.DuckDBPyConnection, cohorts: Sequence[Cohort]) -> None:
+    """Write the cohorts for the models. Their file is a part of the definition of all numbers."""
+    by_name = {cohort.name: cohort for cohort in cohorts}
+    described = [
+        (
+            cohort.name,
+            cohort.description,
+            json.dumps(
+                [each.model_dump(mode="json", exclude_none=True) for each in cohort.conditions]
+            ),
+        )
+        for cohort in cohorts
+    ]
+    conditions = [
+        (cohort.name, number, *_row(condition))
+        for cohort in cohorts
+        for number, condition in enumerate(all_conditions(cohort, by_name), start=1)
+    ]
+    connection.execute("begin")
+    for table, rows in ((meta.COHORTS, described), (meta.COHORT_CONDITIONS, conditions)):
+        meta.create(connection, table)
+        # An older version may have created the table with other columns.
+        connection.execute(f"create or replace table {table} ({meta.COLUMNS[table]})")
+        if rows:
+            places = ", ".join("?" * len(rows[0]))
+            connection.executemany(f"insert into {table} values ({places})", rows)
+    connection.execute("commit")
+
+
+def _row(condition: Condition) -> tuple[Any, ...]:
+    seen = condition.first_seen
+    least, most = condition.limits
+    if seen:
+        return "first_seen", None, None, None, None, seen.since, seen.until
+    if condition.trait:
+        return "trait", f"*[{condition.trait}]", None, None, None, None, None
+    step = condition.did or condition.did_not
+    return "event", step, least, most, condition.within_days, None, None

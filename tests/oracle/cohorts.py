@@ -1,0 +1,161 @@
+"""Cohorts: each condition asked anew of each person at every moment at which it could change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from tests.oracle.activity import Calendar, spine
+from tests.oracle.events import Event
+from tests.oracle.funnels import inside, meets, read_alternative
+from tests.oracle.persons import People
+from tests.oracle.trials import matches
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Person:
+    """All events of one person in their order, bots' included."""
+
+    person_id: str
+    events: list[Event]
+    calendar: Calendar
+
+    def meets(self, condition: Mapping[str, Any], moment: datetime, cohorts: list[Any]) -> bool:
+        """Whether the condition holds at the moment."""
+        known = [event for event in self.events if event.occurred_at <= moment]
+        if not known:
+            return False
+        if "member_of" in condition:
+            (other,) = (each for each in cohorts if each["name"] == condition["member_of"])
+            return self.is_member(other, moment, cohorts)
+        if "first_seen" in condition:
+            days = condition["first_seen"]
+            day = self.calendar.day_of(known[0].occurred_at)
+            since = date.fromisoformat(days.get("since", "0001-01-01"))
+            return since <= day <= date.fromisoformat(days.get("until", "9999-12-31"))
+        if "trait" in condition:
+            traits: dict[str, Any] = {}
+            for event in known:
+                traits = {**event.set_once, **traits, **event.traits}
+                for name in event.unset:
+                    traits.pop(name, None)
+            bare = {"property_name": "", "property_value": ""}
+            ((name, sign, value),) = read_alternative(f"*[{condition['trait']}]", bare).conditions
+            return meets(inside(traits, name), sign, value)
+        times = len(
+            [
+                event
+                for event in known
+                if not event.is_bot
+                and matches(event, condition.get("did") or condition["did_not"])
+                and moment < event.occurred_at + window(condition)
+            ]
+        )
+        if "did_not" in condition:
+            return times == 0
+        most = condition.get("at_most", times)
+        least = condition.get("at_least", 0 if "at_most" in condition else 1)
+        return bool(least <= times <= most)
+
+    def is_member(self, cohort: Mapping[str, Any], moment: datetime, cohorts: list[Any]) -> bool:
+        """Whether all conditions hold at the moment."""
+        return all(self.meets(each, moment, cohorts) for each in cohort["conditions"])
+
+    def memberships(
+        self, cohort: Mapping[str, Any], cohorts: list[Any]
+    ) -> list[tuple[datetime, datetime | None]]:
+        """From when to when the person is a member; None for a time that only an event can end."""
+        windows = {window(each) for other in cohorts for each in other["conditions"]}
+        moments = {
+            event.occurred_at + length
+            for event in self.events
+            for length in {*windows - {FOREVER}, timedelta()}
+        }
+        judged = [(each, self.is_member(cohort, each, cohorts)) for each in sorted(moments)]
+        changes = [judged[0][0]] if judged[0][1] else []
+        changes += [moment for (_, was), (moment, now) in pairwise(judged) if was != now]
+        ends = [*changes[1:], None]
+        return list(zip(changes, ends, strict=False))[::2]
+
+
+FOREVER = timedelta(days=365_000)
+
+
+def window(condition: Mapping[str, Any]) -> timedelta:
+    """How long an event counts."""
+    days = condition.get("within_days")
+    return timedelta(days=days) if days else FOREVER
+
+
+def cohort_rows(
+    events: list[Event], people: People, cohorts: Iterable[Mapping[str, Any]], calendar: Calendar
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """The rows of members, of cohorts, and of cohorts by day."""
+    defined, edge = list(cohorts), calendar.data_edge
+    own: dict[str, list[Event]] = {}
+    for event in sorted(events, key=lambda event: event.order):
+        if (person_id := people.person_of(event)) is not None:
+            own.setdefault(person_id, []).append(event)
+    persons = [
+        Person(person_id, each, calendar)
+        for person_id, each in own.items()
+        if not all(event.is_bot for event in each)
+    ]
+    members = [
+        {
+            "cohort_name": cohort["name"],
+            "person_id": person.person_id,
+            "member_from": start,
+            "member_to": end if end and end <= edge else None,
+        }
+        for cohort in defined
+        for person in persons
+        for start, end in person.memberships(cohort, defined)
+        if edge and start <= edge
+    ]
+
+    def there(cohort: Mapping[str, Any], moment: datetime) -> int:
+        """How many are members at a moment."""
+        return len(
+            [
+                row
+                for row in members
+                if row["cohort_name"] == cohort["name"]
+                and row["member_from"] <= moment
+                and (row["member_to"] is None or moment < row["member_to"])
+            ]
+        )
+
+    def changed(cohort: Mapping[str, Any], name: str, day: date) -> int:
+        """How many memberships began or ended on a day."""
+        moments = [row[name] for row in members if row["cohort_name"] == cohort["name"]]
+        return len([moment for moment in moments if moment and calendar.day_of(moment) == day])
+
+    described = [
+        {
+            "cohort_name": cohort["name"],
+            "members": there(cohort, edge) if edge else 0,
+            "persons_ever": len(
+                {row["person_id"] for row in members if row["cohort_name"] == cohort["name"]}
+            ),
+        }
+        for cohort in defined
+    ]
+    days = [
+        {
+            "cohort_name": cohort["name"],
+            "activity_date": day,
+            "members": there(cohort, min(edge, calendar.end_of(day) - timedelta(microseconds=1))),
+            "joined": changed(cohort, "member_from", day),
+            "departed": changed(cohort, "member_to", day),
+        }
+        for cohort in defined
+        for day in (spine(events, calendar) if edge else [])
+        if edge
+    ]
+    return members, described, days
