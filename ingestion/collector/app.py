@@ -41,7 +41,7 @@ from ingestion.landing.tombstones import NOTHING_ERASED, Tombstones
 from ingestion.protocols.batch_json import Batch, inflate
 from ingestion.protocols.forms import form_data
 from ingestion.protocols.http_errors import Unavailable, Unreadable
-from ingestion.protocols.protocol import Protocol
+from ingestion.protocols.protocol import Outside, Protocol
 from ingestion.protocols.responses import Answer
 from ingestion.protocols.routes import ROUTES, Route, route_name
 from ingestion.protocols.verdict import RequestFacts, Verdict
@@ -104,16 +104,27 @@ class Collector:
         path = _SLASHES.sub("/", scope["path"]).rstrip("/")
         headers: dict[bytes, bytes] = dict(scope["headers"])
         endpoint = _endpoint(path)
+        route = ROUTES.get(endpoint or "")
+        tells = route.spoken.failure if route else None
         try:
             answer = await self._answer(scope["method"], path, endpoint, headers, scope, receive)
         except Unreadable as problem:
-            answer = failure(problem.status, problem.code, problem.message)
+            answer = failure(problem.status, problem.code, problem.message, tells=tells)
         except Unavailable as problem:
-            answer = failure(problem.status, problem.code, problem.message, problem.retry_after)
+            answer = failure(
+                problem.status,
+                problem.code,
+                problem.message,
+                problem.retry_after,
+                tells=tells,
+                events=problem.events,
+            )
         except Exception as error:  # one broken request must not stop the collector
             frames = "".join(traceback.format_tb(error.__traceback__))
             logger.error("a request failed with %s\n%s", type(error).__name__, frames)
-            answer = failure(500, "internal", "the collector failed; send again later", 5)
+            answer = failure(
+                500, "internal", "the collector failed; send again later", 5, tells=tells
+            )
         self._metrics.requests.labels(endpoint or "other", str(answer.status)).inc()
         await send(
             {
@@ -184,7 +195,7 @@ class Collector:
         origin = headers.get(b"origin")
         key = key_in_request(headers, scope["query_string"])
         sender = None if key is None else self._keys.sender_of(key)
-        if key is not None and sender is None:
+        if key is not None and sender is None and not route.spoken.has_other_credentials:
             await self._arrivals.drain(receive, headers)
             raise self._unknown_key()
         if sender is not None and not self._origins.admits(sender.source, origin):
@@ -209,8 +220,11 @@ class Collector:
                 text = sent = route.query(sent)
             else:
                 text = _inflated(sent, headers)
+                form = b""
                 if route.takes_forms and (carried := form_data(text)) is not None:
-                    sent, text = carried, _inflated(carried, {})
+                    form, sent, text = text, carried, _inflated(carried, {})
+                if route.rewrite:
+                    text = route.rewrite(text, Outside(scope["query_string"], form, headers))
             batch = route.open(text)
         except Unreadable as problem:
             if problem.code not in UNFINISHED:
@@ -245,7 +259,11 @@ class Collector:
         if wait:
             self._metrics.rate_limited.labels(sender.source).inc(events)
             raise Unavailable(
-                "rate_limited", "this key sends too many events; send again later", wait, status=429
+                "rate_limited",
+                "this key sends too many events; send again later",
+                wait,
+                status=429,
+                events=events,
             )
 
     def _sender_in_body(self, batch: Batch, key_field: str) -> tuple[str, Sender]:

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 MAX_KEYS_FILE_BYTES: Final = 1024 * 1024
 #: Seconds between two checks of the keys file; SIGHUP checks at once.
 KEYS_FILE_SECONDS: Final = 5.0
+#: The headers that hold the key.
+KEY_HEADERS: Final = (b"x-write-key", *catalog.KEY_HEADERS)
 #: The parameters of a query that hold the key.
 KEY_PARAMETERS: Final = tuple(name.encode() for name in catalog.KEY_PARAMETERS)
 
@@ -131,7 +133,7 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def key_in_request(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
-    """The key outside the body: Basic user, Bearer, X-Write-Key or the query."""
+    """The key outside the body: Basic user, Bearer, X-Write-Key, an SDK's own, or the query."""
     scheme, _, credentials = headers.get(b"authorization", b"").strip().partition(b" ")
     if scheme.lower() == b"basic":
         try:
@@ -141,8 +143,9 @@ def key_in_request(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
         return user.decode("utf-8", "replace")
     if scheme.lower() == b"bearer":
         return credentials.strip().decode("utf-8", "replace")
-    if b"x-write-key" in headers:
-        return headers[b"x-write-key"].decode("utf-8", "replace")
+    for name in KEY_HEADERS:
+        if name in headers:
+            return headers[name].decode("utf-8", "replace")
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
         if name in KEY_PARAMETERS and value:

@@ -123,7 +123,7 @@ class _Schemas:
     def _form(self, route: Route, body: Any) -> Json:
         if body not in _events_of(route.spoken):
             return _lenient(self.of(body))
-        if len(route.bodies) == 1:
+        if len(route.bodies) == 1 or route.spoken.batch_field is None:
             return self.of_event(body)
         return {"allOf": [{"not": {"required": [route.spoken.batch_field]}}, self.of_event(body)]}
 
@@ -192,10 +192,13 @@ def _parameters(protocol: Protocol, schemas: _Schemas) -> list[Json]:
     return [data if named else data | {"required": True}, *named]
 
 
-def _example(route: Route) -> Json:
+def _example(route: Route) -> Json | list[Json]:
     protocol = route.spoken
-    is_alone = route.bodies[-1] in _events_of(protocol)
-    return protocol.example if is_alone else {protocol.batch_field: [protocol.example]}
+    if route.bodies[-1] in _events_of(protocol):
+        return protocol.example
+    return (
+        {protocol.batch_field: [protocol.example]} if protocol.batch_field else [protocol.example]
+    )
 
 
 def _events_of(protocol: Protocol) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -23,8 +23,13 @@ def failure(
     retry_after: float | None = None,
     *,
     allow: bytes | None = None,
+    tells: Callable[[Failure, int, int], msgspec.Struct] | None = None,
+    events: int = 0,
 ) -> Answer:
-    """An error in the form that SDKs understand; ``retry_after`` is in seconds."""
+    """An error in the form that SDKs understand; ``retry_after`` is in seconds.
+
+    ``tells`` makes the form of a protocol of it, for a request of so many events.
+    """
     headers = []
     if retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after))))
@@ -32,8 +37,10 @@ def failure(
         headers.append((b"allow", allow))
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="write key"'))
-    body = _encode(Failure(False, code, message))
-    return Answer(status, body, tuple(headers))
+    told: msgspec.Struct = Failure(False, code, message)
+    problem = Failure(False, code, message)
+    told = tells(problem, status, events) if tells else problem
+    return Answer(status, _encode(told), tuple(headers))
 
 
 def cross_origin(headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:

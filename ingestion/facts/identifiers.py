@@ -1,4 +1,4 @@
-"""Ids that sort by time (ULIDs for segments, UUIDv7 for events), and the id of a writer."""
+"""Ids that sort by time (ULIDs for segments, UUIDv7 for events), and others: see each function."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ import secrets
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from typing import Final
+
+import msgspec
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+#: Namespace of the ids that are derived from what identifies a record in its source. It must never
+#: change.
+_NAMESPACE: Final = uuid.UUID("0d3f6f5e-3a56-5c0a-9a55-6b1f0d5a7c31")
 
 
 class UlidSequence:
@@ -40,6 +47,11 @@ def uuid7() -> str:
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def derived_id(*parts: object) -> str:
+    """The id of an event from what identifies it in its source: always the same."""
+    return str(uuid.uuid5(_NAMESPACE, msgspec.json.encode(parts).decode()))
 
 
 def writer_id() -> str:

@@ -14,9 +14,10 @@ import msgspec
 
 from ingestion.facts.clocks import utc_text
 from ingestion.facts.envelope import EventLine, Json
+from ingestion.facts.identifiers import derived_id
 from ingestion.facts.lines import BadLine
 from ingestion.facts.refusals import refused_line
-from ingestion.importer.formats.format import Format, Options, derived_id
+from ingestion.importer.formats.format import Format, Options
 from ingestion.importer.reading import MAX_RECORD_BYTES, File, Record
 from ingestion.protocols.fields import Refused, decode_event, take_clock
 from ingestion.protocols.validation import canonical_line, encoded_without_key

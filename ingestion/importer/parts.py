@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.facts.disk import lock, make_folders
+from ingestion.facts.identifiers import derived_id
 from ingestion.importer.formats.catalog import BY_NAME
-from ingestion.importer.formats.format import Options, derived_id
+from ingestion.importer.formats.format import Options
 from ingestion.importer.mapping import Tally, mapped
 from ingestion.importer.reading import File, ImportFailed, Record
 from ingestion.landing.sealing import seal_lines

@@ -17,7 +17,7 @@ import msgspec
 
 from ingestion.facts.json_text import NOT_JSON
 from ingestion.protocols import catalog
-from ingestion.protocols.catalog import BATCH_FIELDS
+from ingestion.protocols.catalog import BATCH_FIELDS, INNER_FIELDS
 
 #: Fields that name the user of an event: those of every protocol, and that of a line.
 USER_FIELDS: Final = ("user_id", *catalog.USER_FIELDS)
@@ -41,7 +41,7 @@ def users_named(text: bytes) -> set[str]:
         isinstance(event.get(name), list) for name in BATCH_FIELDS
     ):
         return set()
-    places = [event, event.get("properties")]
+    places = [event, *(event.get(name) for name in INNER_FIELDS)]
     return {
         str(place[name])
         for place in places

@@ -146,13 +146,18 @@ def _split_batch(batch: bytes) -> list[bytes]:
     return events
 
 
-def fields_of_first(events: list[bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The fields of the first event and of its properties: all events of a request have one key."""
+def fields_of_first(
+    events: list[bytes], inner_field: str = "properties"
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The fields of the first event, at its top and inside: all events of a request have one key.
+
+    ``inner_field`` is the object of an event that holds more of its fields.
+    """
     event: dict[str, bytes] = {}
     properties: dict[str, bytes] = {}
     with suppress(IndexError, *NOT_JSON):
         event = {name: bytes(raw) for name, raw in _FIELDS.decode(events[0]).items()}
-        inside = _FIELDS.decode(event.get("properties", b"{}"))
+        inside = _FIELDS.decode(event.get(inner_field, b"{}"))
         properties = {name: bytes(raw) for name, raw in inside.items()}
     return event, properties
 

@@ -7,12 +7,26 @@ from itertools import chain
 from typing import Final
 
 from ingestion.facts.redaction import ALWAYS_SECRET
+from ingestion.protocols.amplitude import AMPLITUDE
+from ingestion.protocols.mixpanel import MIXPANEL
+from ingestion.protocols.openpanel import OPENPANEL
+from ingestion.protocols.plausible import PLAUSIBLE
 from ingestion.protocols.posthog import POSTHOG
 from ingestion.protocols.protocol import Protocol
 from ingestion.protocols.segment import SEGMENT
 from ingestion.protocols.snowplow import SNOWPLOW
+from ingestion.protocols.umami import UMAMI
 
-PROTOCOLS: Final[tuple[Protocol, ...]] = (SEGMENT, POSTHOG, SNOWPLOW)
+PROTOCOLS: Final[tuple[Protocol, ...]] = (
+    SEGMENT,
+    POSTHOG,
+    SNOWPLOW,
+    AMPLITUDE,
+    MIXPANEL,
+    OPENPANEL,
+    UMAMI,
+    PLAUSIBLE,
+)
 
 
 def _all(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
@@ -26,8 +40,12 @@ SECRET_FIELDS: Final = _all([ALWAYS_SECRET, *(each.secret_fields for each in PRO
 USER_FIELDS: Final = _all(each.user_fields for each in PROTOCOLS)
 DEVICE_FIELDS: Final = _all(each.device_fields for each in PROTOCOLS)
 #: Fields of a request that hold its events.
-BATCH_FIELDS: Final = _all([each.batch_field] for each in PROTOCOLS)
+BATCH_FIELDS: Final = _all([each.batch_field] for each in PROTOCOLS if each.batch_field)
 #: Fields that hold the id of an event.
-EVENT_ID_FIELDS: Final = _all([each.event_id_field] for each in PROTOCOLS)
+EVENT_ID_FIELDS: Final = _all([each.event_id_field] for each in PROTOCOLS if each.event_id_field)
+#: Fields of an event that hold more of its fields.
+INNER_FIELDS: Final = _all([each.inner_field] for each in PROTOCOLS)
+#: Headers that hold the write key, in lower case.
+KEY_HEADERS: Final = tuple(each.key_header for each in PROTOCOLS if each.key_header)
 #: Parameters of a query that hold the write key.
 KEY_PARAMETERS: Final = _all([each.key_parameter] for each in PROTOCOLS if each.key_parameter)

@@ -74,10 +74,18 @@ def identifier(event: Json, name: str) -> str | None:
     return value
 
 
-def message_id(text: bytes, field: str) -> str | None:
-    """The id of a refused event, also if its text is not JSON; None if it has none."""
+def message_id(text: bytes, field: str | None, inside: str | None = None) -> str | None:
+    """The id of a refused event, also if its text is not JSON; None if it has none.
+
+    It is at the top of the event, or in the object ``inside`` it.
+    """
+    if field is None:
+        return None
     try:
-        named = {field: _decoder.decode(_fields.decode(text).get(field, b"null"))}
+        fields = _fields.decode(text)
+        if inside:
+            fields = _fields.decode(fields.get(inside, b"{}"))
+        named = {field: _decoder.decode(fields.get(field, b"null"))}
         found = identifier(named, field)
     except NOT_JSON:
         spelt = re.search(rb'"%s"\s*:\s*"([^"\\\x00-\x1f]{1,512})"' % field.encode(), text)

@@ -14,11 +14,17 @@ class Unreadable(Exception):
 
 
 class Unavailable(Exception):
-    """Nothing was stored; the sender may send again after ``retry_after`` seconds."""
+    """Nothing was stored; the sender may send again after ``retry_after`` seconds.
 
-    def __init__(self, code: str, message: str, retry_after: float, *, status: int = 503) -> None:
+    ``events`` is their count in the request, 0 if it is not known.
+    """
+
+    def __init__(
+        self, code: str, message: str, retry_after: float, *, status: int = 503, events: int = 0
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.retry_after = retry_after
+        self.events = events

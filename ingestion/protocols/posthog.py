@@ -20,6 +20,7 @@ from ingestion.protocols.fields import Refused, identifier, json_object
 from ingestion.protocols.forms import form_data
 from ingestion.protocols.http_errors import Unreadable
 from ingestion.protocols.protocol import Clock, Endpoint, Events, Id, Object, Protocol
+from ingestion.protocols.responses import Answer, answered
 from ingestion.protocols.verdict import Verdict
 
 #: PostHog's own events → our type; every other event is a track.
@@ -123,14 +124,14 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
     return read | {"properties": properties} | _ids(type_, distinct_id, properties)
 
 
-def answer(events: list[bytes], verdict: Verdict) -> Results:
+def answer(batch: Batch, verdict: Verdict) -> Answer:
     """The answer that newer SDKs expect: what became of each event, by its uuid.
 
     A refused event is in quarantine, so sending it again would change nothing.
     """
     refused = {each.index: each for each in verdict.refused}
     results: dict[str, Result] = {}
-    for index, text in enumerate(events):
+    for index, text in enumerate(batch.events):
         try:
             uuid = _named.decode(text).uuid
         except NOT_JSON:
@@ -139,7 +140,7 @@ def answer(events: list[bytes], verdict: Verdict) -> Results:
             results[uuid] = Result("drop", refused[index].detail)
         elif uuid:
             results[uuid] = Result("ok")
-    return Results(results)
+    return answered(Results(results))
 
 
 _READ: Final = frozenset({"event", "properties", "distinct_id", "uuid", "timestamp", "type"})
@@ -259,7 +260,7 @@ POSTHOG: Final = Protocol(
     endpoints={
         **{path: _endpoint for path in ("/batch", "/e", "/capture", "/i/v0/e")},
         # SDKs expect a result for each event here.
-        "/i/v1/analytics/events": replace(_endpoint, results=answer, answers=Results),
+        "/i/v1/analytics/events": replace(_endpoint, answer=answer, answers=Results),
     },
     read=read,
     event=PostHogEvent,

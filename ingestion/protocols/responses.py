@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from ingestion.protocols.batch_json import Batch
 from ingestion.protocols.verdict import Verdict
 
 _encode = msgspec.json.Encoder().encode
@@ -45,14 +46,26 @@ class Failure(msgspec.Struct):
     """Why a request was not served."""
 
     success: Annotated[bool, msgspec.Meta(extra_json_schema={"const": False})]
-    code: Annotated[str, msgspec.Meta(description="What is wrong, for programs.")]
+    code: Annotated[
+        str | int,
+        msgspec.Meta(description="What is wrong, for programs; a number where SDKs need one."),
+    ]
     message: Annotated[str, msgspec.Meta(description="What is wrong and what to do, for people.")]
 
 
-def success(verdict: Verdict) -> Answer:
+def stored(_: Batch, verdict: Verdict) -> Answer:
     """200 with the count of stored events, and each refused event with its reason."""
-    refused = [
+    return answered(Stored(True, len(verdict.accepted), refused_events(verdict)))
+
+
+def refused_events(verdict: Verdict) -> list[RefusedEvent]:
+    """The refused events of a request, as answers name them."""
+    return [
         RefusedEvent(each.index, each.event_id, each.reason, each.detail)
         for each in verdict.refused
     ]
-    return Answer(200, _encode(Stored(True, len(verdict.accepted), refused)))
+
+
+def answered(told: msgspec.Struct | int) -> Answer:
+    """200 with ``told`` as JSON."""
+    return Answer(200, _encode(told))

@@ -7,14 +7,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from ingestion.facts.compression import MAX_INFLATED_BYTES
 from ingestion.facts.identifiers import uuid7
 from ingestion.protocols.batch_json import Batch
 from ingestion.protocols.catalog import PROTOCOLS
 from ingestion.protocols.protocol import Endpoint, Protocol
-from ingestion.protocols.responses import Answer, success
 from ingestion.protocols.validation import judge
 from ingestion.protocols.verdict import RequestFacts, Verdict
 
@@ -55,12 +52,6 @@ class Route(Endpoint):
             mint=mint,
             allowance=allowance,
         )
-
-    def answer(self, batch: Batch, verdict: Verdict) -> Answer:
-        """200 in the form that the protocol expects."""
-        if self.results is None:
-            return success(verdict)
-        return Answer(200, msgspec.json.encode(self.results(batch.events, verdict)))
 
 
 def _route(protocol: Protocol, endpoint: Endpoint) -> Route:

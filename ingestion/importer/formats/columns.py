@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from ingestion.facts.clocks import SMALLEST_EPOCH_MS
 from ingestion.facts.envelope import EVENT_TYPES, Json
-from ingestion.importer.formats.format import Format, Options, derived_id, json_inside
+from ingestion.facts.identifiers import derived_id
+from ingestion.importer.formats.format import Format, Options, json_inside
 
 #: Field of a line → the field of Segment's shape.
 _SEGMENT: Final = {

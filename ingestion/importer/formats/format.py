@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,6 @@ import msgspec
 
 from ingestion.facts.envelope import Json
 from ingestion.protocols.fields import Refused
-
-#: Namespace of the ids that are derived from what identifies a record in its source. It must never
-#: change.
-_NAMESPACE: Final = uuid.UUID("0d3f6f5e-3a56-5c0a-9a55-6b1f0d5a7c31")
-
 
 _PARQUET: Final = b"PAR1"
 
@@ -58,11 +52,6 @@ class Format:
     #: from rows.
     rows: Callable[[Path], str] | None = None
     gather: Callable[[Path], str] | None = None
-
-
-def derived_id(*parts: object) -> str:
-    """The id of an event from what identifies it in its source: always the same."""
-    return str(uuid.uuid5(_NAMESPACE, msgspec.json.encode(parts).decode()))
 
 
 def is_parquet(path: Path) -> bool:

@@ -13,7 +13,8 @@ import msgspec
 
 from ingestion.facts.clocks import utc_text
 from ingestion.facts.envelope import Json
-from ingestion.importer.formats.format import Format, Options, derived_id
+from ingestion.facts.identifiers import derived_id
+from ingestion.importer.formats.format import Format, Options
 from ingestion.protocols.fields import Refused
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from ingestion.facts.clocks import utc_text
 from ingestion.facts.envelope import Json
-from ingestion.importer.formats.format import Format, Options, derived_id
+from ingestion.facts.identifiers import derived_id
+from ingestion.importer.formats.format import Format, Options
 from ingestion.protocols.fields import Refused
 from warehouse.sql import literal
 

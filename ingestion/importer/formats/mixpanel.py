@@ -6,139 +6,24 @@ https://docs.mixpanel.com/reference/raw-event-export describes it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Final
 
-from ingestion.facts.clocks import SMALLEST_EPOCH_MS, utc_text
 from ingestion.facts.envelope import Json
-from ingestion.importer.formats.format import Format, Options, derived_id, json_inside
-from ingestion.protocols.fields import Refused, identifier
-
-#: Mixpanel's SDKs write this before the id of a device.
-_DEVICE: Final = "$device:"
-_EPOCH: Final = datetime(1970, 1, 1)
-#: Property → the field of ``context.page`` with the same meaning.
-_PAGE: Final = {
-    "$current_url": "url",
-    "current_url_path": "path",
-    "$referrer": "referrer",
-    "current_page_title": "title",
-}
+from ingestion.importer.formats.format import Format, Options, json_inside
+from ingestion.protocols.fields import Refused
+from ingestion.protocols.mixpanel import shared
 
 
 def _read(record: Json, options: Options) -> Iterator[Json]:
-    name = record.get("event")
-    properties = dict(json_inside(record, "properties"))
-    # The project's token is a key. It is stored nowhere.
-    properties.pop("token", None)
-    seconds = _seconds(properties.get("time"))
-    insert_id = properties.get("$insert_id")
-    event = {
-        **{field: value for field, value in record.items() if field not in ("event", "properties")},
-        "type": "track",
-        "event": name,
-        # Mixpanel itself counts equal ids of the same name and second as one event.
-        "messageId": insert_id and derived_id("mixpanel", name, int(seconds), insert_id),
-        "timestamp": _time(seconds, options),
-        "receivedAt": properties.get("mp_processing_time_ms"),
-        "properties": properties,
-        "context": _context(properties),
-    }
-    if name == "$identify":
-        yield event | {
-            "type": "identify",
-            "userId": identifier(properties, "$identified_id"),
-            "anonymousId": _device(identifier(properties, "$anon_id")),
-        }
-    elif name == "$create_alias":
-        yield event | {
-            "type": "alias",
-            "userId": identifier(properties, "alias"),
-            "previousId": _device(identifier(properties, "distinct_id")),
-        }
-    elif name == "$merge":
-        yield from _merge(event, properties)
-    else:
-        page = {"type": "page", "event": None} if name == "$mp_web_page_view" else {}
-        yield event | page | _ids(event, properties)
-
-
-def _merge(event: Json, properties: Json) -> Iterator[Json]:
-    told = properties.get("$distinct_ids")
-    if not isinstance(told, list) or len(told) < 2:
-        raise Refused("invalid_field", "$distinct_ids must be a list of two ids")
-    ids = [identifier({"$distinct_ids": each}, "$distinct_ids") or "" for each in told]
-    user = next((each for each in ids if not each.startswith(_DEVICE)), ids[0])
-    for number, other in enumerate(each for each in ids if each != user):
-        yield event | {
-            "type": "alias",
-            "messageId": event["messageId"] and derived_id(event["messageId"], number),
-            "userId": _device(user),
-            "previousId": _device(other),
-        }
-
-
-def _ids(event: Json, properties: Json) -> Json:
-    """The ids as they were when the event was sent.
-
-    The export's ``distinct_id`` is that of today's person. If the event names a device and no user,
-    nobody had signed in, and a later ``distinct_id`` must not become its user.
-    """
-    told = identifier(properties, "distinct_id")
-    device = identifier(properties, "$device_id")
-    user = identifier(properties, "$user_id")
-    if not device and not user and told:
-        if told.startswith(_DEVICE):
-            device = told
-        else:
-            user = told
-    return {"userId": user, "anonymousId": _device(device)}
-
-
-def _device(told: str | None) -> str | None:
-    return told.removeprefix(_DEVICE) if told else told
-
-
-def _seconds(value: object) -> float:
-    """Seconds since 1970; exports write seconds, or milliseconds if asked to."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    properties = json_inside(record, "properties")
+    if "time" not in properties:
         raise Refused("invalid_timestamp", "time must be seconds or milliseconds since 1970")
-    return value / 1000 if abs(value) >= SMALLEST_EPOCH_MS else value
-
-
-def _time(seconds: float, options: Options) -> str:
-    """The time in UTC. ``seconds`` are those of the clock on the wall of the project's zone.
-
-    An hour that a clock repeats is taken for its first time.
-    """
-    try:
-        return utc_text(
-            (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=options.time_zone or UTC)
-        )
-    except (OverflowError, ValueError):
-        raise Refused("invalid_timestamp", f"time is out of range: {seconds}") from None
-
-
-def _context(properties: Json) -> Json:
-    context: Json = {}
-    if properties.get("mp_lib"):
-        library = {"name": properties["mp_lib"], "version": properties.get("$lib_version")}
-        context["library"] = library
-    page = {
-        field: properties[name]
-        for name, field in _PAGE.items()
-        if properties.get(name) not in (None, "", "$direct")
-    }
-    if "url" in page:
-        context["page"] = page
-    if properties.get("$screen_width"):
-        context["screen"] = {
-            "width": properties["$screen_width"],
-            "height": properties.get("$screen_height"),
-        }
-    if properties.get("$os"):
-        context["os"] = {"name": properties["$os"], "version": properties.get("$os_version")}
-    return context
+    received = properties.get("mp_processing_time_ms")
+    # The project's token is a key. It is stored nowhere.
+    kept = {name: value for name, value in properties.items() if name != "token"}
+    for event in shared(record, kept, options.time_zone or UTC):
+        yield event | {"receivedAt": received}
 
 
 MIXPANEL: Final = Format(

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.facts.envelope import Json
+from ingestion.facts.identifiers import derived_id
 from ingestion.importer.formats.format import (
     Format,
     Options,
-    derived_id,
     is_parquet,
     json_inside,
 )

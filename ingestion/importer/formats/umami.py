@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from ingestion.facts.envelope import Json
-from ingestion.importer.formats.format import Format, Options, derived_id, json_inside
+from ingestion.facts.identifiers import derived_id
+from ingestion.importer.formats.format import Format, Options, json_inside
 
 _PAGE_VIEW: Final = "1"
 _READ: Final = frozenset(

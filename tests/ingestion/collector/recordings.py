@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from ingestion.protocols.batch_json import Batch, inflate
+from ingestion.protocols.forms import form_data
+from ingestion.protocols.protocol import Outside
+from ingestion.protocols.routes import Route, route_of
+
 FOLDER = Path(__file__).parents[3].parent / "shared" / "clients"
+#: Those of our own runs of the programs in sdks/, with three steps each.
+OWN_FOLDER = Path(__file__).parent / "recorded"
 #: The write keys the SDKs were given.
 KEYS = ("WRITEKEY", "phc_KEY", "shop")
 
@@ -57,14 +64,32 @@ class Recording:
         return list(events) if events is not None else [body]
 
 
-def recordings(name: str) -> list[Recording]:
+def recordings(name: str, folder: Path = FOLDER) -> list[Recording]:
     """The requests of one run, in the order they came."""
-    return [Recording(path) for path in sorted((FOLDER / name).glob("*.json"))]
+    return [Recording(path) for path in sorted((folder / name).glob("*.json"))]
 
 
-def runs() -> list[str]:
+def runs(folder: Path = FOLDER) -> list[str]:
     """Every run there is."""
-    return sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+
+
+def opened(recording: Recording) -> tuple[Route, Batch]:
+    """The events of a request of our own, as the collector reads them."""
+    parts = urlsplit(recording.target)
+    route = route_of(parts.path)
+    assert route, recording.path
+    query = parts.query.encode()
+    if recording.method == "GET":
+        assert route.query
+        return route, route.open(route.query(query))
+    form = text = inflate(recording.body)
+    if route.takes_forms:
+        text = form_data(text) or text
+    if route.rewrite:
+        headers = {name.lower().encode(): value.encode() for name, value in recording.headers}
+        text = route.rewrite(text, Outside(query, form, headers))
+    return route, route.open(text)
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -30,7 +30,7 @@ SCHEMA = schemathesis.openapi.from_dict(
 )
 #: Paths that differ in name only are one kind, and the last of it stands for all.
 KINDS = [
-    *{(route.open, route.protocol, route.results): path for path, route in ROUTES.items()}.values(),
+    *{(route.open, route.protocol, route.answer): path for path, route in ROUTES.items()}.values(),
     *(ENDPOINTS.keys() - ROUTES.keys()),
 ]
 

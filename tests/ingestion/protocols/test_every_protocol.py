@@ -29,7 +29,7 @@ from ingestion.protocols.protocol import Protocol
 from ingestion.protocols.routes import ROUTES, Route, route_of
 from ingestion.protocols.verdict import RequestFacts, Verdict
 from ingestion.quarantine.mending import mended
-from tests.ingestion.collector.recordings import recordings, runs
+from tests.ingestion.collector.recordings import OWN_FOLDER, opened, recordings, runs
 
 CHECKOUT = Path(__file__).parents[3]
 DOCUMENT = document(ENDPOINTS, ROUTES)
@@ -89,10 +89,10 @@ def test_the_document_only_grows() -> None:
 def test_its_example_is_accepted_by_each_of_its_paths_and_is_the_same_fact(
     protocol: Protocol,
 ) -> None:
-    for path in posted(protocol):
-        line = accepted(path, protocol.example)
-        assert line["event_id"] == protocol.example[protocol.event_id_field], path
-        assert line["request"]["protocol"] == protocol.name
+    lines = [accepted(path, protocol.example) for path in posted(protocol)]
+    if protocol.event_id_field:
+        assert len({line["event_id"] for line in lines}) == 1
+    assert {line["request"]["protocol"] for line in lines} == {protocol.name}
 
 
 @each_protocol
@@ -129,16 +129,19 @@ def test_its_key_is_in_no_line(protocol: Protocol) -> None:
 
 @each_protocol
 def test_a_refused_event_keeps_its_id_and_no_mend_changes_it(protocol: Protocol) -> None:
-    path = posted(protocol)[0]
+    name = protocol.event_id_field or "no id"
     event = protocol.example | SPOILT
-    (refusal,) = judged(path, event).refused
-    assert refusal.event_id == protocol.example[protocol.event_id_field]
+    (refusal,) = judged(posted(protocol)[0], event).refused
+    places = (protocol.example, protocol.example.get(protocol.inner_field, {}))
+    assert refusal.event_id == next((place[name] for place in places if name in place), None)
+    if name not in protocol.example:
+        return
 
     def forgetful(event: Json) -> Json:
-        return event | {protocol.event_id_field: "another"}
+        return event | {name: "another"}
 
     changed = mended(json.dumps(event).encode(), forgetful)
-    assert json.loads(changed or b"")[protocol.event_id_field] == refusal.event_id
+    assert json.loads(changed or b"")[name] == refusal.event_id
 
 
 @each_protocol
@@ -152,6 +155,9 @@ def test_a_user_is_who_the_line_says_and_whom_an_erasure_finds(protocol: Protoco
         for where in places(without_ids(protocol), name, "zoe")
         for user in [as_user(posted(protocol)[0], where)]
     }
+    if not protocol.user_fields:
+        assert protocol.visitor_period, "its events name nobody"
+        return
     assert "zoe" in found
     (refusal,) = judged(
         posted(protocol)[0],
@@ -181,8 +187,9 @@ def test_a_device_is_a_device_and_never_a_user(protocol: Protocol) -> None:
 
 @each_protocol
 def test_a_whole_request_is_nobodys_by_the_fields_beside_its_batch(protocol: Protocol) -> None:
-    beside = {protocol.user_fields[0]: "zoe", protocol.batch_field: [protocol.example]}
-    assert users_named(json.dumps(beside).encode()) == set()
+    if protocol.batch_field and protocol.user_fields:
+        beside = {protocol.user_fields[0]: "zoe", protocol.batch_field: [protocol.example]}
+        assert users_named(json.dumps(beside).encode()) == set()
 
 
 @each_protocol
@@ -198,7 +205,7 @@ def test_its_body_is_documented_by_its_own_types(protocol: Protocol) -> None:
     summaries = {DOCUMENT["paths"][path]["post"]["summary"] for path in posted(protocol)}
     assert summaries == {f"Events in {protocol.title}'s protocol."}
     properties = DOCUMENT["components"]["schemas"][protocol.event.__name__]["properties"]
-    assert protocol.event_id_field in properties
+    assert {protocol.event_id_field or protocol.inner_field, protocol.inner_field} & {*properties}
 
 
 def test_another_protocol_is_documented_by_its_own_types() -> None:
@@ -231,6 +238,14 @@ def test_its_types_take_its_example_and_its_recordings(protocol: Protocol) -> No
         and route.spoken is protocol
         and protocol.event in _listed(route)
     ]
+    recorded += [
+        json.loads(event)
+        for run in runs(OWN_FOLDER)
+        for request in recordings(run, OWN_FOLDER)
+        for route, batch in [opened(request)]
+        if route.spoken is protocol and protocol.event in _listed(route)
+        for event in batch.events
+    ]
     assert recorded, f"record what an SDK of {protocol.title} sends"
     for event in recorded:
         msgspec.convert(event, protocol.event)
@@ -261,14 +276,15 @@ def posted(protocol: Protocol) -> list[str]:
 
 def body(route: Route, event: Json) -> bytes:
     """A body of a route with one event."""
-    is_alone = route.bodies[0] is route.spoken.query_carries
-    return json.dumps(event if is_alone else {route.spoken.batch_field: [event]}).encode()
+    is_alone = route.bodies[0] in (route.spoken.event, route.spoken.query_carries)
+    batch = {route.spoken.batch_field: [event]} if route.spoken.batch_field else [event]
+    return json.dumps(event if is_alone else batch).encode()
 
 
-def judged(path: str, event: Json, *, whole: bool = False) -> Verdict:
+def judged(path: str, event: Any, *, whole: bool = False) -> Verdict:
     route = ROUTES[path]
     text = json.dumps(event).encode() if whole else body(route, event)
-    facts = RequestFacts(route.protocol, path)
+    facts = RequestFacts(route.protocol, path, ip="192.0.2.0")
     return route.judge(route.open(text), "web", datetime.now(UTC), facts, key=KEY)
 
 
@@ -291,7 +307,8 @@ def without_ids(protocol: Protocol) -> Json:
 def places(event: Json, name: str, value: str) -> list[Json]:
     """The event with a field at its top, and among its properties."""
     inside = copy.deepcopy(event)
-    inside["properties"] = {**inside.get("properties", {}), name: value}
+    for inner in catalog.INNER_FIELDS:
+        inside[inner] = {**inside.get(inner, {}), name: value}
     return [event | {name: value}, inside, inside | {"distinct_id": value}]
 
 

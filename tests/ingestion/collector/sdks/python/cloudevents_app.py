@@ -1,0 +1,1 @@
+"""A product that sends CloudEvents, made by their Python SDK: `cloudevents_app.py URL KEY`."""
