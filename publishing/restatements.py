@@ -28,10 +28,13 @@ COLUMNS = {
     "run_id": ("varchar", "The Dagster run that published; null outside of Dagster."),
     "table_name": ("varchar not null", "The mart that holds the figure."),
     "figure": ("varchar not null", "The mart's column."),
-    "slice": ("varchar not null", "Funnel and step, as 'trial 2'; empty where there is none."),
+    "slice": (
+        "varchar not null",
+        "Funnel and step, as 'trial 2', or the currency; empty where there is none.",
+    ),
     "figure_date": ("date not null", "The day the figure is of."),
-    "from_value": ("bigint", "What people read before; null where the day had no row."),
-    "to_value": ("bigint", "What they read since; null where the day has no row any more."),
+    "from_value": ("decimal(38, 8)", "What people read before; null where the day had no row."),
+    "to_value": ("decimal(38, 8)", "What they read since; null where the day has no row any more."),
     "reasons": (
         "varchar not null",
         "definition_change, erasure, removal, late_events, identity, duplicates: those that apply, "
@@ -56,6 +59,14 @@ ACTIVES: dict[str, tuple[int | None, int]] = {
     "sessions": (1, 1),
     "events": (0, 0),
     "bot_actives": (0, 0),
+}
+#: Figure of the events of fct_revenue_events that count → how it is made of those of a day and
+#: currency. Whether one counts may depend on an order of any day before.
+REVENUE = {
+    "orders": "count(*) filter (where kind = 'order')",
+    "gross_amount": "coalesce(sum(amount) filter (where kind = 'order'), 0)",
+    "refunds": "count(*) filter (where kind = 'refund')",
+    "refunded_amount": "coalesce(sum(amount) filter (where kind = 'refund'), 0)",
 }
 #: Days before a figure's own if all of them count: no warehouse is as old.
 ALL_DAYS = 100_000
@@ -112,7 +123,7 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
                 coalesce(was.activity_date, now.activity_date) as figure_date,
                 was.{figure} as from_value, now.{figure} as to_value,
                 {ALL_DAYS if before is None else before} as days_before, {after} as days_after,
-                true as is_of_activity
+                true as is_of_activity, false as is_of_money
             from previous.marts.fct_daily_actives as was
             full outer join marts.fct_daily_actives as now using (activity_date)
             where was.{figure} is distinct from now.{figure} and coalesce(
@@ -140,7 +151,7 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
                     from intermediate.int_funnel_steps_listed as steps
                     where steps.funnel_name = was.funnel_name
                 ) as days_after,
-                false as is_of_activity
+                false as is_of_activity, false as is_of_money
             from previous.marts.fct_funnel_steps as was
             left join marts.fct_funnel_steps as now using (funnel_name, entry_date, step_number)
             where
@@ -155,6 +166,22 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
                 )
             """
         )
+    if all(_has(connection, each, "marts", "fct_revenue_events") for each in ("previous", None)):
+        questions += [
+            f"""
+            select
+                'fct_revenue_events' as table_name, '{figure}' as figure, currency as slice,
+                revenue_date as figure_date, was.value as from_value, now.value as to_value,
+                {ALL_DAYS} as days_before, 0 as days_after,
+                false as is_of_activity, true as is_of_money
+            from ({_revenue("previous.marts", made)}) as was
+            full outer join ({_revenue("marts", made)}) as now using (revenue_date, currency)
+            where coalesce(was.value, 0) <> coalesce(now.value, 0) and revenue_date <= (
+                select max(activity_date) from previous.marts.fct_daily_actives where is_complete
+            )
+            """
+            for figure, made in REVENUE.items()
+        ]
     if not questions or not _has(connection, "previous", "marts", "fct_events"):
         return 0
     connection.execute(
@@ -162,6 +189,13 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
     )
     found = connection.execute("select count(*) from figures_changed").fetchone()
     return int(found[0]) if found else 0
+
+
+def _revenue(marts: str, made: str) -> str:
+    return f"""
+        select revenue_date, currency, {made} as value
+        from {marts}.fct_revenue_events where is_counted group by all
+        """
 
 
 def _compare_facts(
@@ -180,6 +214,11 @@ def _compare_facts(
     # A file of an older version has no is_activity. In it, all activity had a session.
     has_activity = _has(connection, "previous", "marts", "fct_events", "is_activity")
     was_activity = "is_activity" if has_activity else "session_id is not null"
+    money = " union all ".join(
+        f"select event_id from {marts}.fct_revenue_events"
+        for database, marts in (("previous", "previous.marts"), (None, "marts"))
+        if _has(connection, database, "marts", "fct_revenue_events")
+    )
     day = f"cast((occurred_at at time zone 'UTC') at time zone '{time_zone}' as date)"
     connection.execute(
         f"""
@@ -200,6 +239,7 @@ def _compare_facts(
                 now.fact_date as now_date,
                 coalesce(was.is_of_activity, false) or coalesce(now.is_of_activity, false)
                     as is_of_activity,
+                event_id in ({money or "null"}) as is_of_money,
                 case
                     when was.event_id is null then 'late'
                     when now.event_id is null then 'removed'
@@ -224,7 +264,11 @@ def _compare_facts(
             full outer join now using (event_id)
         )
 
-        select unnest(list_distinct([was_date, now_date])) as fact_date, is_of_activity, change
+        select
+            unnest(list_distinct([was_date, now_date])) as fact_date,
+            is_of_activity,
+            is_of_money,
+            change
         from compared
         where change is not null
         """
@@ -240,7 +284,7 @@ def _explain(connection: duckdb.DuckDBPyConnection, publishing: Publishing) -> N
         insert into published.marts.{TABLE} by name
         with explained as (
             select
-                figures.* exclude (days_before, days_after, is_of_activity),
+                figures.* exclude (days_before, days_after, is_of_activity, is_of_money),
                 {count.format("late")} as late_events,
                 {count.format("reattributed")} as reattributed_events,
                 {count.format("removed")} as removed_events,
@@ -250,6 +294,7 @@ def _explain(connection: duckdb.DuckDBPyConnection, publishing: Publishing) -> N
                 on facts.fact_date between figures.figure_date - figures.days_before
                     and figures.figure_date + figures.days_after
                     and (facts.is_of_activity or not figures.is_of_activity)
+                    and (facts.is_of_money or not figures.is_of_money)
             group by all
         )
 

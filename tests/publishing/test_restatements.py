@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,68 @@ def test_a_settled_funnel_is_restated_and_one_with_open_attempts_is_not(
         " where table_name = 'fct_funnel_steps' and slice = 'onboarding 1'"
     )
     assert rows == [("onboarding 1", MONDAY, 1, 2, "late_events")]
+
+
+def sale(event_id: str, occurred_at: str, revenue: str, **properties: str) -> Line:
+    return line(
+        event_id,
+        occurred_at,
+        event_name="Order Completed",
+        properties={"revenue": revenue, "order_id": event_id, **properties},
+    )
+
+
+def test_money_of_a_settled_day_is_restated_in_its_currency(
+    compiled: CompiledModels, tmp_path: Path
+) -> None:
+    site = Site(compiled, tmp_path)
+    site.night(
+        sale("o1", "02T10:00", "10.50"),
+        sale("o2", "02T11:00", "7", currency="EUR"),
+        sale("told-again", "03T10:00", "5", order_id="twice"),
+        sale("o3", "03T11:00", "1"),
+    )
+    # An order of Monday that was told on Tuesday too counts on Monday, and a sign-up is no money.
+    site.night(
+        sale("late", "02T12:00", "0.25"),
+        sale("told-first", "02T13:00", "5", order_id="twice"),
+        line("no-money", "02T14:00"),
+        line("refund", "03T13:00", event_name="Order Refunded", properties={"order_id": "o1"}),
+    )
+
+    rows = site.read(
+        "select figure, slice, figure_date, from_value, to_value, reasons, late_events"
+        " from marts.restatements where table_name = 'fct_revenue_events' order by all"
+    )
+    assert rows == [
+        ("gross_amount", "USD", MONDAY, Decimal("10.5"), Decimal("15.75"), "late_events", 2),
+        ("gross_amount", "USD", TUESDAY, 6, 1, "late_events", 3),
+        ("orders", "USD", MONDAY, 1, 3, "late_events", 2),
+        ("orders", "USD", TUESDAY, 2, 1, "late_events", 3),
+        ("refunded_amount", "USD", TUESDAY, 0, Decimal("10.5"), "late_events", 3),
+        ("refunds", "USD", TUESDAY, 0, 1, "late_events", 3),
+    ]
+
+
+def test_the_erasure_of_a_buyer_restates_the_sums(compiled: CompiledModels, tmp_path: Path) -> None:
+    site = Site(compiled, tmp_path)
+    site.night(sale("o1", "02T10:00", "10.50"), sale("o2", "02T11:00", "7"), line("t1", "03T10:00"))
+    site.memory.connection.execute("delete from raw.events where event_id = 'o1'")
+    site.memory.connection.execute(
+        "create table meta.erasures as select now() at time zone 'UTC' as erased_at"
+    )
+    site.night(full_refresh=True, whole=True)
+
+    assert site.restated("gross_amount") == {("gross_amount", MONDAY): (17.5, 7, "erasure")}
+
+
+def test_a_file_of_a_version_without_money_is_compared(site: Site) -> None:
+    with duckdb.connect(str(site.settings.published)) as connection:
+        connection.execute("drop table marts.fct_orders")
+        connection.execute("drop table marts.fct_revenue_events")
+    site.night(sale("late", "02T12:00", "5"))
+
+    assert site.restated("gross_amount", "events") == {("events", MONDAY): (2, 3, "late_events")}
 
 
 def test_a_file_that_cannot_be_read_begins_a_new_record(
