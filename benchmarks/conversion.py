@@ -35,14 +35,14 @@ from benchmarks.realistic import (
     seal_events,
 )
 from conversion.marts import tell
-from conversion.question_tables import keep
 from conversion.scoring_job import foresee
 from demo.project import with_definitions
 from ingestion.loading.pipeline import load
 from ingestion.settings import Settings
-from orchestration.definition_files import questions_asked
+from orchestration.definition_files import definition_rows, questions_asked
 from publishing.publish import publish
 from warehouse.connection import connect, writer_lock
+from warehouse.definition_tables import keep
 
 START: Final = datetime(2026, 1, 5, tzinfo=UTC)
 DAYS: Final = 84
@@ -169,7 +169,7 @@ def measure(settings: Settings, count: int) -> None:
     with writer_lock(settings):
         load(settings)
         with connect(settings) as connection:
-            keep(connection, questions_asked(settings))
+            keep(connection, definition_rows(settings))
         build(settings, "full build")
         seal_events(settings, "night", iter(night))
         load(settings)

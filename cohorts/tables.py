@@ -6,16 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import duckdb
-
 from cohorts.definitions import Cohort, Condition, all_conditions
 from warehouse import meta
 
 
-def keep(connection: duckdb.DuckDBPyConnection, cohorts: Sequence[Cohort]) -> None:
-    """Write the cohorts for the models. Their file is a part of the definition of all numbers."""
+def cohort_rows(cohorts: Sequence[Cohort]) -> dict[str, list[tuple[Any, ...]]]:
+    """Table → its rows."""
     by_name = {cohort.name: cohort for cohort in cohorts}
-    described = [
+    described: list[tuple[Any, ...]] = [
         (
             cohort.name,
             cohort.description,
@@ -30,15 +28,7 @@ def keep(connection: duckdb.DuckDBPyConnection, cohorts: Sequence[Cohort]) -> No
         for cohort in cohorts
         for number, condition in enumerate(all_conditions(cohort, by_name), start=1)
     ]
-    connection.execute("begin")
-    for table, rows in ((meta.COHORTS, described), (meta.COHORT_CONDITIONS, conditions)):
-        meta.create(connection, table)
-        # An older version may have created the table with other columns.
-        connection.execute(f"create or replace table {table} ({meta.COLUMNS[table]})")
-        if rows:
-            places = ", ".join("?" * len(rows[0]))
-            connection.executemany(f"insert into {table} values ({places})", rows)
-    connection.execute("commit")
+    return {meta.COHORTS: described, meta.COHORT_CONDITIONS: conditions}
 
 
 def _row(condition: Condition) -> tuple[Any, ...]:

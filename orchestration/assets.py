@@ -15,8 +15,6 @@ from dagster_dlt import DagsterDltResource, DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import Field
 
-from cohorts import tables as cohort_tables
-from conversion.question_tables import keep
 from enrichment.enrich import enrich
 from ingestion.collector.sealing_requests import seal_now
 from ingestion.loading.pipeline import LoadReport, load, make_pipeline
@@ -25,12 +23,7 @@ from ingestion.settings import Settings, get_settings
 from orchestration.audit import advice, as_before, audited, tells_all
 from orchestration.checks.check_result import markdown_table
 from orchestration.conversion_assets import conversion_assets
-from orchestration.definition_files import (
-    cohorts_defined,
-    names_seen,
-    questions_asked,
-    refuse_mistakes,
-)
+from orchestration.definition_files import definition_rows, names_seen, refuse_mistakes
 from orchestration.plain_failures import plainly
 from orchestration.prepare import POOL
 from orchestration.raw_metadata import COLUMN_SCHEMA, ROW_COUNT, raw_tables
@@ -40,6 +33,7 @@ from publishing.publish_charts import highlights
 from transformation.current import UNCHANGED, is_current, outcomes_kept
 from transformation.manifest import read_manifest
 from warehouse.connection import connect, writer_lock
+from warehouse.definition_tables import keep
 from warehouse.pending_loads import is_full_refresh_due
 
 #: The asset of the segments in the landing, before they are loaded.
@@ -191,8 +185,7 @@ def model_assets(
     with plainly(), writer_lock(_settings):
         refuse_mistakes(_settings, lambda: names_seen(_settings))
         with connect(_settings) as connection:
-            keep(connection, questions_asked(_settings))
-            cohort_tables.keep(connection, cohorts_defined(_settings))
+            keep(connection, definition_rows(_settings))
             enrich(connection)
             is_due = is_full_refresh_due(connection)
             found = outcomes_kept(_settings, connection) if is_whole else None

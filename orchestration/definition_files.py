@@ -9,11 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from cohorts.definitions import Cohort
 from cohorts.reading import Read, read_cohorts
+from cohorts.tables import cohort_rows
+from conversion.question_tables import question_rows
 from conversion.questions import Question
 from conversion.reading import Asked, read_questions
+from experiments.definition_tables import experiment_rows
+from experiments.reading import Defined, read_experiments
 from ingestion.settings import Settings
 from transformation.definition_rules import (
     BUILT_IN,
@@ -50,12 +55,13 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
         mistakes[seed] += judge(seed, rows[seed])
     steps = rows["funnel_steps"]
     planned = {read_name(row["event_name"]) for row in rows["tracking_plan"]}
-    asked = _asked(settings)
-    questioned = list(asked.mistakes)
-    read = _cohorts(settings)
-    cohorts = list(read.mistakes)
+    asked, read, defined = _asked(settings), _cohorts(settings), _experiments(settings)
+    questioned, cohorts = list(asked.mistakes), list(read.mistakes)
+    experimented = list(defined.mistakes)
+    if not mistakes["currencies"]:
+        experimented += defined.unknown_currencies({row["currency"] for row in rows["currencies"]})
     named = {name for step in steps for name in event_names(step)}
-    named |= asked.event_names | read.event_names
+    named |= asked.event_names | read.event_names | defined.event_names
     unplanned = named - planned - BUILT_IN
     if seen is not None and unplanned and not mistakes["tracking_plan"]:
         # If nothing is planned and nothing has arrived yet, a name cannot be validated.
@@ -64,9 +70,11 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
             mistakes["funnel_steps"] += judge_events(steps, known)
             questioned += asked.unknown_events(known)
             cohorts += read.unknown_events(known)
+            experimented += defined.unknown_events(known)
     by_path = {_path(settings, seed): mistakes[seed] for seed in COLUMNS}
     by_path[_questions_path(settings)] = questioned
     by_path[_cohorts_path(settings)] = cohorts
+    by_path[_experiments_path(settings)] = experimented
     if found := _lines(by_path):
         raise MistakenSeeds("\n".join(found))
     if seen is not None:
@@ -74,6 +82,7 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
             _path(settings, "funnel_steps"): outdated(steps),
             _questions_path(settings): asked.outdated,
             _cohorts_path(settings): read.outdated,
+            _experiments_path(settings): defined.doubtful,
         }
         for line in _lines(older):
             logger.warning(line)
@@ -87,6 +96,15 @@ def questions_asked(settings: Settings) -> list[Question]:
 def cohorts_defined(settings: Settings) -> list[Cohort]:
     """The cohorts of the site. Call it only for files that ``refuse_mistakes`` does not refuse."""
     return [cohort for _, cohort in _cohorts(settings).cohorts]
+
+
+def definition_rows(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
+    """The definitions in YAML as the models read them: table → its rows."""
+    return {
+        **question_rows(questions_asked(settings)),
+        **cohort_rows(cohorts_defined(settings)),
+        **experiment_rows([each for _, each in _experiments(settings).experiments]),
+    }
 
 
 def names_seen(settings: Settings) -> set[str]:
@@ -120,6 +138,15 @@ def _path(settings: Settings, seed: str) -> Path:
 
 def _questions_path(settings: Settings) -> Path:
     return settings.dbt_project / "conversion_questions.yml"
+
+
+def _experiments_path(settings: Settings) -> Path:
+    return settings.dbt_project / "experiments.yml"
+
+
+def _experiments(settings: Settings) -> Defined:
+    path = _experiments_path(settings)
+    return read_experiments(path.read_bytes() if path.exists() else b"")
 
 
 def _asked(settings: Settings) -> Asked:

@@ -278,3 +278,33 @@ COHORTS: Final = tuple(
         ("deeper", [{"member_of": "nested"}, {"did": "identify", "within_days": 31}]),
     )
 )
+
+#: Experiments for experiments.yml that these histories can fill. A plan is the variant: the number
+#: 1 and the text 1 are one, and true, 2.5 and 1.00 are unplanned in the first experiment.
+EXPERIMENTS: Final = (
+    {
+        "name": "plans",
+        "description": "Do people who sign up by the year buy sooner?",
+        "exposure": {"event": "sign_up|page_view[plan]", "variant": "plan"},
+        "variants": ["annual", 1],
+        "control": "annual",
+        "start": "2026-03-27",
+        "metrics": [
+            {"name": "buys", "conversion": "purchase", "days": 1},
+            {"name": "invites", "count": ["invite_sent", "identify"], "days": 7},
+        ],
+        "guardrails": [{"name": "sold", "revenue": "EUR", "days": 30}],
+        "planned": {"persons": 2},
+    },
+    {
+        "name": "short",
+        "description": "Who buys first, and what do they do in the month after it?",
+        "exposure": {"event": "purchase", "variant": "plan"},
+        "variants": {"true": 1, "2.5": 3},
+        "control": "2.5",
+        "start": "2026-03-28",
+        "end": "2026-04-04",
+        "metrics": [{"name": "views", "count": "page_view|sign_up[plan!=annual]", "days": 30}],
+        "planned": {"minimum_effect": 0.5, "baseline_deviation": 2},
+    },
+)

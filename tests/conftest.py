@@ -13,7 +13,7 @@ from conversion.marts import tell
 from ingestion.settings import Settings
 from publishing.publish import publish
 from tests import golden, prepared
-from tests.histories import COHORTS, FUNNELS, QUESTIONS
+from tests.histories import COHORTS, EXPERIMENTS, FUNNELS, QUESTIONS
 from tests.models_in_memory import CompiledModels, project_copy, warehouse_copy
 from warehouse.connection import connect, writer_lock
 
@@ -86,7 +86,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledModels:
         if not pickled.exists():
             golden.land(shared / "home" / "landing")
             funnels = [*FUNNELS, *GOLDEN_FUNNELS]
-            project = project_copy(Settings(), shared, funnels, QUESTIONS, COHORTS)
+            project = project_copy(Settings(), shared, funnels, QUESTIONS, COHORTS, EXPERIMENTS)
             made = CompiledModels(Settings(home=shared / "home", dbt_project=project))
             pickled.write_bytes(pickle.dumps(made))
     folder = tmp_path_factory.mktemp("compiled") / "copy"

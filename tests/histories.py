@@ -26,6 +26,7 @@ from tests.alphabet import (
     DAYS,
     DELAYS,
     DEVICES,
+    EXPERIMENTS,
     FUNNELS,
     GAPS,
     HOUR,
@@ -44,7 +45,15 @@ from tests.alphabet import (
 )
 from tests.oracle.events import File
 
-__all__ = ["COHORTS", "FUNNELS", "QUESTIONS", "History", "histories", "random_histories"]
+__all__ = [
+    "COHORTS",
+    "EXPERIMENTS",
+    "FUNNELS",
+    "QUESTIONS",
+    "History",
+    "histories",
+    "random_histories",
+]
 
 T = TypeVar("T")
 Line = dict[str, Any]

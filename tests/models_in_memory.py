@@ -25,19 +25,18 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from cohorts import tables as cohort_tables
-from conversion.question_tables import keep
 from enrichment.enrich import LISTS, enrich
 from ingestion.loading.pipeline import load
 from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
-from orchestration.definition_files import cohorts_defined, questions_asked
+from orchestration.definition_files import definition_rows, questions_asked
 from tests.oracle.events import Load
 from tests.warm import run_code
 from transformation.dbt_command import dbt_environment, dbt_target
 from transformation.definition import WRITTEN_BY_DBT
 from transformation.increments import increment, keep_increment
 from warehouse.connection import connect, writer_lock
+from warehouse.definition_tables import keep
 from warehouse.meta import CHANGED_ROWS, PUBLISHED_BUILD
 
 Row = dict[str, Any]
@@ -75,8 +74,9 @@ def project_copy(
     funnels: Iterable[Mapping[str, Any]],
     questions: Iterable[Mapping[str, Any]] = (),
     cohorts: Iterable[Mapping[str, Any]] = (),
+    experiments: Iterable[Mapping[str, Any]] = (),
 ) -> Path:
-    """The dbt project with other funnels, conversion questions and cohorts.
+    """The dbt project with other funnels, conversion questions, cohorts and experiments.
 
     The people of a test are few: two of them are peers enough.
     """
@@ -89,6 +89,7 @@ def project_copy(
         writer.writerows(rows)
     (project / "conversion_questions.yml").write_text(json.dumps({"questions": list(questions)}))
     (project / "cohorts.yml").write_text(json.dumps({"cohorts": list(cohorts)}))
+    (project / "experiments.yml").write_text(json.dumps({"experiments": list(experiments)}))
     (project / "seeds" / "page_groups.csv").write_text("page_group\n/shop/:item\n")
     definition = project / "dbt_project.yml"
     definition.write_text(definition.read_text().replace("trial_peers: 30", "trial_peers: 2"))
@@ -123,10 +124,9 @@ class CompiledModels:
         with writer_lock(settings):
             load(settings)
             self.questions = questions_asked(settings)
-            self.cohorts = cohorts_defined(settings)
+            self.definitions = definition_rows(settings)
             with connect(settings) as connection:
-                keep(connection, self.questions)
-                cohort_tables.keep(connection, self.cohorts)
+                keep(connection, self.definitions)
                 enrich(connection)
             excluded = ["--exclude-resource-type", "unit_test"]
             run_dbt(settings, "build", "--full-refresh", *excluded, "test")
@@ -246,8 +246,7 @@ class MemoryWarehouse:
             f"create table {CHANGED_ROWS}"
             " (table_name varchar, key_columns varchar, key_text varchar)"
         )
-        keep(self.connection, compiled.questions)
-        cohort_tables.keep(self.connection, compiled.cohorts)
+        keep(self.connection, compiled.definitions)
         for name, rows in compiled.given.items():
             self.connection.register("given_rows", rows)
             self.connection.execute(f"create table {name} as select * from given_rows")

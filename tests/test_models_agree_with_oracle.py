@@ -17,6 +17,7 @@ from tests.alphabet import LOADS_BEGAN
 from tests.conftest import GOLDEN_FUNNELS
 from tests.histories import (
     COHORTS,
+    EXPERIMENTS,
     FUNNELS,
     QUESTIONS,
     History,
@@ -69,6 +70,14 @@ QUERIES = {
     "cohort_members": "select * from marts.fct_cohort_members",
     "cohorts": "select * from marts.dim_cohorts",
     "cohort_days": "select * from marts.fct_cohort_days",
+    "experiment_exposures": "select * from marts.fct_experiment_exposures",
+    "experiment_values": """
+        select * replace (
+            cast(metric_value as double) as metric_value,
+            cast(earlier_value as double) as earlier_value
+        )
+        from marts.fct_experiment_values
+    """,
     "duplicates": """
         select
             source_id, sum(loaded) as received, sum(counted) as counted,
@@ -110,7 +119,7 @@ def _cell(value: Any) -> str:
 def test_a_golden_day_is_what_was_worked_out_by_hand(compiled: CompiledModels, day: str) -> None:
     files = golden.load(day)
     funnels = GOLDEN_FUNNELS
-    expected = oracle.warehouse([files], funnels, QUESTIONS, COHORTS)
+    expected = oracle.warehouse([files], funnels, QUESTIONS, COHORTS, EXPERIMENTS)
     warehouse = loaded(compiled, [files])
     compare(warehouse, expected, {row["funnel_name"] for row in funnels})
 
@@ -126,7 +135,7 @@ def check_history(compiled: CompiledModels, history: History) -> None:
         refreshed.build(full_refresh=True)
         assert warehouse.marts() == refreshed.marts(), f"after load {number}"
         expected = oracle.warehouse(
-            history.loads[:number], FUNNELS, QUESTIONS, COHORTS, began=LOADS_BEGAN
+            history.loads[:number], FUNNELS, QUESTIONS, COHORTS, EXPERIMENTS, began=LOADS_BEGAN
         )
         compare(warehouse, expected, names)
 

@@ -30,9 +30,9 @@ JUDGES: Final = (
     *("tests/*", "*__unit_tests.yml", "*.schema.json", ".sqlfluffignore"),
     *("*__metrics.yml", "*__saved_queries.yml", "*__exposures.yml", "*.md"),
 )
-#: Left out too: the warehouse holds the questions it was built for, and a change of them makes the
-#: next build a full refresh (conversion/question_tables.py).
-QUESTIONS: Final = "conversion_questions.yml"
+#: Left out too: the warehouse holds the definitions it was built for, and a change of them makes
+#: the next build a full refresh (warehouse/definition_tables.py).
+KEPT_IN_WAREHOUSE: Final = ("conversion_questions.yml", "experiments.yml")
 
 
 def definition(settings: Settings) -> str:
@@ -48,7 +48,7 @@ def definition(settings: Settings) -> str:
     zone = settings.reporting_time_zone
     digest.update(f"{zone} {zone_rules(zone)}\n".encode())
     for name, content in project_files(settings.dbt_project):
-        if name != Path(QUESTIONS) and not any(fnmatch(str(name), each) for each in JUDGES):
+        if not any(fnmatch(str(name), each) for each in (*JUDGES, *KEPT_IN_WAREHOUSE)):
             digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 

@@ -17,7 +17,7 @@ from ingestion.loading.source import RAW_TABLES
 from ingestion.settings import Settings
 from transformation.dbt_command import DBT, dbt_environment
 from warehouse.connection import connect
-from warehouse.meta import CONVERSION_TABLES
+from warehouse.meta import DEFINITION_TABLES
 from warehouse.sql import literal
 
 #: The schema of the rows that differ. Failing rows of tests are there too.
@@ -84,9 +84,9 @@ def _copy_facts(settings: Settings, rebuilt: Settings) -> None:
         connection.execute("create schema rebuilt.raw")
         for table in (*RAW_TABLES, "_dlt_loads"):
             connection.execute(f"create table rebuilt.raw.{table} as from raw.{table}")
-        # The questions that the warehouse was built for. The site's file may have changed since.
+        # The definitions that the warehouse was built for. The site's files may have changed since.
         connection.execute("create schema rebuilt.meta")
-        for table in CONVERSION_TABLES:
+        for table in DEFINITION_TABLES:
             connection.execute(f"create table rebuilt.{table} as from {table}")
     with connect(rebuilt) as connection:
         enrich(connection)

@@ -32,6 +32,16 @@ CONVERSION_TABLES: Final = (CONVERSION_QUESTIONS, CONVERSION_AGES, CONVERSION_EV
 #: The cohorts that the models were built for, and their conditions.
 COHORTS: Final = "meta.cohorts"
 COHORT_CONDITIONS: Final = "meta.cohort_conditions"
+#: The experiments that the models were built for.
+EXPERIMENT_PLANS: Final = "meta.experiment_plans"
+EXPERIMENT_VARIANTS: Final = "meta.experiment_variants"
+EXPERIMENT_METRICS: Final = "meta.experiment_metrics"
+EXPERIMENT_EVENTS: Final = "meta.experiment_events"
+EXPERIMENT_TABLES: Final = (
+    *(EXPERIMENT_PLANS, EXPERIMENT_VARIANTS, EXPERIMENT_METRICS, EXPERIMENT_EVENTS),
+)
+#: All definitions that are files in YAML.
+DEFINITION_TABLES: Final = (*CONVERSION_TABLES, COHORTS, COHORT_CONDITIONS, *EXPERIMENT_TABLES)
 #: Every predicted probability. A rebuild does not predict it again.
 CONVERSION_SCORES: Final = "meta.conversion_scores"
 #: In the published file: its version, how new its data is, and the rows of each mart.
@@ -57,6 +67,18 @@ COLUMNS: Final = {
     COHORT_CONDITIONS: (
         "cohort_name varchar, cohort_condition_number integer, kind varchar, step varchar, "
         "at_least integer, at_most integer, within_days integer, first_day date, last_day date"
+    ),
+    EXPERIMENT_PLANS: (
+        "experiment_name varchar, description varchar, control_variant varchar, starts_on date, "
+        "ends_on date, planned_persons bigint"
+    ),
+    EXPERIMENT_VARIANTS: "experiment_name varchar, variant varchar, planned_share double",
+    EXPERIMENT_METRICS: (
+        "experiment_name varchar, metric_name varchar, metric_kind varchar, currency varchar, "
+        "window_days integer, is_guardrail boolean"
+    ),
+    EXPERIMENT_EVENTS: (
+        "experiment_name varchar, metric_name varchar, event_name varchar, variant_property varchar"
     ),
     PUBLISHED: (
         "version varchar, published_at timestamp, data_through timestamp, table_name varchar, "

@@ -13,11 +13,8 @@
 {# Requests that the next build be a full refresh (warehouse/pending_loads.py). #}
 {% macro full_refresh_due_relation() -%} meta.full_refresh_due {%- endmacro %}
 
-{# The conversion questions of the site, as conversion/question_tables.py stores them. #}
-{% macro conversion_relation(name) -%} meta.conversion_{{ name }} {%- endmacro %}
-
-{# The cohorts of the site, as cohorts/tables.py stores them. #}
-{% macro cohorts_relation(name) -%} meta.{{ name }} {%- endmacro %}
+{# The definitions of the site that are files in YAML (warehouse/definition_tables.py). #}
+{% macro definition_relation(name) -%} meta.{{ name }} {%- endmacro %}
 
 {# The checksum of everything that decides a number (transformation/definition.py). Footfall's
     commands set it. #}
@@ -66,21 +63,35 @@
         delete from meta.check_outcomes;
         drop table if exists meta.published_build;
     {% endif %}
-    create table if not exists {{ conversion_relation('questions') }} (
+    create table if not exists {{ definition_relation('conversion_questions') }} (
         question_name varchar, description varchar, trial_days integer, horizon_days integer
     );
-    create table if not exists {{ conversion_relation('ages') }} (
+    create table if not exists {{ definition_relation('conversion_ages') }} (
         question_name varchar, trial_day integer
     );
-    create table if not exists {{ conversion_relation('events') }} (
+    create table if not exists {{ definition_relation('conversion_events') }} (
         question_name varchar, event_role varchar, feature_name varchar, event_name varchar
     );
-    create table if not exists {{ cohorts_relation('cohorts') }} (
+    create table if not exists {{ definition_relation('cohorts') }} (
         cohort_name varchar, description varchar, conditions varchar
     );
-    create table if not exists {{ cohorts_relation('cohort_conditions') }} (
+    create table if not exists {{ definition_relation('cohort_conditions') }} (
         cohort_name varchar, cohort_condition_number integer, kind varchar, step varchar,
         at_least integer, at_most integer, within_days integer, first_day date, last_day date
+    );
+    create table if not exists {{ definition_relation('experiment_plans') }} (
+        experiment_name varchar, description varchar, control_variant varchar, starts_on date,
+        ends_on date, planned_persons bigint
+    );
+    create table if not exists {{ definition_relation('experiment_variants') }} (
+        experiment_name varchar, variant varchar, planned_share double
+    );
+    create table if not exists {{ definition_relation('experiment_metrics') }} (
+        experiment_name varchar, metric_name varchar, metric_kind varchar, currency varchar,
+        window_days integer, is_guardrail boolean
+    );
+    create table if not exists {{ definition_relation('experiment_events') }} (
+        experiment_name varchar, metric_name varchar, event_name varchar, variant_property varchar
     )
 {% endmacro %}
 

@@ -10,11 +10,12 @@ import pytest
 
 from cohorts.definitions import Cohort, schema
 from cohorts.reading import read_cohorts
-from cohorts.tables import keep
+from cohorts.tables import cohort_rows
 from ingestion.settings import Settings
 from orchestration.definition_files import MistakenSeeds, cohorts_defined, refuse_mistakes
 from tests.orchestration.test_definition_files import site
 from transformation.definition import definition
+from warehouse.definition_tables import keep
 
 CHECKOUT = Path(__file__).parents[2]
 WELL = """\
@@ -169,7 +170,7 @@ def test_a_changed_cohort_is_another_definition(tmp_path: Path) -> None:
 
 def test_a_part_of_a_cohort_has_its_conditions_in_the_tables_of_the_models() -> None:
     with duckdb.connect() as connection:
-        keep(connection, cohorts())
+        keep(connection, cohort_rows(cohorts()))
         rows = connection.execute(
             "select cohort_condition_number, kind, step, at_least, at_most, within_days,"
             " cast(first_day as varchar) from meta.cohort_conditions"
@@ -182,7 +183,7 @@ def test_a_part_of_a_cohort_has_its_conditions_in_the_tables_of_the_models() -> 
             (4, "first_seen", None, None, None, None, "2026-03-01"),
         ]
         described = connection.execute("from meta.cohorts").fetchall()
-        keep(connection, [])
+        keep(connection, cohort_rows([]))
         assert connection.execute("from meta.cohorts").fetchall() == []
     assert [row[:2] for row in described] == [
         ("power_users", "Who saves often?"),

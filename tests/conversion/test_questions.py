@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from conversion.question_tables import keep
+from conversion.question_tables import question_rows
 from conversion.questions import Question, schema
 from conversion.reading import read_questions
 from demo.project import with_definitions
@@ -16,7 +16,8 @@ from ingestion.settings import Settings
 from orchestration.definition_files import MistakenSeeds, questions_asked, refuse_mistakes
 from transformation.definition_rules import COLUMNS as SEEDS
 from transformation.event_grammar import read_step
-from warehouse.meta import COLUMNS, CONVERSION_TABLES
+from warehouse.definition_tables import keep
+from warehouse.meta import COLUMNS, CONVERSION_TABLES, DEFINITION_TABLES
 from warehouse.pending_loads import is_full_refresh_due
 
 CHECKOUT = Path(__file__).parents[2]
@@ -254,9 +255,9 @@ def test_a_site_without_the_file_asks_nothing(tmp_path: Path) -> None:
 
 def test_questions_that_changed_order_a_full_refresh_and_the_same_ones_do_not() -> None:
     with duckdb.connect() as connection:
-        keep(connection, [])
+        keep(connection, question_rows([]))
         assert not is_full_refresh_due(connection)
-        keep(connection, questions())
+        keep(connection, question_rows(questions()))
         assert is_full_refresh_due(connection)
         kept = {
             table: connection.execute(f"from {table}").fetchall() for table in CONVERSION_TABLES
@@ -266,17 +267,17 @@ def test_questions_that_changed_order_a_full_refresh_and_the_same_ones_do_not() 
             *("trial_started", "bought[plan=true]", "used_a", "used_b[size=2.5]")
         ]
         connection.execute("delete from meta.full_refresh_due")
-        keep(connection, questions())
+        keep(connection, question_rows(questions()))
         assert not is_full_refresh_due(connection)
-        keep(connection, questions(WELL.replace("value: 2.5", "value: 3")))
+        keep(connection, question_rows(questions(WELL.replace("value: 2.5", "value: 3"))))
         assert is_full_refresh_due(connection)
 
 
 def test_a_bare_dbt_build_makes_the_same_tables() -> None:
     macro = (CHECKOUT / "dbt_project" / "macros" / "builds.sql").read_text()
     made = re.findall(
-        r"create table if not exists \{\{ conversion_relation\('(\w+)'\) \}\} \(([^)]*)\)", macro
+        r"create table if not exists \{\{ definition_relation\('(\w+)'\) \}\} \(([^)]*)\)", macro
     )
-    assert {f"meta.conversion_{name}": " ".join(body.split()) for name, body in made} == {
-        table: COLUMNS[table] for table in CONVERSION_TABLES
+    assert {f"meta.{name}": " ".join(body.split()) for name, body in made} == {
+        table: COLUMNS[table] for table in DEFINITION_TABLES
     }

@@ -52,7 +52,8 @@ from tests.oracle.events import (
     duplicates,
     names_a_bot,
 )
-from tests.oracle.facts import facts
+from tests.oracle.experiments import exposure_rows, value_rows
+from tests.oracle.facts import Facts, facts
 from tests.oracle.funnels import funnel_attempts, funnel_steps
 from tests.oracle.pages import page_days
 from tests.oracle.persons import People, person_rows
@@ -96,6 +97,8 @@ class Marts:
     cohort_members: list[Row]
     cohorts: list[Row]
     cohort_days: list[Row]
+    experiment_exposures: list[Row]
+    experiment_values: list[Row]
 
 
 def warehouse(
@@ -103,6 +106,7 @@ def warehouse(
     funnels: Iterable[Mapping[str, Any]] = (),
     questions: Iterable[Mapping[str, Any]] = (),
     cohorts: Iterable[Mapping[str, Any]] = (),
+    experiments: Sequence[Mapping[str, Any]] = (),
     *,
     began: Sequence[datetime] = (),
     time_zone: str = "UTC",
@@ -110,8 +114,8 @@ def warehouse(
 ) -> Marts:
     """Answer every mart for these loads, in load order; ``funnels`` are rows of the funnel seed.
 
-    ``questions`` are conversion questions and ``cohorts`` cohorts, as their files have them;
-    ``began`` says when each load began.
+    ``questions`` are conversion questions. They, ``cohorts`` and ``experiments`` are as their files
+    have them; ``began`` says when each load began.
     """
     received = arrivals(loads, began)
     events, sessions, people, calendar = facts(
@@ -126,6 +130,7 @@ def warehouse(
         events, people, questions, calendar.data_edge
     )
     members, cohorts_counted, cohort_days = cohort_rows(events, people, cohorts, calendar)
+    known = Facts(events, sessions, people, calendar)
     return Marts(
         events=[_event_row(event, people) for event in events],
         sessions=[session.row(people, calendar) for session in sessions],
@@ -151,6 +156,8 @@ def warehouse(
         cohort_members=members,
         cohorts=cohorts_counted,
         cohort_days=cohort_days,
+        experiment_exposures=exposure_rows(known, experiments),
+        experiment_values=value_rows(known, experiments),
     )
 
 
