@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from difflib import get_close_matches
 from itertools import groupby, pairwise
 from typing import Final
@@ -39,6 +40,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         "order_id_property",
     ),
     "currencies": ("currency",),
+    "exchange_rates": ("from_currency", "to_currency", "valid_from", "rate"),
     "ignored_referrers": ("host", "reason"),
     "traffic_sources": ("domain", "name", "kind", "source", "stated_on"),
     "page_groups": ("page_group",),
@@ -74,6 +76,10 @@ def judge(seed: str, rows: Sequence[Row]) -> list[Mistake]:
     name = COLUMNS[seed][0]
     if seed == "revenue_events":
         return [mistake for row in rows for mistake in _judge_revenue(row)] + _repeated(rows, name)
+    if seed == "exchange_rates":
+        return [mistake for row in rows for mistake in _judge_rate(row)] + _repeated(
+            rows, "from_currency", "to_currency", "valid_from"
+        )
     return [mistake for row in rows for mistake in _judge_name(row, name)] + _repeated(rows, name)
 
 
@@ -291,12 +297,31 @@ def _judge_revenue(row: Row) -> Iterator[Mistake]:
         )
 
 
-def _repeated(rows: Sequence[Row], column: str) -> list[Mistake]:
+def _judge_rate(row: Row) -> Iterator[Mistake]:
+    for column in ("from_currency", "to_currency"):
+        if not re.fullmatch("[A-Z]{3}", row[column]):
+            yield Mistake(row.line, f"{column} {row[column]}: write three capital letters, as EUR")
+    if row["from_currency"] == row["to_currency"]:
+        yield Mistake(row.line, "a currency needs no rate to itself; remove the line")
+    try:
+        date.fromisoformat(row["valid_from"])
+    except ValueError:
+        yield Mistake(
+            row.line, f"valid_from {row['valid_from']}: write the first day, as 2026-03-01"
+        )
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,10})?", row["rate"]) or not float(row["rate"]):
+        yield Mistake(
+            row.line, f"rate {row['rate']}: write a number above 0 with a point, as 1.0832"
+        )
+
+
+def _repeated(rows: Sequence[Row], *columns: str) -> list[Mistake]:
     first_lines: dict[str, int] = {}
     return [
-        Mistake(row.line, f"{row[column]} stands in line {first} already; remove one of the two")
+        Mistake(row.line, f"{key} stands in line {first} already; remove one of the two")
         for row in rows
-        if row[column] and (first := first_lines.setdefault(row[column], row.line)) != row.line
+        if (key := " ".join(row[column] for column in columns).strip())
+        and (first := first_lines.setdefault(key, row.line)) != row.line
     ]
 
 

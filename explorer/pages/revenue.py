@@ -5,7 +5,7 @@ from __future__ import annotations
 from explorer import charts
 from explorer.pages.page import COMMON, PERIOD, Context, Page, asked
 from explorer.panels import Column, Panel
-from explorer.parameters import Values, span
+from explorer.parameters import Parameter, Values, span
 from footfall.ask import Value, literal, statement
 
 MONEY = [
@@ -27,7 +27,12 @@ COUNTED = (
 def panels(values: Values, context: Context) -> list[Panel]:
     """The sums, their trend, a breakdown, the value of buyers, and what is not counted."""
     since, until = span(values, context.last_day)
-    parameters: dict[str, Value] = {"since": since, "until": until, **asked(values)}
+    parameters: dict[str, Value] = {
+        "since": since,
+        "until": until,
+        "reporting_currency": values.optional("currency"),
+        **asked(values),
+    }
     whole = {**parameters, "by": None}
     return [
         Panel(
@@ -166,4 +171,9 @@ def _not_counted(values: Values, context: Context) -> Panel:
     )
 
 
-PAGE = Page("revenue", "Revenue", "What is sold?", (PERIOD, *COMMON), panels)
+CURRENCY = Parameter(
+    "currency",
+    "All in",
+    hint="a currency such as EUR, by the rates of seeds/exchange_rates.csv",
+)
+PAGE = Page("revenue", "Revenue", "What is sold?", (PERIOD, CURRENCY, *COMMON), panels)

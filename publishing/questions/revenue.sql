@@ -3,25 +3,36 @@
 --     from revenue()                                         all days in one row
 --     from revenue(period := 'month')
 --     from revenue("by" := 'channel', filters := ['country=AT'])
+--     from revenue(reporting_currency := 'EUR')              all of it in one currency
 --
 -- An order counts in the period in which it was made, a refund in the one in which it was given, as
--- accounts do. A duplicate, a bot's order and what has no amount or no currency counts nowhere.
+-- accounts do. A duplicate, a bot's order and what has no amount or no currency counts nowhere. A
+-- reporting currency needs the rates of seeds/exchange_rates.csv: that of the day counts.
 create or replace macro revenue(
     period := null,
     source := null,
     since := null,
     until := null,
     filters := null,
-    "by" := null
+    "by" := null,
+    reporting_currency := null
 ) as table
 
 with told_read as materialized (
 
     select
         period_of(coalesce(period, 'day'), reporting_time(events.occurred_at)) as started_in,
-        told.currency,
+        told.revenue_date,
+        told.currency as told_currency,
+        coalesce(upper(reporting_currency), told.currency) as currency,
         told.kind,
-        told.amount,
+        case
+            when reporting_currency is null or told.currency = upper(reporting_currency)
+                then cast(told.amount as decimal(38, 8))
+            when told.amount < 10000000000 then cast(told.amount * rates.rate as decimal(38, 8))
+            -- More than 38 digits would be an error; without its cents no amount has so many.
+            else cast(cast(told.amount as decimal(17, 0)) * rates.rate as decimal(38, 8))
+        end as amount,
         told.person_id,
         events.breakdown_value
 
@@ -29,6 +40,13 @@ with told_read as materialized (
 
     inner join marts.fct_revenue_events as told
         on events.event_id = told.event_id
+
+    left join marts.dim_exchange_rates as rates
+        on
+            told.currency = rates.from_currency
+            and rates.to_currency = upper(reporting_currency)
+            and told.revenue_date >= rates.valid_from
+            and (rates.valid_to is null or told.revenue_date < rates.valid_to)
 
     where told.is_counted and is_asked(told.revenue_date, since, until)
 
@@ -52,8 +70,27 @@ mistakes as (
                         when not exists (select 1 from marts.fct_revenue_events)
                             then 'no event of seeds/revenue_events.csv was ever sent; write there which '
                                 || 'events tell of orders and refunds'
+                        when reporting_currency is not null and upper(reporting_currency) not in (
+                            select rates.to_currency from marts.dim_exchange_rates as rates
+                            union all
+                            select told.currency
+                            from marts.fct_revenue_events as told
+                            where told.is_counted
+                        )
+                            then 'seeds/exchange_rates.csv has no rate to '
+                                || coalesce(nullif(reporting_currency, ''), 'an empty currency')
                         when not exists (select 1 from periods)
                             then 'nothing happened then; days are ' || days_there()
+                        else (
+                            select
+                                'seeds/exchange_rates.csv has no rate from ' || told_currency
+                                || ' to ' || currency || ' for ' || min(revenue_date)
+                            from told_read
+                            where amount is null
+                            group by told_currency, currency
+                            order by told_currency
+                            limit 1
+                        )
                     end
                 )
             end as mistake

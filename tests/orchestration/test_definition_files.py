@@ -41,6 +41,7 @@ def site(folder: Path, *steps: str, plan: str = "") -> Settings:
     (seeds / "page_groups.csv").write_text("page_group\n")
     (seeds / "revenue_events.csv").write_text(f"{','.join(COLUMNS['revenue_events'])}\n")
     (seeds / "currencies.csv").write_text("currency\n")
+    (seeds / "exchange_rates.csv").write_text("from_currency,to_currency,valid_from,rate\n")
     (seeds / "traffic_sources.csv").write_text("domain,name,kind,source,stated_on\n")
     return Settings(home=folder / "home", dbt_project=folder / "project")
 
@@ -354,6 +355,31 @@ def test_an_event_of_money_has_a_kind_and_the_names_of_its_properties(
     assert mistakes("revenue_events", f"{header}\n{row}\n".encode()) == (
         [mistake] if mistake else []
     )
+
+
+@pytest.mark.parametrize(
+    ("row", "mistake"),
+    [
+        ("EUR,USD,2026-03-01,1.0832", None),
+        ("EUR,USD,2026-02-28,1", None),
+        ("eur,USD,2026-03-01,1", "3: from_currency eur: write three capital letters, as EUR"),
+        ("EUR,,2026-03-01,1", "3: to_currency : write three capital letters, as EUR"),
+        ("EUR,EUR,2026-03-01,1", "3: a currency needs no rate to itself; remove the line"),
+        (
+            "EUR,USD,1.3.2026,1",
+            "3: valid_from 1.3.2026: write the first day, as 2026-03-01",
+        ),
+        ("EUR,USD,2026-03-01,0.0", "3: rate 0.0: write a number above 0 with a point, as 1.0832"),
+        ('EUR,USD,2026-03-01,"1,1"', "3: rate 1,1: write a number above 0 with a point, as 1.0832"),
+        (
+            "EUR,USD,2026-01-01,2",
+            "3: EUR USD 2026-01-01 stands in line 2 already; remove one of the two",
+        ),
+    ],
+)
+def test_a_rate_is_a_number_from_a_day_on(row: str, mistake: str | None) -> None:
+    content = f"{','.join(COLUMNS['exchange_rates'])}\nEUR,USD,2026-01-01,1.1\n{row}\n"
+    assert mistakes("exchange_rates", content.encode()) == ([mistake] if mistake else [])
 
 
 @pytest.mark.parametrize(

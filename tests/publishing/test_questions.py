@@ -489,6 +489,7 @@ READ_BY = {
     "fct_events": OF_EVENTS,
     "fct_daily_actives": {"actives", "retention", "trend", "revenue"},
     "fct_revenue_events": {"revenue"},
+    "dim_exchange_rates": {"revenue"},
     "fct_sessions": OF_EVENTS,
     "fct_conversion_scores": {"conversion_odds"},
     "fct_trial_day_features": {"conversion_odds"},
