@@ -26,15 +26,18 @@ def judge(question: Question) -> Iterator[tuple[Place, str]]:
         for text in judge_conditions(event.meant):
             yield place, text
     end = question.end or []
-    yield from _shared(("conversion",), question.conversion, question.start, "the start")
+    conversion = question.conversion_events
+    if not question.is_repeat:
+        place = ("conversion",) if question.absence_days is None else ("conversion", "without")
+        yield from _shared(place, conversion, question.start, "the start")
     yield from _shared(("end",), end, question.start, "the start")
-    yield from _shared(("end",), end, question.conversion, "the conversion")
+    yield from _shared(("end",), end, conversion, "the conversion")
     names: set[str] = set()
     for number, feature in enumerate(question.features):
         yield from _shared(
             ("features", number, "event"),
             feature.event,
-            question.conversion,
+            conversion,
             "the conversion, which it would predict",
         )
         if feature.name in names:

@@ -15,7 +15,15 @@ def question_rows(questions: Sequence[Question]) -> dict[str, list[tuple[Any, ..
     """Table → its rows."""
     return {
         meta.CONVERSION_QUESTIONS: [
-            (each.name, each.description, each.trial_days, each.horizon_days) for each in questions
+            (
+                each.name,
+                each.description,
+                each.trial_days,
+                each.horizon_days,
+                each.is_repeat,
+                each.absence_days,
+            )
+            for each in questions
         ],
         meta.CONVERSION_AGES: [
             (each.name, age)
@@ -31,9 +39,10 @@ def question_rows(questions: Sequence[Question]) -> dict[str, list[tuple[Any, ..
 
 
 def _roles(question: Question) -> list[tuple[str, str | None, Event]]:
+    converts = "conversion" if question.absence_days is None else "absence"
     return [
         *(("start", None, event) for event in question.start),
-        *(("conversion", None, event) for event in question.conversion),
+        *((converts, None, event) for event in question.conversion_events),
         *(("end", None, event) for event in question.end or ()),
         *(
             ("feature", feature.name, event)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from transformation.event_definitions import Event, Events, Name, Strict, Text
 
@@ -34,13 +34,35 @@ class Ages(Strict):
     last: Days = Field(alias="to", description="The last; it lies within the trial.")
 
 
+class Absence(Strict):
+    """A conversion by what does not happen: paid is who did not cancel within 30 days."""
+
+    without: Events = Field(description="The event, or a list, that must not happen.")
+    within_days: Days = Field(description="… in so many days of 24 hours after the start.")
+
+
+def _kind(conversion: Any) -> str:
+    is_absence = isinstance(conversion, Absence) or (
+        isinstance(conversion, dict) and not conversion.keys().isdisjoint(Absence.model_fields)
+    )
+    return "absence" if is_absence else "conversion"
+
+
+Conversion = Annotated[
+    Annotated[Events, Tag("conversion")] | Annotated[Absence, Tag("absence")],
+    Discriminator(_kind),
+]
+
+
 class Question(Strict):
     """How likely a person in a trial converts within a horizon, asked at each of some ages."""
 
     name: Name = Field(description="What answers call it.")
     description: Text = Field(description="What is asked, in a sentence.")
     start: Events = Field(description="The event, or a list of events, that starts a trial.")
-    conversion: Events = Field(description="The event, or a list, that is the conversion.")
+    conversion: Conversion = Field(
+        description="The event, or a list, that is the conversion, or {without: …, within_days: …}."
+    )
     end: Events | None = Field(
         None, description="The event, or a list, that ends a trial before its time."
     )
@@ -52,6 +74,25 @@ class Question(Strict):
     )
 
     @property
+    def conversion_events(self) -> list[Event]:
+        """The events that are the conversion, or whose absence is."""
+        given = self.conversion
+        return given.without if isinstance(given, Absence) else given
+
+    @property
+    def absence_days(self) -> int | None:
+        """Days without such an event after which a trial has converted; None if events convert."""
+        return self.conversion.within_days if isinstance(self.conversion, Absence) else None
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the start, when it happens again, is the conversion."""
+        same = {each.meant for each in self.start} == {
+            each.meant for each in self.conversion_events
+        }
+        return same and self.absence_days is None
+
+    @property
     def fingerprint(self) -> str:
         """A checksum of the question without its description. A change makes old scores invalid."""
         asked = self.model_dump_json(by_alias=True, exclude={"description"})
@@ -61,7 +102,9 @@ class Question(Strict):
         """Every event of the question, with its place in the file."""
         places: dict[tuple[str | int, ...], list[Event]] = {
             ("start",): self.start,
-            ("conversion",): self.conversion,
+            ("conversion",) if self.absence_days is None else ("conversion", "without"): (
+                self.conversion_events
+            ),
             ("end",): self.end or [],
             **{
                 ("features", place, "event"): feature.event

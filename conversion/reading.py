@@ -13,6 +13,7 @@ from conversion.question_rules import judge, judge_events, judge_names
 from conversion.questions import (
     MAX_DAYS,
     MAX_FEATURES,
+    Absence,
     Ages,
     Feature,
     Question,
@@ -24,7 +25,14 @@ from transformation.event_grammar import written
 from transformation.seed_files import Mistake
 from transformation.yaml_files import YamlFile, read_yaml
 
-_MODELS: Final[tuple[type[BaseModel], ...]] = (QuestionFile, Question, Ages, Feature, Event)
+_MODELS: Final[tuple[type[BaseModel], ...]] = (
+    QuestionFile,
+    Question,
+    Absence,
+    Ages,
+    Feature,
+    Event,
+)
 _A_NAME: Final = "write a name of small letters, digits and _, a letter first"
 _DAYS: Final = f"write a whole number of days from 1 to {MAX_DAYS}"
 _AN_EVENT: Final = "write the name of an event, 'name[property=value]', or a list of these"
@@ -33,9 +41,10 @@ _WANTED: Final = {
     "questions": "write questions: and below it one entry a question, each with a - before it",
     "name": _A_NAME,
     "description": "write what is asked, in a sentence",
-    **dict.fromkeys(("start", "conversion", "end", "event"), _AN_EVENT),
+    **dict.fromkeys(("start", "end", "event", "without"), _AN_EVENT),
+    "conversion": f"{_AN_EVENT}, or {{without: event, within_days: 30}}",
     **dict.fromkeys(("property", "value"), "write a text without blanks around it"),
-    **dict.fromkeys(("trial_days", "horizon_days", "from", "to"), _DAYS),
+    **dict.fromkeys(("trial_days", "horizon_days", "within_days", "from", "to"), _DAYS),
     "ages": "write the ages in days as {from: 1, to: 13}",
     "features": f"write 1 to {MAX_FEATURES} features, each as - {{name: …, event: …}}",
 }

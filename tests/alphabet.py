@@ -253,6 +253,32 @@ QUESTIONS: Final = (
             {"name": "is_told", "event": "identify"},
         ],
     },
+    # The start once more, and what must not happen: shorter and longer than the trial.
+    {
+        "name": "again",
+        "description": "Who looks around once more?",
+        "start": "page_view",
+        "conversion": "page_view",
+        "end": "purchase",
+        "trial_days": 8,
+        "ages": {"from": 1, "to": 7},
+        "horizon_days": 1,
+        "features": [{"name": "signs", "event": "sign_up"}],
+    },
+    *(
+        {
+            "name": f"stays_{days}",
+            "description": f"Who does not buy for {days} days?",
+            "start": "sign_up",
+            "conversion": {"without": "purchase|invite_sent[plan=annual]", "within_days": days},
+            "end": "identify",
+            "trial_days": 7,
+            "ages": {"from": 1, "to": 6},
+            "horizon_days": 2,
+            "features": [{"name": "views", "event": "page_view"}],
+        }
+        for days in (2, 8)
+    ),
 )
 
 #: Cohorts for cohorts.yml that these histories can fill: each kind of condition by itself, and

@@ -238,3 +238,76 @@ def test_time_passes_for_those_of_whom_nothing_comes(compiled: CompiledModels) -
         (8, "open", False),
         (8, "not_converted", True),
     ]
+
+
+def test_a_start_that_happens_again_is_a_conversion_and_nothing_else_is(
+    compiled: CompiledModels,
+) -> None:
+    lines = [
+        # Twice at the same moment is once. The second time counts, not the one before the trial
+        # that became known after it.
+        line(1, "ana", "page_view", 0 * DAY),
+        line(2, "ana", "page_view", 0 * DAY),
+        line(3, "ana", "page_view", -HOUR, 2 * HOUR),
+        line(4, "ana", "page_view", 3 * DAY),
+        line(5, "ben", "page_view", 0 * DAY),
+        line(6, "ben", "page_view", INSTANT),
+        line(7, "eve", "sign_up", 9 * DAY),
+    ]
+    warehouse = loaded(compiled, [[File("hand.ndjson", lines)]])
+    assert warehouse.connection.execute(
+        """
+        select actor_id, converted_at from marts.fct_trials
+        where question_name = 'again' order by all
+        """
+    ).fetchall() == [("ana", START + 3 * DAY), ("ben", START + INSTANT)]
+    assert warehouse.connection.execute(
+        """
+        select trial_day, outcome from marts.fct_trial_days
+        where question_name = 'again' order by all
+        """
+    ).fetchall() == [(1, "not_converted"), (2, "converted")]
+
+
+def test_what_does_not_happen_converts_at_the_end_of_its_time(compiled: CompiledModels) -> None:
+    lines = [
+        line(1, "ana", "sign_up", 0 * DAY),
+        # Exactly at the end is within it, a microsecond later is not, and before the start neither.
+        line(2, "ben", "sign_up", 0 * DAY),
+        line(3, "ben", "purchase", 2 * DAY),
+        line(4, "cleo", "purchase", -DAY),
+        line(5, "cleo", "sign_up", 0 * DAY),
+        line(6, "cleo", "purchase", 2 * DAY + INSTANT),
+        # The data ends exactly where the time of dan's trial does.
+        line(7, "dan", "sign_up", 1 * DAY),
+        line(8, "eve", "page_view", 3 * DAY),
+    ]
+    warehouse = loaded(compiled, [[File("hand.ndjson", lines)]])
+    trials = """
+        select actor_id, converted_at, ended_at from marts.fct_trials
+        where question_name = 'stays_2' order by all
+    """
+    days = """
+        select actor_id, trial_day, outcome, is_mature from marts.fct_trial_days
+        where question_name = 'stays_2' order by all
+    """
+    over = START + 7 * DAY
+    assert warehouse.connection.execute(trials).fetchall() == [
+        ("ana", START + 2 * DAY, over),
+        ("ben", None, START + 2 * DAY),
+        ("cleo", START + 2 * DAY, over),
+        ("dan", None, over + DAY),
+    ]
+    assert warehouse.connection.execute(days).fetchall() == [
+        ("ana", 1, "converted", False),
+        ("ben", 1, "open", False),
+        ("cleo", 1, "converted", False),
+        ("dan", 1, "open", False),
+    ]
+    # Time passes, and nothing is heard of dan.
+    warehouse.load([File("later.ndjson", [line(9, "eve", "page_view", 3 * DAY + INSTANT)])])
+    warehouse.build()
+    assert warehouse.connection.execute(trials).fetchall()[-1] == (
+        ("dan", START + 3 * DAY, over + DAY)
+    )
+    assert warehouse.connection.execute(days).fetchall()[-1] == ("dan", 1, "converted", False)

@@ -57,7 +57,8 @@ COLUMNS: Final = {
     ),
     ERASURES: "erased_at timestamp",
     CONVERSION_QUESTIONS: (
-        "question_name varchar, description varchar, trial_days integer, horizon_days integer"
+        "question_name varchar, description varchar, trial_days integer, horizon_days integer, "
+        "is_repeat boolean, absence_days integer"
     ),
     CONVERSION_AGES: "question_name varchar, trial_day integer",
     CONVERSION_EVENTS: (

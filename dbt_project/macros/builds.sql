@@ -64,7 +64,8 @@
         drop table if exists meta.published_build;
     {% endif %}
     create table if not exists {{ definition_relation('conversion_questions') }} (
-        question_name varchar, description varchar, trial_days integer, horizon_days integer
+        question_name varchar, description varchar, trial_days integer, horizon_days integer,
+        is_repeat boolean, absence_days integer
     );
     create table if not exists {{ definition_relation('conversion_ages') }} (
         question_name varchar, trial_day integer

@@ -72,6 +72,41 @@ def test_the_schema_is_what_the_models_say() -> None:
         ("size, value: 2.5", "size", "11: half a condition is none; write both property and value"),
         ("used_a", "bought", "10: bought may be the conversion, which it would predict; write"),
         ("start: trial_started", "start: bought", "5: bought may be the start; write another"),
+        (
+            "conversion: {event: bought, property: plan, value: true}",
+            "conversion: {without: left, within_days: 0}",
+            "5: within_days cannot be 0; write a whole number of days",
+        ),
+        (
+            "conversion: {event: bought, property: plan, value: true}",
+            "conversion: {without: left}",
+            "5: within_days is missing; write a whole number of days",
+        ),
+        (
+            "conversion: {event: bought, property: plan, value: true}",
+            "conversion: {within_days: 3}",
+            "5: without is missing; write the name of an event",
+        ),
+        (
+            "conversion: {event: bought, property: plan, value: true}",
+            "conversion: {without: left, witin_days: 3}",
+            "5: there is no key witin_days here; write within_days, or remove it",
+        ),
+        (
+            "conversion: {event: bought, property: plan, value: true}",
+            "conversion: {without: trial_started, within_days: 3}",
+            "5: trial_started may be the start; write another",
+        ),
+        (
+            "conversion: {event: bought, property: plan, value: true}",
+            "conversion: {without: used_a, within_days: 3}",
+            "10: used_a may be the conversion, which it would predict; write",
+        ),
+        (
+            "conversion: {event: bought, property: plan, value: true}",
+            "conversion: 'trial_started|bought'",
+            "5: trial_started may be the start; write another",
+        ),
         ("trial_days", "end: bought\n    trial_days", "6: bought may be the conversion; write"),
         ("trial_days", "end: trial_started\n    trial_days", "6: trial_started may be the start"),
         ("name: b", "name: a", "11: a feature a stands above already; write another name"),
@@ -108,8 +143,30 @@ def test_a_file_without_questions_asks_none(text: str) -> None:
 
 def test_values_are_the_texts_that_the_models_compare() -> None:
     (question,) = questions()
-    assert [each.property_value for each in question.conversion] == ["true"]
+    assert [each.property_value for each in question.conversion_events] == ["true"]
     assert [each.property_value for each in question.features[1].event] == ["2.5"]
+
+
+@pytest.mark.parametrize(
+    ("conversion", "is_repeat", "absence_days"),
+    [
+        ("trial_started", True, None),
+        ("{event: trial_started}", True, None),
+        ("'trial_started[plan=a]'", False, None),
+        ("{without: 'left|cancelled', within_days: 30}", False, 30),
+    ],
+)
+def test_a_conversion_may_be_the_start_again_or_that_something_does_not_happen(
+    conversion: str, is_repeat: bool, absence_days: int | None
+) -> None:
+    text = WELL.replace("{event: bought, property: plan, value: true}", conversion)
+    asked = read_questions(text.encode())
+    (question,) = [question for _, question in asked.questions]
+    assert (question.is_repeat, question.absence_days) == (is_repeat, absence_days)
+    mistaken = [each.text for each in asked.mistakes]
+    assert bool(mistaken) == (conversion == "'trial_started[plan=a]'"), mistaken
+    unknown = asked.unknown_events({"trial_started", "used_a", "used_b"})
+    assert [each.line for each in unknown] == ([5, 5] if absence_days else [])
 
 
 def test_any_of_several_events_may_be_meant() -> None:

@@ -28,14 +28,24 @@ class Trial:
     events: list[Event]
 
     @property
-    def converted_at(self) -> datetime | None:
-        """The first conversion."""
-        return min((event.occurred_at for event in self._ends("conversion")), default=None)
+    def absent_until(self) -> datetime | None:
+        """Until when something must not happen, if that is the conversion."""
+        wanted = self.question["conversion"]
+        days = wanted.get("within_days") if isinstance(wanted, dict) else None
+        return self.start.occurred_at + days * DAY if days else None
+
+    def converted_at(self, data_edge: datetime) -> datetime | None:
+        """The first conversion, as far as the data tells."""
+        if self.absent_until is not None:
+            is_missed = self.absent_until >= data_edge or self.ends("conversion")
+            return None if is_missed else self.absent_until
+        return min((event.occurred_at for event in self.ends("conversion")), default=None)
 
     @property
     def ended_at(self) -> datetime:
-        """By its end event, or by its length."""
-        return min([self.closes_at, *(event.occurred_at for event in self._ends("end"))])
+        """By its end event, or by what must not happen, or by its length."""
+        ends = self.ends("end") + (self.ends("conversion") if self.absent_until else [])
+        return min([self.closes_at, *(event.occurred_at for event in ends)])
 
     @property
     def closes_at(self) -> datetime:
@@ -43,15 +53,26 @@ class Trial:
         days: int = self.question["trial_days"]
         return self.start.occurred_at + days * DAY
 
-    def _ends(self, role: str) -> list[Event]:
+    def ends(self, role: str) -> list[Event]:
+        """The events of this role, from the start on if that matters."""
+        started_at, wanted = self.start.occurred_at, self.question.get(role, [])
+        if role == "end":
+            return [e for e in self.events if matches(e, wanted) and e.occurred_at >= started_at]
+        if self.absent_until is not None:
+            return [
+                event
+                for event in self.events
+                if matches(event, wanted["without"])
+                and started_at <= event.occurred_at <= self.absent_until
+            ]
+        is_repeat = wanted == self.question["start"]
         return [
             event
             for event in self.events
-            if matches(event, self.question.get(role))
-            and (role == "conversion" or event.occurred_at >= self.start.occurred_at)
+            if matches(event, wanted) and (event.occurred_at > started_at or not is_repeat)
         ]
 
-    def row(self, people: People) -> dict[str, Any]:
+    def row(self, people: People, data_edge: datetime) -> dict[str, Any]:
         """As the mart shows it."""
         return {
             "question_name": self.question["name"],
@@ -61,7 +82,7 @@ class Trial:
             "source_id": self.start.source_id,
             "started_at": self.start.occurred_at,
             "start_known_at": self.start.known_at,
-            "converted_at": self.converted_at,
+            "converted_at": self.converted_at(data_edge),
             "ended_at": self.ended_at,
         }
 
@@ -71,9 +92,10 @@ class Trial:
         for trial_day in range(ages["from"], ages["to"] + 1):
             as_of = self.start.occurred_at + trial_day * DAY
             known = [event for event in self.events if event.known_at <= as_of]
-            over = [e for e in self._ends("conversion") + self._ends("end") if e in known]
-            if self.start in known and not over and as_of < min(self.closes_at, data_edge):
-                yield Look(self, trial_day, as_of, known)
+            over = [e for e in self.ends("conversion") + self.ends("end") if e in known]
+            until = min(self.closes_at, data_edge, self.absent_until or data_edge)
+            if self.start in known and not over and as_of < until:
+                yield Look(self, trial_day, as_of, known, self.converted_at(data_edge))
 
 
 @dataclass(frozen=True)
@@ -84,13 +106,13 @@ class Look:
     trial_day: int
     as_of: datetime
     known: list[Event]
+    converted_at: datetime | None
 
     @property
     def is_at_risk(self) -> bool:
         """Whether it was so, as we know by now."""
-        converted_at = self.trial.converted_at
         return self.as_of < self.trial.ended_at and not (
-            converted_at is not None and converted_at <= self.as_of
+            self.converted_at is not None and self.converted_at <= self.as_of
         )
 
     @property
@@ -131,8 +153,9 @@ class Look:
         own = self.in_trial(activity)
         horizon_days = self.trial.question["horizon_days"]
         horizon_at = self.as_of + horizon_days * DAY
-        converted_at = self.trial.converted_at
-        is_converted = converted_at is not None and self.as_of < converted_at <= horizon_at
+        is_converted = (
+            self.converted_at is not None and self.as_of < self.converted_at <= horizon_at
+        )
         is_over = horizon_at < data_edge
         return {
             **self.key,
@@ -161,7 +184,7 @@ def trial_rows(
     looks = [] if data_edge is None else [x for trial in trials for x in trial.looks(data_edge)]
     at_risk = [look for look in looks if look.is_at_risk]
     return (
-        [trial.row(people) for trial in trials],
+        [trial.row(people, data_edge) for trial in trials if data_edge is not None],
         [look.row(data_edge) for look in at_risk if data_edge is not None],
         [
             feature_row(look, feature, looks)

@@ -88,14 +88,15 @@ names_arrived as (
 
 ),
 
-moments as (
+trials_aged as (
 
     select
         trials.question_name,
         trials.actor_id,
-        {{ hours_after('trials.started_at', 'ages.trial_day * 24') }} as as_of,
-        {{ hours_after('trials.started_at', '(ages.trial_day + questions.horizon_days) * 24') }}
-            as horizon_at
+        trials.started_at,
+        ages.trial_day,
+        questions.horizon_days,
+        questions.absence_days
 
     from trials
 
@@ -109,8 +110,35 @@ moments as (
 
 ),
 
+moments as (
+
+    select
+        question_name,
+        actor_id,
+        {{ hours_after('started_at', 'trial_day * 24') }} as moment
+    from trials_aged
+
+    union all
+
+    select
+        question_name,
+        actor_id,
+        {{ hours_after('started_at', '(trial_day + horizon_days) * 24') }} as moment
+    from trials_aged
+
+    union all
+
+    select
+        question_name,
+        actor_id,
+        {{ hours_after('started_at', 'absence_days * 24') }} as moment
+    from trials_aged
+    where absence_days is not null
+
+),
+
 -- A trial also changes when no event arrives: time passes, and it reaches an age, or its horizon
--- ends.
+-- ends, or something has not happened for as long as was asked.
 trials_touched as (
 
     select
@@ -131,14 +159,8 @@ trials_touched as (
     cross join edge
     cross join edge_before
     where
-        (
-            moments.as_of < edge.data_through
-            and moments.as_of >= coalesce(edge_before.data_through, moments.as_of)
-        )
-        or (
-            moments.horizon_at < edge.data_through
-            and moments.horizon_at >= coalesce(edge_before.data_through, moments.horizon_at)
-        )
+        moments.moment < edge.data_through
+        and moments.moment >= coalesce(edge_before.data_through, moments.moment)
 
 )
 
