@@ -194,6 +194,8 @@ def _parameters(protocol: Protocol, schemas: _Schemas) -> list[Json]:
 
 def _example(route: Route) -> Json | list[Json]:
     protocol = route.spoken
+    if route.example:
+        return route.example
     if route.bodies[-1] in _events_of(protocol):
         return protocol.example
     return (
@@ -210,6 +212,8 @@ def _lenient(schema: Json) -> Json:
     """The schema with arrays of events that may have any other elements."""
     if schema.get("type") == "array" and "$ref" in schema["items"]:
         return schema | {"items": {"anyOf": [schema["items"], {}]}}
+    if "anyOf" in schema:
+        return schema | {"anyOf": [_lenient(each) for each in schema["anyOf"]]}
     if "properties" in schema:
         fields = {name: _lenient(each) for name, each in schema["properties"].items()}
         return schema | {"properties": fields}

@@ -17,7 +17,7 @@ import msgspec
 
 from ingestion.facts.json_text import NOT_JSON
 from ingestion.protocols import catalog
-from ingestion.protocols.catalog import BATCH_FIELDS, INNER_FIELDS
+from ingestion.protocols.catalog import BATCH_FIELDS, USER_FIELDS_INSIDE
 
 #: Fields that name the user of an event: those of every protocol, and that of a line.
 USER_FIELDS: Final = ("user_id", *catalog.USER_FIELDS)
@@ -41,12 +41,13 @@ def users_named(text: bytes) -> set[str]:
         isinstance(event.get(name), list) for name in BATCH_FIELDS
     ):
         return set()
-    places = [event, *(event.get(name) for name in INNER_FIELDS)]
+    places: list[tuple[Any, tuple[str, ...]]] = [(event, USER_FIELDS)]
+    places += [(event.get(inner), names) for inner, names in USER_FIELDS_INSIDE.items()]
     return {
         str(place[name])
-        for place in places
+        for place, names in places
         if isinstance(place, dict)
-        for name in USER_FIELDS
+        for name in names
         if isinstance(place.get(name), str | int) and place[name] not in ("", None)
     }
 

@@ -8,8 +8,12 @@ from typing import Final
 
 from ingestion.facts.redaction import ALWAYS_SECRET
 from ingestion.protocols.amplitude import AMPLITUDE
+from ingestion.protocols.cloudevents import CLOUDEVENTS
+from ingestion.protocols.ga4 import GA4
+from ingestion.protocols.matomo import MATOMO
 from ingestion.protocols.mixpanel import MIXPANEL
 from ingestion.protocols.openpanel import OPENPANEL
+from ingestion.protocols.opentelemetry import OPENTELEMETRY
 from ingestion.protocols.plausible import PLAUSIBLE
 from ingestion.protocols.posthog import POSTHOG
 from ingestion.protocols.protocol import Protocol
@@ -26,6 +30,10 @@ PROTOCOLS: Final[tuple[Protocol, ...]] = (
     OPENPANEL,
     UMAMI,
     PLAUSIBLE,
+    CLOUDEVENTS,
+    OPENTELEMETRY,
+    MATOMO,
+    GA4,
 )
 
 
@@ -36,15 +44,17 @@ def _all(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 #: Fields that hold keys, in any protocol.
 SECRET_FIELDS: Final = _all([ALWAYS_SECRET, *(each.secret_fields for each in PROTOCOLS)])
-#: Fields that name the user of an event, or its device.
-USER_FIELDS: Final = _all(each.user_fields for each in PROTOCOLS)
+#: Fields that name the user of an event at its top; those in an object inside it; its device.
+USER_FIELDS: Final = _all(each.user_fields for each in PROTOCOLS if not each.users_are_inside)
+USER_FIELDS_INSIDE: Final = {
+    inner: _all(each.user_fields for each in PROTOCOLS if each.inner_field == inner)
+    for inner in _all([each.inner_field] for each in PROTOCOLS)
+}
 DEVICE_FIELDS: Final = _all(each.device_fields for each in PROTOCOLS)
 #: Fields of a request that hold its events.
 BATCH_FIELDS: Final = _all([each.batch_field] for each in PROTOCOLS if each.batch_field)
 #: Fields that hold the id of an event.
 EVENT_ID_FIELDS: Final = _all([each.event_id_field] for each in PROTOCOLS if each.event_id_field)
-#: Fields of an event that hold more of its fields.
-INNER_FIELDS: Final = _all([each.inner_field] for each in PROTOCOLS)
 #: Headers that hold the write key, in lower case.
 KEY_HEADERS: Final = tuple(each.key_header for each in PROTOCOLS if each.key_header)
 #: Parameters of a query that hold the write key.

@@ -147,6 +147,7 @@ OPENPANEL: Final = Protocol(
     names_by_content=True,
     user_fields=("profileId",),
     device_fields=(),
+    users_are_inside=True,
     batch_field=None,
     inner_field="payload",
     visitor_period="day",

@@ -44,6 +44,8 @@ class Endpoint:
     rewrite: Callable[[bytes, Outside], bytes] | None = None
     answer: Callable[[Batch, Verdict], Answer] = stored
     answers: Any = Stored
+    #: A body, for the documentation; None if the protocol's example is one, alone or in a batch.
+    example: Json | None = None
     #: The type of all events of this path; None if each event has its own.
     event_type: str | None = None
     #: Whether its events are history: then the clock of sending says nothing about an event's.
@@ -90,6 +92,8 @@ class Protocol:
     #: Fields that name the user of an event, or its device. An erasure searches the user fields.
     user_fields: tuple[str, ...]
     device_fields: tuple[str, ...]
+    #: Whether users are named in the inner field of an event, and never at its top.
+    users_are_inside: bool = False
     #: The field of a body that holds its events; None if a body is one event, or an array.
     batch_field: str | None
     #: The field of an event that holds more of these fields.

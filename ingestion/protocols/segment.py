@@ -139,6 +139,10 @@ SEGMENT: Final = Protocol(
         # Segment's pixels, and RudderStack's, which AMP pages request.
         **{f"/v1/pixel/{each}": _pixel(each) for each in EVENT_TYPES},
         **{f"/pixel/v1/{each}": _pixel(each) for each in EVENT_TYPES},
+        # Jitsu's names, of a page and of a server; and June's.
+        **{f"/api/s/{each}": _call(each) for each in EVENT_TYPES},
+        **{f"/api/s/s2s/{each}": _call(each) for each in EVENT_TYPES},
+        "/sdk/batch": _batch,
     },
     read=read,
     event=Event,

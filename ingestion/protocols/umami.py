@@ -138,6 +138,7 @@ UMAMI: Final = Protocol(
     names_by_content=True,
     user_fields=("id",),
     device_fields=(),
+    users_are_inside=True,
     batch_field=None,
     inner_field="payload",
     visitor_period="month",

@@ -16,6 +16,7 @@ from ingestion.facts.envelope import Json
 from ingestion.facts.identifiers import derived_id
 from ingestion.importer.formats.format import Format, Options
 from ingestion.protocols.fields import Refused
+from ingestion.protocols.ga4 import page_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES: Final = {"page_view": "page", "screen_view": "screen"}
@@ -23,8 +24,6 @@ _TYPES: Final = {"page_view": "page", "screen_view": "screen"}
 _PLACE: Final = ("batch_page_id", "batch_ordering_id", "batch_event_index")
 #: Digits of such a number in an id, so that ids sort like numbers.
 _DIGITS: Final = 19
-#: Parameter → the field of ``context.page`` with the same meaning.
-_PAGE: Final = {"page_location": "url", "page_referrer": "referrer", "page_title": "title"}
 #: Column of ``collected_traffic_source`` → the field of ``context.campaign``.
 _CAMPAIGN: Final = {
     "manual_source": "source",
@@ -130,8 +129,7 @@ def _typed(value: Any) -> Json:
 def _context(record: Json, parameters: Json) -> Json:
     device = record.get("device") or {}
     context: Json = {}
-    page = {_PAGE[name]: parameters[name] for name in _PAGE if parameters.get(name)}
-    if "url" in page:
+    if page := page_of(parameters):
         context["page"] = page
     campaign = {
         field: (record.get("collected_traffic_source") or {}).get(name)

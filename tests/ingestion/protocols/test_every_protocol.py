@@ -25,7 +25,7 @@ from ingestion.landing.ids_in_text import users_named
 from ingestion.landing.tombstones import Entry, Tombstones, hexes
 from ingestion.protocols import catalog
 from ingestion.protocols.catalog import PROTOCOLS
-from ingestion.protocols.protocol import Protocol
+from ingestion.protocols.protocol import Outside, Protocol
 from ingestion.protocols.routes import ROUTES, Route, route_of
 from ingestion.protocols.verdict import RequestFacts, Verdict
 from ingestion.quarantine.mending import mended
@@ -45,16 +45,28 @@ def test_the_fields_that_are_known_only_grow() -> None:
     # A name that is missing here lets a key, or an erased person, through.
     assert set(catalog.SECRET_FIELDS) >= {"writeKey", "api_key", "token", "aid"}
     assert set(catalog.USER_FIELDS) >= {"userId", "distinct_id", "$user_id", "uid"}
+    assert set(catalog.USER_FIELDS) >= {"user_id", "$distinct_id", "userid"}
+    inside = {name: set(fields) for name, fields in catalog.USER_FIELDS_INSIDE.items()}
+    assert inside["properties"] >= {"userId", "distinct_id", "$user_id", "uid"}
+    assert inside["payload"] >= {"profileId", "id"}
+    assert inside["attributes"] >= {"user.id", "enduser.id"}
     assert set(catalog.DEVICE_FIELDS) >= {
-        *("anonymousId", "$device_id", "$anon_distinct_id", "duid", "nuid")
+        *("anonymousId", "$device_id", "$anon_distinct_id", "duid", "nuid"),
+        *("device_id", "anonymousid", "cid", "_id", "client_id", "app_instance_id"),
     }
-    assert set(catalog.BATCH_FIELDS) >= {"batch", "data"}
+    assert set(catalog.BATCH_FIELDS) >= {"batch", "data", "events", "requests", "logRecords"}
+    assert set(catalog.KEY_HEADERS) >= {b"openpanel-client-id"}
     assert set(catalog.EVENT_ID_FIELDS) >= {"messageId", "uuid", "eid"}
     assert set(catalog.KEY_PARAMETERS) >= {"writeKey", "api_key"}
     of_protocol = {each.name: {*each.secret_fields} for each in PROTOCOLS}
     assert of_protocol["segment"] >= {"writeKey", "api_key"}
     assert of_protocol["posthog"] >= {"writeKey", "api_key", "token"}
     assert of_protocol["snowplow"] >= {"writeKey", "api_key", "aid"}
+    assert of_protocol["mixpanel"] >= {"token", "$token"}
+    assert of_protocol["umami"] >= {"website"}
+    assert of_protocol["plausible"] >= {"domain", "d"}
+    assert of_protocol["matomo"] >= {"idsite", "token_auth"}
+    assert of_protocol["ga4"] >= {"tid", "api_secret"}
 
 
 def test_the_document_only_grows() -> None:
@@ -147,8 +159,12 @@ def test_a_refused_event_keeps_its_id_and_no_mend_changes_it(protocol: Protocol)
 @each_protocol
 def test_a_user_is_who_the_line_says_and_whom_an_erasure_finds(protocol: Protocol) -> None:
     for name in protocol.user_fields:
-        refused = json.dumps(protocol.example | SPOILT | {name: "zoe"}).encode()
-        assert "zoe" in users_named(refused), name
+        event = protocol.example | SPOILT
+        inside = event.get(protocol.inner_field, {}) | {name: "zoe"}
+        named = users_named(json.dumps(event | {protocol.inner_field: inside}).encode())
+        assert "zoe" in named, name
+        named = users_named(json.dumps(event | {name: "zoe"}).encode())
+        assert ("zoe" in named) is not protocol.users_are_inside, name
     found = {
         user
         for name in protocol.user_fields
@@ -161,7 +177,7 @@ def test_a_user_is_who_the_line_says_and_whom_an_erasure_finds(protocol: Protoco
     assert "zoe" in found
     (refusal,) = judged(
         posted(protocol)[0],
-        without_ids(protocol) | SPOILT | {protocol.user_fields[0]: "zoe"},
+        without_ids(protocol) | SPOILT | {protocol.inner_field: {protocol.user_fields[0]: "zoe"}},
     ).refused
     assert ReadLine("quarantine", refusal.line).is_erased(erased("zoe"))
     assert not ReadLine("quarantine", refusal.line).is_erased(erased("ada"))
@@ -205,7 +221,8 @@ def test_its_body_is_documented_by_its_own_types(protocol: Protocol) -> None:
     summaries = {DOCUMENT["paths"][path]["post"]["summary"] for path in posted(protocol)}
     assert summaries == {f"Events in {protocol.title}'s protocol."}
     properties = DOCUMENT["components"]["schemas"][protocol.event.__name__]["properties"]
-    assert {protocol.event_id_field or protocol.inner_field, protocol.inner_field} & {*properties}
+    named = {protocol.event_id_field, protocol.inner_field, *protocol.user_fields}
+    assert named & {*properties}
 
 
 def test_another_protocol_is_documented_by_its_own_types() -> None:
@@ -284,6 +301,8 @@ def body(route: Route, event: Json) -> bytes:
 def judged(path: str, event: Any, *, whole: bool = False) -> Verdict:
     route = ROUTES[path]
     text = json.dumps(event).encode() if whole else body(route, event)
+    if whole and route.rewrite:
+        text = route.rewrite(text, Outside())
     facts = RequestFacts(route.protocol, path, ip="192.0.2.0")
     return route.judge(route.open(text), "web", datetime.now(UTC), facts, key=KEY)
 
@@ -307,7 +326,7 @@ def without_ids(protocol: Protocol) -> Json:
 def places(event: Json, name: str, value: str) -> list[Json]:
     """The event with a field at its top, and among its properties."""
     inside = copy.deepcopy(event)
-    for inner in catalog.INNER_FIELDS:
+    for inner in catalog.USER_FIELDS_INSIDE:
         inside[inner] = {**inside.get(inner, {}), name: value}
     return [event | {name: value}, inside, inside | {"distinct_id": value}]
 

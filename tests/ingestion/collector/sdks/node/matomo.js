@@ -1,5 +1,10 @@
 // A product that tracks with Matomo's Node tracker: `matomo.js URL KEY`.
+import http from "node:http";
 import MatomoTracker from "matomo-tracker";
+
+// The tracker never reads the answers to single actions, so that no process of it ends.
+const get = http.get;
+http.get = (url, hears) => get(url, (answer) => hears(answer.resume()));
 
 const [url, key] = process.argv.slice(2);
 const client = new MatomoTracker(key, `${url}/matomo.php`);
