@@ -19,6 +19,8 @@ from urllib.parse import quote_from_bytes
 
 from ingestion.collector.app import ENDPOINTS
 from ingestion.facts.envelope import MAX_BATCH_BYTES
+from ingestion.protocols import catalog
+from ingestion.protocols.catalog import PROTOCOLS
 from ingestion.protocols.routes import ROUTES
 from tests.ingestion.collector.live import KEY, basic
 
@@ -87,18 +89,30 @@ NAMES: Final = [
     *(b"e", b"aid", b"eid", b"uid", b"duid", b"nuid", b"dtm", b"ttm", b"stm", b"se_va", b"se_ac"),
     *(b"write\\u004bey", b"context.page.path", b"a.b.c", b"...", b"$anon_distinct_id"),
     *(b"ue_pr", b"ue_px", b"co", b"cx", b"url", b"refr", b"page", b"tv", b"p", b"ua"),
+    *(
+        name.encode()
+        for names in (catalog.SECRET_FIELDS, catalog.USER_FIELDS, catalog.BATCH_FIELDS)
+        for name in names
+    ),
+    *(name.encode() for name in catalog.USER_FIELDS_INSIDE),
+    *(b"time", b"$time", b"cdt", b"res", b"screen", b"groups", b"groupIds", b"timestamp_micros"),
+    *(b"resourceLogs", b"scopeLogs", b"timeUnixNano", b"body", b"eventName", b"__path", b"sr"),
+    *(b"e_a", b"e_v", b"idgoal", b"user_properties", b"$distinct_ids", b"$group_key", b"url.full"),
 ]
 GOOD: Final[dict[str, dict[str, object]]] = {
+    **{each.name: each.example for each in PROTOCOLS},
     "segment": {"type": "track", "event": "e", "userId": "u1", "properties": {"plan": "annual"}},
     "posthog": {"event": "e", "distinct_id": "u1", "uuid": "m1", "properties": {"$lib": "web"}},
     "snowplow": {"e": "se", "se_ac": "e", "duid": "d1", "eid": "m1", "stm": "1772359200123"},
 }
+BATCHES: Final = {each.name: each.batch_field or "batch" for each in PROTOCOLS}
 HEADERS: Final[dict[str, list[str]]] = {
     "Content-Type": [
         "",
         "text/plain",
         "application/json; charset=utf-16",
         "multipart/form-data",
+        "application/x-protobuf",
         "\xff",
     ],
     "Content-Encoding": ["gzip", "br", "deflate", "gzip, gzip", "identity", "", "\xfe", "x" * 999],
@@ -121,6 +135,7 @@ HEADERS: Final[dict[str, list[str]]] = {
     "Sec-Fetch-Dest": ["image", "\xff"],
     "Cookie": ["a=b; " * 500],
     "Expect": ["100-continue", "x"],
+    "Ce-Id": ["1", "\xff"],
     "X-Write-Key": ["", "\xff\xfe", "x" * 9000],
 }
 RAW: Final = [
@@ -184,7 +199,7 @@ def hostile(seed: int, number: int) -> Hostile:
 
 
 def _body(dice: Dice, protocol: str) -> bytes:
-    name = {"segment": b"batch", "posthog": b"batch", "snowplow": b"data"}[protocol]
+    name = BATCHES[protocol].encode()
     kind = dice.random()
     if kind < 0.3:
         good = GOOD[protocol] if dice.random() < 0.3 else {name.decode(): [GOOD[protocol]] * 3}
