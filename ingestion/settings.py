@@ -60,6 +60,11 @@ class Settings(BaseSettings):
         description="File of source=key lines, in place of FOOTFALL_WRITE_KEYS; "
         "read anew when it changes, and on SIGHUP.",
     )
+    pull_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        default_factory=dict,
+        description="name=key pairs, comma-separated: the key of each pull of pulls.yml "
+        "(docs/import.md).",
+    )
     allowed_origins: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
         default={},
         description="source=origin pairs, comma-separated, such as web=https://*.shop.example: "
@@ -213,6 +218,10 @@ class Settings(BaseSettings):
         gt=0,
         description="Age in hours at which data is called late: a day and two hours of grace.",
     )
+    pull_cron: str = Field(
+        default="10 * * * *",
+        description="When other tools are asked for what pulls.yml names (docs/import.md).",
+    )
     watch_cron: str = Field(
         default="45 * * * *",
         description="When the job that only looks (`watch`) runs, in FOOTFALL_NIGHTLY_TIME_ZONE.",
@@ -284,6 +293,17 @@ class Settings(BaseSettings):
     def _pairs(cls, value: object) -> object:
         if isinstance(value, str):
             return parse_write_keys(value.replace(",", "\n"))
+        return value
+
+    @field_validator("pull_keys", mode="before")
+    @classmethod
+    def _pull_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            pairs = [each.partition("=") for each in value.split(",") if each.strip()]
+            # The message must not contain the value: it may contain a key.
+            if not all(name.strip() and key.strip() for name, _, key in pairs):
+                raise ValueError("each must be name=key")
+            return {name.strip(): key.strip() for name, _, key in pairs}
         return value
 
     @field_validator("allowed_origins", mode="before")

@@ -29,6 +29,7 @@ from orchestration.jobs import (
     verify_exactness_job,
 )
 from orchestration.parquet_asset import published_parquet
+from orchestration.pull import pull_job, pull_schedule
 from orchestration.received_days import received_days
 from orchestration.report_asset import daily_report
 from orchestration.sensors import fail_dead_runs, landing_sensor
@@ -103,11 +104,12 @@ defs = dg.Definitions(
         erase_person,
         reload_files_job,
         replay_quarantine_job,
+        pull_job,
         verify_exactness_job,
         sweep_job,
         watch,
     ],
-    schedules=[nightly_schedule, watch_schedule, sweep_schedule],
+    schedules=[nightly_schedule, watch_schedule, sweep_schedule, pull_schedule],
     sensors=[landing_sensor, fail_dead_runs, *ALERT_SENSORS],
     resources={
         "dlt": DagsterDltResource(),

@@ -19,7 +19,7 @@ CODE = ("footfall", "ingestion", "enrichment", "warehouse", "transformation", "p
         "cohorts", "conversion", "explorer", "orchestration", "dbt_project", "demo", "tests",
         "benchmarks", "findings", "deploy", "bi")  # fmt: skip
 #: Files of FOOTFALL_HOME.
-OF_A_HOME = {"warehouse/footfall.duckdb", "annotations.yml", "watched_figures.yml"}
+OF_A_HOME = {"warehouse/footfall.duckdb", "annotations.yml", "watched_figures.yml", "pulls.yml"}
 #: Names in backticks that are not ours: of other tools, and events that serve as an example.
 NOT_OURS = {
     *("DAGSTER_EVENT_BATCH_SIZE", "max_runtime_seconds", "api_host", "client_id"),

@@ -1,0 +1,1 @@
+"""Pulling what other tools hold, window by window, into the landing."""
