@@ -1,7 +1,5 @@
 """The job that pulls what other tools received, and its schedule."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from ingestion.puller.__main__ import pull_all
