@@ -54,6 +54,8 @@ EXPECTED: dict[str, list[Facts]] = {
         ("page", "page_view", "u1", "0123456789abcdef", None),
         *steps("u1", "0123456789abcdef"),
     ],
+    # They speak Segment's protocol, June by a path of its own.
+    **{run: [IDENTIFIED, *steps("u1")] for run in ("py_customerio", "py_hightouch", "py_june")},
     **dict.fromkeys(("py_cloudevents", "py_cloudevents_binary", "node_cloudevents"), steps("u1")),
     **dict.fromkeys(
         ("py_opentelemetry", "node_opentelemetry", "node_opentelemetry_proto"), steps("u1", "s1")
