@@ -24,8 +24,8 @@ from explorer.published import OLDER, Answer, NoAnswer, Published, Query
 from explorer.statements import check_statement
 from footfall.ask import QUESTIONS, literal, statement
 from ingestion.settings import Settings, get_settings
-from transformation.dimensions import DIMENSIONS, PROPERTY
-from transformation.event_grammar import TRAIT, as_written
+from transformation.dimensions import DIMENSIONS, PREFIXED, PROPERTY
+from transformation.event_grammar import ACCOUNT_TRAIT, TRAIT, as_written
 
 #: Rows of an answer unless more are asked for, and at most. An agent reads every one of them.
 ROWS: Final = 100
@@ -34,7 +34,12 @@ MOST_ROWS: Final = 1_000
 MOST_CHARACTERS: Final = 100_000
 #: The questions that answer with persons, and the dimensions whose values are ids or addresses.
 OF_PERSONS: Final = frozenset({"funnel_persons"})
-OF_ONE: Final = frozenset({"click_id", "first_touch_referrer", "group", "last_touch_referrer"})
+OF_ONE: Final = frozenset(
+    {
+        *("account", "account_name", "group"),
+        *("click_id", "first_touch_referrer", "last_touch_referrer"),
+    }
+)
 #: Of fewer numbers of a property, a sum or a median would be as good as the property of one event.
 MIN_NUMBERS: Final = 10
 SETTING: Final = "FOOTFALL_AGENTS_SEE_PEOPLE"
@@ -127,9 +132,10 @@ class Tools:
         return _json(
             {
                 "by": self._dimensions(),
-                "filters": [*DIMENSIONS, f"{PROPERTY}NAME", f"{TRAIT}NAME"],
+                "filters": [*DIMENSIONS, *PREFIXED],
                 "note": f"{PROPERTY}NAME is a property of the event, such as {PROPERTY}plan; "
-                f"describe_event lists them. {TRAIT}NAME is the latest trait of a person."
+                f"describe_event lists them. {TRAIT}NAME is the latest trait of a person, "
+                f"{ACCOUNT_TRAIT}NAME of the account (customer) to which the event belongs."
                 + ("" if self._sees_people else f" {HIDDEN}"),
             }
         )
@@ -162,7 +168,7 @@ class Tools:
 
     def _dimensions(self) -> list[str]:
         if self._sees_people:
-            return [*DIMENSIONS, f"{PROPERTY}NAME", f"{TRAIT}NAME"]
+            return [*DIMENSIONS, *PREFIXED]
         return [name for name in DIMENSIONS if name not in OF_ONE]
 
     def _check(self, question: str, parameters: dict[str, Any]) -> None:

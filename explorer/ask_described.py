@@ -55,6 +55,9 @@ ASK: Final = cleandoc(
     of list_events), by (one of list_dimensions: a row for each of its 20 most frequent values and
     one for the others), and filters (a list such as ["country=AT", "property.plan!=free"]).
 
+    trend, revenue, funnel, actives, lifecycle and retention also take actor (account: customers
+    are counted in place of persons; a person's events belong to the account named last).
+
     An event is written by its name, or with conditions: purchase[plan=annual, seats>=5].
     """
 )

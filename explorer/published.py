@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from transformation.dimensions import DIMENSIONS, PROPERTY
-from transformation.event_grammar import TRAIT, as_written
+from transformation.dimensions import DIMENSIONS, PREFIXED
+from transformation.event_grammar import as_written
 
 #: The catalogue's name of the attached file. No SQL that is shown contains it.
 DATABASE: Final = "published"
@@ -240,7 +240,7 @@ class Published:
         return {
             "events": [as_written(name) for (name,) in events.rows],
             "sources": [source for (source,) in sources.rows],
-            "dimensions": [*DIMENSIONS, f"{PROPERTY}NAME", f"{TRAIT}NAME"],
+            "dimensions": [*DIMENSIONS, *PREFIXED],
             "filters": [f"{name}=" for name in DIMENSIONS],
         }
 

@@ -32,6 +32,7 @@ class Mart(NamedTuple):
 
 #: The marts that are joined for their dimensions, each with what it is joined by.
 JOINS = {
+    "account": "marts.dim_accounts as account on mart.account_id = account.account_id",
     "person": "marts.dim_persons as person on mart.person_id = person.person_id",
     "session": "marts.fct_sessions as session on mart.session_id = session.session_id",
     "session__person": (
@@ -40,6 +41,7 @@ JOINS = {
 }
 MARTS = {
     "fct_person_days": Mart("person_day", "activity_date", ("person",)),
+    "fct_account_days": Mart("account_day", "activity_date", ("account", "person")),
     "fct_daily_actives": Mart("activity_day", "activity_date"),
     "fct_person_weeks": Mart("person_week", "week_start", ("person",), "week"),
     "fct_retention": Mart("cohort_period", "cohort_date"),
@@ -132,6 +134,9 @@ METRICS = {
     "events_per_person": Metric(
         "fct_events", "count(*) / nullif(count(distinct mart.person_id), 0)", ACTIVITY
     ),
+    "active_accounts": Metric("fct_account_days", "count(distinct mart.account_id)"),
+    "active_account_persons": Metric("fct_account_days", "count(distinct mart.person_id)"),
+    "account_events": Metric("fct_account_days", "sum(mart.events)"),
     "orders": Metric("fct_orders", "count(*)"),
     "buyers": Metric("fct_orders", "count(distinct mart.person_id)"),
     "order_amount": Metric("fct_orders", "sum(mart.amount)"),

@@ -1,14 +1,15 @@
 """What answers can be broken down and filtered by: one list for the table macros and for files.
 
-A dimension is a column of the events, of their sessions or of their persons. ``property.NAME`` is a
-property of an event, read as a condition reads it. ``trait.NAME`` is the latest trait of a person.
+A dimension is a column of the events, or of their sessions, persons or accounts. ``property.NAME``
+is a property of an event, read as a condition reads it. ``trait.NAME`` is the latest trait of a
+person, ``account.NAME`` that of the account to which the event belongs.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from transformation.event_grammar import TRAIT
+from transformation.event_grammar import ACCOUNT_TRAIT, TRAIT
 
 #: Dimension → its table and column. A dimension that is added here can be asked for everywhere.
 DIMENSIONS: Final = {
@@ -51,8 +52,12 @@ DIMENSIONS: Final = {
     "last_touch_medium": "persons.last_touch_medium",
     "last_touch_campaign": "persons.last_touch_campaign",
     "last_touch_referrer": "persons.last_touch_referrer",
+    "account": "accounts.account_id",
+    "account_name": "accounts.account_name",
 }
 #: The prefix of a dimension that is a property of the event.
 PROPERTY: Final = "property."
+#: How the dimensions are written that are no column.
+PREFIXED: Final = (f"{PROPERTY}NAME", f"{TRAIT}NAME", f"{ACCOUNT_TRAIT}NAME")
 #: The rest of the sentence about a dimension that nobody knows.
-KNOWN: Final = f"write one of: {', '.join(DIMENSIONS)}, {PROPERTY}NAME or {TRAIT}NAME"
+KNOWN: Final = f"write one of: {', '.join((*DIMENSIONS, *PREFIXED[:-1]))} or {PREFIXED[-1]}"

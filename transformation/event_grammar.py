@@ -64,6 +64,8 @@ EACH_LISTED: Final = _each(LISTED, ",")
 NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?"
 #: The prefix of a path of a person's trait. Events have no such values.
 TRAIT: Final = "trait."
+#: The prefix of a dimension that is a trait of the account to which an event belongs.
+ACCOUNT_TRAIT: Final = "account."
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from explorer.pages import (
+    accounts,
     catalogue,
     conversion,
     funnels,
@@ -21,7 +22,7 @@ from explorer.pages.page import Page
 
 #: In the order of the menu.
 _ALL: Final = (
-    *(overview, trends, funnels, retention, paths, growth, revenue, conversion, people),
+    *(overview, trends, funnels, retention, paths, growth, revenue, conversion, accounts, people),
     *(catalogue, trust),
 )
 PAGES: Final[dict[str, Page]] = {each.PAGE.name: each.PAGE for each in _ALL}

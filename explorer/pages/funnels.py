@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from explorer import charts
-from explorer.pages.page import COMMON, Context, Page, asked
+from explorer.pages.accounts import account_link
+from explorer.pages.page import ACTOR, COMMON, Context, Page, actor, asked, in_words
 from explorer.pages.people import person_link
-from explorer.panels import Column, Panel, Row
+from explorer.panels import Column, Panel
 from explorer.parameters import Parameter, Values, span
 from footfall.ask import Value, statement
 
@@ -31,10 +32,12 @@ def panels(values: Values, context: Context) -> list[Panel]:
         "since": since,
         "until": until,
         **asked(values),
+        **actor(values),
     }
     by = values.optional("by")
-    counted = "visits" if values.text("per") == "session" else "persons"
+    counted = "visits" if values.text("per") == "session" else in_words(values, "persons")
     left = min(values.whole("left_after"), len(steps))
+    who, link = ("account_id", account_link) if actor(values) else ("person_id", person_link)
     persons = statement("funnel_persons", **{**parameters, "by": None, "attribution": None})
     return [
         Panel(
@@ -107,26 +110,22 @@ def panels(values: Values, context: Context) -> list[Panel]:
             key="left",
             title=f"Who left after step {left}: {steps[left - 1]}",
             statement=f"""
-                select person_id, entered_at, deepest_step_at, is_mature
+                select {who}, entered_at, deepest_step_at, is_mature
                 {persons}
                 where deepest_step = {left}
-                order by deepest_step_at desc, person_id
+                order by deepest_step_at desc, {who}
                 """,
             columns=[
-                Column("person_id", "Person", link=_person),
+                Column(who, in_words(values, "Person"), link=lambda row: link(row[who])),
                 Column("entered_at", "Entered at (UTC)", "moment"),
                 Column("deepest_step_at", "Last step at (UTC)", "moment"),
                 Column("is_mature", "Time is over", "yes"),
             ],
             definition="Attempts that reached this step and none after it. Where the time is not "
-            "over, the person may still go on.",
+            "over, somebody may still go on.",
             empty="Nobody stopped here.",
         ),
     ]
-
-
-def _person(row: Row) -> str | None:
-    return person_link(row["person_id"])
 
 
 PAGE = Page(
@@ -180,6 +179,7 @@ PAGE = Page(
             (("first", "first step"), ("last", "last step reached"), ("any", "any step")),
         ),
         Parameter("left_after", "List who left after step", "whole", "1", most=30),
+        ACTOR,
         *COMMON,
     ),
     panels,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explorer import charts
-from explorer.pages.page import COMMON, PERIODS, Context, Page, asked
+from explorer.pages.page import ACTOR, COMMON, PERIODS, Context, Page, actor, asked, in_words
 from explorer.panels import Column, Panel
 from explorer.parameters import Parameter, Values, span
 from footfall.ask import Value, literal, statement
@@ -25,12 +25,13 @@ def panels(values: Values, context: Context) -> list[Panel]:
         "since": since,
         "until": until,
         **asked(values),
+        **actor(values),
     }
     whole = statement("lifecycle", **{**parameters, "by": None})
     return [
         Panel(
             key="growth",
-            title="New, returning, resurrected and dormant persons",
+            title=in_words(values, "New, returning, resurrected and dormant persons"),
             statement=f"""
                 select *, -dormant_persons as lost_persons
                 {whole}
@@ -53,16 +54,15 @@ def panels(values: Values, context: Context) -> list[Panel]:
                 rows, time="period_start", parts=PARTS, complete="is_complete"
             ),
         ),
-        _broken_down(values, parameters, context)
-        if parameters["by"]
-        else _actives(values, context),
+        *([_broken_down(values, parameters, context)] if parameters["by"] else []),
+        *([] if parameters["by"] or actor(values) else [_actives(values, context)]),
     ]
 
 
 def _broken_down(values: Values, parameters: dict[str, Value], context: Context) -> Panel:
     return Panel(
         key="values",
-        title=f"Active persons by {values.text('by')}",
+        title=in_words(values, f"Active persons by {values.text('by')}"),
         statement=statement("lifecycle", **parameters),
         columns=[
             Column("period_start", "Period", "moment"),
@@ -72,7 +72,9 @@ def _broken_down(values: Values, parameters: dict[str, Value], context: Context)
             Column("dormant_persons", "Dormant", "number"),
             Column("is_complete", "Complete", "yes"),
         ],
-        definition="A person has the value of the first event that counts, in all periods.",
+        definition=in_words(
+            values, "A person has the value of the first event that counts, in all periods."
+        ),
         layout="chart",
         draw=lambda rows: charts.lines(
             rows,
@@ -80,7 +82,7 @@ def _broken_down(values: Values, parameters: dict[str, Value], context: Context)
             value="active_persons",
             series="breakdown_value",
             complete="is_complete",
-            unit="persons",
+            unit=in_words(values, "persons"),
             notes=context.notes,
         ),
     )
@@ -130,6 +132,7 @@ PAGE = Page(
     (
         Parameter("action", "Active by", suggested="events", hint="none: any activity"),
         Parameter("period", "Period", "choice", "day", PERIODS),
+        ACTOR,
         *COMMON,
     ),
     panels,

@@ -42,8 +42,24 @@ class Page:
 
 #: Parameters of all pages that ask table macros.
 COMMON = (*RANGE, SOURCE, BY, FILTERS)
+#: Who is counted, on pages whose macros can count accounts.
+ACTOR = Parameter(
+    "actor", "Who", "choice", "person", (("person", "people"), ("account", "accounts"))
+)
 PERIODS = (("day", "day"), ("week", "week"), ("month", "month"))
 PERIOD = Parameter("period", "Period", "choice", "day", (("hour", "hour"), *PERIODS))
+
+
+def actor(values: Values) -> dict[str, Value]:
+    """Who is counted as a parameter of a table macro, and nothing for persons."""
+    return {"actor": "account"} if values.text("actor") == "account" else {}
+
+
+def in_words(values: Values, text: str) -> str:
+    """The text with accounts in place of persons, where accounts are counted."""
+    if not actor(values):
+        return text
+    return text.replace("person", "account").replace("Person", "Account")
 
 
 def asked(values: Values) -> dict[str, Value]:

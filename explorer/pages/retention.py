@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explorer import charts
-from explorer.pages.page import COMMON, Context, Page, asked
+from explorer.pages.page import ACTOR, COMMON, Context, Page, actor, asked, in_words
 from explorer.panels import Column, Panel
 from explorer.parameters import Parameter, Values, span
 from footfall.ask import Value, statement
@@ -21,6 +21,7 @@ def panels(values: Values, context: Context) -> list[Panel]:
         "since": since,
         "until": until,
         **asked(values),
+        **actor(values),
     }
     by = values.optional("by")
     rate = (
@@ -43,7 +44,7 @@ def panels(values: Values, context: Context) -> list[Panel]:
             columns=[
                 *([Column("breakdown_value", by)] if by else []),
                 Column("period_number", "Period", "number"),
-                Column("cohort_size", "Persons", "number"),
+                Column("cohort_size", in_words(values, "Persons"), "number"),
                 Column("retained_persons", "came back", "number"),
                 Column("rate", "Rate", "share"),
             ],
@@ -67,7 +68,7 @@ def panels(values: Values, context: Context) -> list[Panel]:
                 """,
             columns=[
                 Column("cohort_date", "Cohort of"),
-                Column("cohort_size", "Persons", "number"),
+                Column("cohort_size", in_words(values, "Persons"), "number"),
                 *([Column("breakdown_value", by)] if by else []),
                 Column("period_number", "Period", "number"),
                 Column("retained_persons", "came back", "number"),
@@ -123,6 +124,7 @@ PAGE = Page(
             "exact",
             (("exact", "just this period"), ("on_or_after", "this period or later")),
         ),
+        ACTOR,
         *COMMON,
     ),
     panels,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explorer import charts
-from explorer.pages.page import COMMON, PERIOD, Context, Page, asked
+from explorer.pages.page import ACTOR, COMMON, PERIOD, Context, Page, actor, asked, in_words
 from explorer.panels import Column, Panel
 from explorer.parameters import Parameter, Values, span
 from footfall.ask import Value, literal, statement
@@ -37,6 +37,7 @@ def panels(values: Values, context: Context) -> list[Panel]:
         "since": since,
         "until": until,
         **asked(values),
+        **actor(values),
     }
     meant: list[str | None] = [*events] or [None]
     calls = [statement("trend", event=event, **parameters) for event in meant]
@@ -49,21 +50,23 @@ def panels(values: Values, context: Context) -> list[Panel]:
             f"select {literal(event)} || {name} as series, *\n{call}"
             for event, call in zip(events, calls, strict=True)
         )
-    unit = values.text("property") if measure.startswith("property") else MEASURES[measure]
+    unit = in_words(values, MEASURES[measure])
+    if measure.startswith("property"):
+        unit = values.text("property")
     return [
         Panel(
             key="trend",
-            title=f"{', '.join(events) or 'Any activity'}: {MEASURES[measure]} "
+            title=f"{', '.join(events) or 'Any activity'}: {in_words(values, MEASURES[measure])} "
             f"per {values.text('period')}",
             statement=sql,
             columns=[
                 Column("period_start", "Period", "moment"),
                 *([Column("series", "Event")] if len(events) > 1 else []),
                 *([Column("breakdown_value", values.text("by"))] if parameters["by"] else []),
-                Column(measure, MEASURES[measure], "number"),
+                Column(measure, in_words(values, MEASURES[measure]), "number"),
                 Column("is_complete", "Complete", "yes"),
             ],
-            definition=DEFINITIONS[measure],
+            definition=in_words(values, DEFINITIONS[measure]),
             layout="chart",
             draw=lambda rows: charts.lines(
                 rows,
@@ -93,6 +96,7 @@ PAGE = Page(
         Parameter("measure", "Measure", "choice", "events", tuple(MEASURES.items())),
         Parameter("property", "Property", hint="with numbers, such as amount"),
         PERIOD,
+        ACTOR,
         *COMMON,
     ),
     panels,

@@ -16,7 +16,7 @@ import duckdb
 
 from transformation import event_grammar
 from transformation.dimensions import DIMENSIONS, KNOWN, PROPERTY
-from transformation.event_grammar import TRAIT
+from transformation.event_grammar import ACCOUNT_TRAIT, TRAIT
 from warehouse.meta import PUBLISHED
 from warehouse.sql import WILSON, literal, using
 
@@ -34,6 +34,7 @@ PATTERNS: Final = {
     "number": event_grammar.NUMBER,
     "step": event_grammar.STEP,
     "trait": event_grammar.TRAIT,
+    "account_trait": event_grammar.ACCOUNT_TRAIT,
 }
 
 
@@ -41,8 +42,15 @@ PATTERNS: Final = {
 _ALIKE: Final = ("source_id", "device_type", "browser", "os", "app_version")
 #: How many values of a breakdown have rows of their own.
 MOST: Final = 20
+#: The tables that events_described joins to the events.
+_OTHERS: Final = ("sessions", "persons", "accounts")
+#: Those of them with traits → the column in events_described, and the prefix of its dimensions.
+_TRAITS: Final = {
+    "persons": ("dimension_traits", TRAIT),
+    "accounts": ("dimension_account_traits", ACCOUNT_TRAIT),
+}
 #: The value of an event of events_described in a dimension, which the SQL names after the colon. Of
-#: a table alone, dimensions of the others have no value.
+#: a table alone, dimensions of the others have no value; accounts are read with the events.
 _VALUE_OF: Final = re.compile(r"\{value_of(?:_(events|sessions|persons))?:(.+?)\}")
 _PROPERTY_OF_EVENT: Final = """event_text(
     events.event_type, events.page_path, events.page_url, events.referrer, events.properties,
@@ -120,18 +128,15 @@ def _dimensions() -> dict[str, str]:
         "property": PROPERTY,
     }
     others: list[str] = []
-    for table in ("sessions", "persons"):
-        columns = {
-            f"dimension_{name}": column
-            for name, column in DIMENSIONS.items()
-            if column.startswith(f"{table}.")
-        }
-        names = [name.removeprefix("dimension_") for name in columns]
+    for table in _OTHERS:
+        names = [name for name, column in DIMENSIONS.items() if column.startswith(f"{table}.")]
+        columns = {f"dimension_{name}": DIMENSIONS[name] for name in names}
         texts[f"names_of_{table}"] = ", ".join(map(literal, names))
         texts[f"any_of_{table}"] = rf"\b({'|'.join(names)})\b"
-        if table == "persons":
-            columns["dimension_traits"] = "persons.traits"
-            texts[f"any_of_{table}"] += rf"|\b{re.escape(TRAIT)}"
+        if table in _TRAITS:
+            column, prefix = _TRAITS[table]
+            columns[column] = f"{table}.traits"
+            texts[f"any_of_{table}"] += rf"|\b{re.escape(prefix)}"
         others.append(texts[f"any_of_{table}"])
         texts[f"columns_of_{table}"] = ", ".join(
             f"cast({column} as varchar) as {name}" for name, column in columns.items()
@@ -146,31 +151,27 @@ def _dimensions() -> dict[str, str]:
 
 
 def _value_of(dimension: str, table: str | None) -> str:
+    tables = {None: ("events", *_OTHERS), "events": ("events", "accounts")}.get(table, (table,))
     columns = " ".join(
         f"when {literal(name)} then "
         + (
             f"cast({column} as varchar)"
-            if table or column.startswith("events.")
+            if column.startswith(f"{table or 'events'}.")
             else f"events.dimension_{name}"
         )
         for name, column in DIMENSIONS.items()
-        if column.startswith(f"{table or ''}")
+        if column.split(".")[0] in tables
     )
-    columns = f"case {dimension} {columns} end"
-    for prefix, of, value in (
-        (PROPERTY, "events", _PROPERTY_OF_EVENT),
-        (TRAIT, "persons", "property_text({traits}, {name})"),
-    ):
-        if table in (None, of):
-            traits = "persons.traits" if table else "events.dimension_traits"
-            name = f"substr({dimension}, {len(prefix) + 1})"
-            columns = f"""
-                case
-                    when {dimension} like '{prefix}%' then {value.format(name=name, traits=traits)}
-                    else {columns}
-                end
-            """
-    return columns
+    value = f"case {dimension} {columns} end"
+    name = f"substr({dimension}, strpos({dimension}, '.') + 1)"
+    prefixed = {PROPERTY: ("events", _PROPERTY_OF_EVENT.format(name=name))}
+    for of, (column, prefix) in _TRAITS.items():
+        traits = f"{of}.traits" if of == table else f"events.{column}"
+        prefixed[prefix] = (of, f"property_text({traits}, {name})")
+    for prefix, (of, found) in prefixed.items():
+        if of in tables:
+            value = f"case when {dimension} like '{prefix}%' then {found} else {value} end"
+    return value
 
 
 def _of_visits() -> list[str]:

@@ -1,13 +1,14 @@
 -- By what an answer can be broken down or filtered: transformation/dimensions.py lists it.
 
--- All events with the dimensions of their sessions and persons, as dimension_<name>. These are
--- joined only for a question that names one, which the optimizer sees before it reads anything.
+-- All events with the dimensions of their sessions, persons and accounts, as dimension_<name>. These
+-- are joined only for a question that names one, which the optimizer sees before it reads anything.
 create or replace macro events_described(asked) as table
 
 select
     events.*,
     {nulls_of_sessions},
-    {nulls_of_persons}
+    {nulls_of_persons},
+    {nulls_of_accounts}
 from marts.fct_events as events
 where not coalesce(regexp_matches(cast(asked as varchar), '{any_of_others}'), false)
 
@@ -16,26 +17,44 @@ union all
 select
     events.*,
     {columns_of_sessions},
-    {nulls_of_persons}
+    {columns_of_persons},
+    {nulls_of_accounts}
 from marts.fct_events as events
 left join marts.fct_sessions as sessions
     on events.session_id = sessions.session_id
+left join (
+    select * from marts.dim_persons
+    where regexp_matches(cast(asked as varchar), '{any_of_persons}')
+) as persons
+    on events.person_id = persons.person_id
 where
-    regexp_matches(cast(asked as varchar), '{any_of_sessions}')
-    and not regexp_matches(cast(asked as varchar), '{any_of_persons}')
+    regexp_matches(cast(asked as varchar), '{any_of_sessions}|{any_of_persons}')
+    and not regexp_matches(cast(asked as varchar), '{any_of_accounts}')
 
 union all
 
+-- An event belongs to the account that it names, else to the one its person belonged to then.
 select
     events.*,
     {columns_of_sessions},
-    {columns_of_persons}
+    {columns_of_persons},
+    {columns_of_accounts}
 from marts.fct_events as events
-left join marts.fct_sessions as sessions
+asof left join marts.fct_account_members as members
+    on events.person_id = members.person_id and events.occurred_at >= members.member_from
+left join marts.dim_accounts as accounts
+    on coalesce(events.group_id, members.account_id) = accounts.account_id
+left join (
+    select * from marts.fct_sessions
+    where regexp_matches(cast(asked as varchar), '{any_of_sessions}')
+) as sessions
     on events.session_id = sessions.session_id
-left join marts.dim_persons as persons
+left join (
+    select * from marts.dim_persons
+    where regexp_matches(cast(asked as varchar), '{any_of_persons}')
+) as persons
     on events.person_id = persons.person_id
-where regexp_matches(cast(asked as varchar), '{any_of_persons}');
+where regexp_matches(cast(asked as varchar), '{any_of_accounts}');
 
 -- The value of each session and of each person in a dimension of theirs.
 create or replace macro sessions_valued(dimension) as table
@@ -52,10 +71,16 @@ select
 from marts.dim_persons as persons
 where dimension in ({names_of_persons}) or dimension like '{trait}%';
 
+-- The dimension if it is one of accounts, which differ between the events of a person.
+create or replace macro accounts_of(dimension) as case
+    when dimension in ({names_of_accounts}) or dimension like '{account_trait}%' then dimension
+end;
+
 create or replace macro unknown_dimension(dimension) as case
     when
         dimension not like '{property}_%'
         and dimension not like '{trait}_%'
+        and dimension not like '{account_trait}_%'
         and dimension not in ({names})
         then 'no dimension is called ' || dimension || '; {known}'
 end;
@@ -181,6 +206,21 @@ create or replace macro mistake_of_dimension(filters, "by") as coalesce(
                 where
                     property_text(
                         persons.traits, substr(dimensions.dimension, length('{trait}') + 1)
+                    ) is not null
+            )
+    ),
+    (
+        select min('no account has a text or number in ' || dimensions.dimension)
+            || '; write one of: select traits from marts.dim_accounts'
+        from dimensions_asked(filters, "by") as dimensions
+        where
+            dimensions.dimension like '{account_trait}_%'
+            and not exists (
+                select 1 from marts.dim_accounts as accounts
+                where
+                    property_text(
+                        accounts.traits,
+                        substr(dimensions.dimension, length('{account_trait}') + 1)
                     ) is not null
             )
     )

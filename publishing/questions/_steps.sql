@@ -380,9 +380,20 @@ from conditions_joined
 
 window alternatives as (partition by step_number, alternative_number);
 
--- The events of an action of people, or of any activity, that meet all filters. Most actions are a name without
--- conditions.
-create or replace macro events_acted(action, source, filters, "by") as table
+-- For whom an event counts, and what is wrong with who is asked for; null if nothing is.
+create or replace macro actor_of(actor, person_id, account_id) as
+case when actor = 'account' then account_id else person_id end;
+
+create or replace macro mistake_of_actor(actor) as case
+    when actor is null or actor not in ('person', 'account')
+        then 'actor is ''person'' or ''account'': who is counted'
+    when actor = 'account' and not exists (select 1 from marts.dim_accounts)
+        then 'no event names an account; docs/metrics.md (Accounts) says how events name one'
+end;
+
+-- The events of an action of people, or of any activity, that meet all filters, with whom they count for: the
+-- person, or the account. Most actions are a name without conditions.
+create or replace macro events_acted(action, source, filters, "by", actor := 'person') as table
 
 with conditions as materialized (
 
@@ -440,10 +451,12 @@ events_met as (
 
 select
     *,
+    actor_of(actor, person_id, dimension_account) as actor_id,
     {value_of:cast("by" as varchar)} as breakdown_value
-from events_described("by") as events
+from events_described([cast("by" as varchar), actor]) as events
 where
-    action is null
+    (actor = 'person' or dimension_account is not null)
+    and action is null
     and not events.is_bot
     and events.is_activity
     and coalesce(len(try_cast(filters as varchar[])), 0) = 0
@@ -453,10 +466,12 @@ union all
 
 select
     *,
+    actor_of(actor, person_id, dimension_account) as actor_id,
     {value_of:cast("by" as varchar)} as breakdown_value
-from events_described("by") as events
+from events_described([cast("by" as varchar), actor]) as events
 where
-    action is not null
+    (actor = 'person' or dimension_account is not null)
+    and action is not null
     and not events.is_bot
     and (source is null or events.source_id = source)
     and events.event_name in (
@@ -467,10 +482,12 @@ union all
 
 select
     *,
+    actor_of(actor, person_id, dimension_account) as actor_id,
     {value_of:cast("by" as varchar)} as breakdown_value
-from events_described("by") as events
+from events_described([cast("by" as varchar), actor]) as events
 where
-    (action like '%[%' or len(try_cast(filters as varchar[])) > 0)
+    (actor = 'person' or dimension_account is not null)
+    and (action like '%[%' or len(try_cast(filters as varchar[])) > 0)
     and (action is not null or events.is_activity)
     and events.event_id in (select events_met.event_id from events_met);
 

@@ -1,7 +1,7 @@
 -- When the best attempt of each person, or of each session, reached the steps of a funnel.
 create or replace macro steps_reached(
     steps, within, per, since, until, source, "by", filters, attribution, entry, exclude, constant,
-    ordering, optional
+    ordering, optional, actor
 ) as table
 
 with recursive steps_numbered as (
@@ -42,7 +42,10 @@ names as (
 conditions_found as (
 
     select
-        case when per = 'session' then events.session_id else events.person_id end as actor_id,
+        case
+            when per = 'session' then events.session_id
+            else actor_of(actor, events.person_id, events.dimension_account)
+        end as actor_id,
         {value_of:cast(constant as varchar)} as constant_value,
         events.event_id,
         events.session_id,
@@ -61,7 +64,9 @@ conditions_found as (
         end as found_text,
         {value_of_events:cast("by" as varchar)} as breakdown_value
 
-    from events_described([cast(filters as varchar), cast(constant as varchar)]) as events
+    from events_described(
+        [cast(filters as varchar), cast(constant as varchar), actor, accounts_of(cast("by" as varchar))]
+    ) as events
 
     inner join names
         on events.event_name = names.event_name
@@ -146,6 +151,8 @@ mistakes as (
                 when per is null or per not in ('period', 'day', 'session')
                     then 'per is ''period'' (each person once), ''day'' (once per entry date) or '
                         || '''session'' (each session once)'
+                when per = 'session' and actor = 'account'
+                    then 'a session is counted by itself; write per := ''period'' for accounts'
                 when entry is null or entry not in ('any', 'first_ever')
                     then 'entry is ''any'' or ''first_ever'' (only the first time a person did step 1)'
                 when exclude is not null and try_cast(exclude as varchar[]) is null
@@ -169,6 +176,7 @@ mistakes as (
                         || 'two cannot be left out'
                 else coalesce(
                     mistake_of_days(since, until),
+                    mistake_of_actor(actor),
                     mistake_of(
                         try_cast(steps as varchar[])
                         || coalesce(try_cast(exclude as varchar[]), cast([] as varchar[])),
@@ -201,7 +209,10 @@ events_matched as (
     union all
 
     select
-        case when per = 'session' then events.session_id else events.person_id end as actor_id,
+        case
+            when per = 'session' then events.session_id
+            else actor_of(actor, events.person_id, events.dimension_account)
+        end as actor_id,
         events.breakdown_value as constant_value,
         events.event_id,
         events.session_id,
@@ -209,7 +220,7 @@ events_matched as (
         events.occurred_at,
         len(try_cast(steps as varchar[])) + 1 as step_number,
         null as breakdown_value
-    from events_acted(null, source, filters, constant) as events
+    from events_acted(null, source, filters, constant, actor := actor) as events
     where
         ordering = 'strict'
         and not exists (
@@ -239,13 +250,16 @@ events_placed as (
     union all
 
     select
-        case when per = 'session' then events.session_id else events.person_id end as actor_id,
+        case
+            when per = 'session' then events.session_id
+            else actor_of(actor, events.person_id, events.dimension_account)
+        end as actor_id,
         {value_of:cast(constant as varchar)} as constant_value,
         names.step_number,
         events.occurred_at,
         1000001 * names.step_number * 1000000000 as turn
 
-    from events_described(constant) as events
+    from events_described([cast(constant as varchar), actor]) as events
 
     inner join names
         on events.event_name = names.event_name
@@ -368,12 +382,12 @@ exclusions as (
         events.occurred_at
 
     from events_acted(
-        array_to_string(try_cast(exclude as varchar[]), '|'), source, filters, null
+        array_to_string(try_cast(exclude as varchar[]), '|'), source, filters, null, actor := actor
     ) as events
 
     inner join tracks_numbered
         on
-            case when per = 'session' then events.session_id else events.person_id end
+            case when per = 'session' then events.session_id else events.actor_id end
             = tracks_numbered.actor_id
 
     where exclude is not null
@@ -732,7 +746,10 @@ values_placed as (
     union all
 
     select
-        case when per = 'session' then events.session_id else events.person_id end as actor_id,
+        case
+            when per = 'session' then events.session_id
+            else actor_of(actor, events.person_id, events.dimension_account)
+        end as actor_id,
         {value_of:cast(constant as varchar)} as constant_value,
         names.step_number,
         events.occurred_at,
@@ -741,7 +758,9 @@ values_placed as (
         events.person_id,
         {value_of_events:cast("by" as varchar)} as breakdown_value
 
-    from events_described(constant) as events
+    from events_described(
+        [cast(constant as varchar), actor, accounts_of(cast("by" as varchar))]
+    ) as events
 
     inner join names
         on events.event_name = names.event_name

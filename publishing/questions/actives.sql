@@ -14,19 +14,20 @@ create or replace macro actives(
     since := null,
     until := null,
     "by" := null,
-    filters := null
+    filters := null,
+    actor := 'person'
 ) as table
 
 with person_values as materialized (
 
     select
-        person_id,
+        actor_id,
         breakdown_value,
         reporting_date(occurred_at) as activity_date,
         count(*) as events
-    from events_acted(action, source, filters, "by")
+    from events_acted(action, source, filters, "by", actor := actor)
     where is_activity
-    group by person_id, breakdown_value, reporting_date(occurred_at)
+    group by actor_id, breakdown_value, reporting_date(occurred_at)
 
 ),
 
@@ -41,6 +42,7 @@ mistakes as (
                     then 'no days are no period; write trailing_days := 7 for a week'
                 else coalesce(
                     mistake_of_days(since, until),
+                    mistake_of_actor(actor),
                     mistake_of([coalesce(action, '*')], source, filters, "by"),
                     case
                         when
@@ -65,11 +67,11 @@ mistakes as (
 person_dates as materialized (
 
     select
-        person_values.person_id,
+        person_values.actor_id,
         person_values.activity_date,
         values_ranked.value_number,
         lead(person_values.activity_date) over (
-            partition by person_values.person_id, values_ranked.value_number
+            partition by person_values.actor_id, values_ranked.value_number
             order by person_values.activity_date
         ) as next_date
 

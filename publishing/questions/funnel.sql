@@ -21,7 +21,8 @@ create or replace macro funnel(
     exclude := null,
     constant := null,
     ordering := 'steps',
-    optional := null
+    optional := null,
+    actor := 'person'
 ) as table
 
 with steps_listed as (
@@ -46,7 +47,7 @@ steps_measured as (
 
     from steps_reached(
         steps, within, per, since, until, source, "by", filters, attribution, entry, exclude,
-        constant, ordering, optional
+        constant, ordering, optional, actor
     )
 
 ),
@@ -116,7 +117,8 @@ left join steps_counted
 
 order by entries.entry_date, entries.value_number, steps_listed.step_number;
 
--- Who took the steps, with the same attempts as funnel counts: a row for each.
+-- Who took the steps, with the same attempts as funnel counts: a row for each. Of accounts,
+-- account_id says which, and person_id is null.
 create or replace macro funnel_persons(
     steps,
     within := interval 7 day,
@@ -131,11 +133,15 @@ create or replace macro funnel_persons(
     exclude := null,
     constant := null,
     ordering := 'steps',
-    optional := null
+    optional := null,
+    actor := 'person'
 ) as table
 
 select
-    case when per = 'session' then sessions.person_id else attempts.actor_id end as person_id,
+    case
+        when per = 'session' then sessions.person_id
+        when actor = 'person' then attempts.actor_id
+    end as person_id,
     case when per = 'session' then attempts.actor_id end as session_id,
     attempts.entry_date,
     attempts.entered_at,
@@ -143,7 +149,8 @@ select
     attempts.deepest_step_at,
     attempts.is_mature,
     attempts.breakdown_value,
-    attempts.is_other
+    attempts.is_other,
+    case when actor = 'account' then attempts.actor_id end as account_id
 
 from (
     select
@@ -157,7 +164,7 @@ from (
         is_other
     from steps_reached(
         steps, within, per, since, until, source, "by", filters, attribution, entry, exclude,
-        constant, ordering, optional
+        constant, ordering, optional, actor
     )
     group by actor_id, entry_date, entered_at, is_mature, breakdown_value, is_other
 ) as attempts
@@ -165,4 +172,4 @@ from (
 left join marts.fct_sessions as sessions
     on attempts.actor_id = sessions.session_id and per = 'session'
 
-order by attempts.entered_at, person_id;
+order by attempts.entered_at, person_id, account_id;

@@ -13,20 +13,21 @@ create or replace macro lifecycle(
     since := null,
     until := null,
     "by" := null,
-    filters := null
+    filters := null,
+    actor := 'person'
 ) as table
 
 with person_periods as materialized (
 
     select
-        person_id,
+        actor_id,
         cohort_of(period, reporting_date(occurred_at)) as period_start,
         case
             when "by" is not null then first(breakdown_value order by occurred_at, event_id)
         end as breakdown_value
-    from events_acted(action, source, filters, "by")
+    from events_acted(action, source, filters, "by", actor := actor)
     where is_activity
-    group by person_id, cohort_of(period, reporting_date(occurred_at))
+    group by actor_id, cohort_of(period, reporting_date(occurred_at))
 
 ),
 
@@ -50,6 +51,7 @@ mistakes as (
                     then 'period is ''day'', ''week'' or ''month'''
                 else coalesce(
                     mistake_of_days(since, until),
+                    mistake_of_actor(actor),
                     mistake_of([coalesce(action, '*')], source, filters, "by"),
                     case
                         when
@@ -70,13 +72,13 @@ mistakes as (
 persons_followed as (
 
     select
-        person_id,
+        actor_id,
         period_start,
         lag(period_start) over person as previous_start,
         lead(period_start) over person as next_start,
         first_value(breakdown_value) over person as breakdown_value
     from person_periods
-    window person as (partition by person_id order by period_start)
+    window person as (partition by actor_id order by period_start)
 
 ),
 
@@ -84,7 +86,7 @@ persons_valued as (
 
     select
         breakdown_value,
-        person_id
+        actor_id
     from persons_followed
     where previous_start is null
 

@@ -23,7 +23,8 @@ create or replace macro retention(
     period := 'days',
     cohorts := 'first',
     per := 'cohort',
-    brackets := null
+    brackets := null,
+    actor := 'person'
 ) as table
 
 -- The first bracket is the first day itself.
@@ -67,16 +68,16 @@ brackets_read as materialized (
 persons_started as materialized (
 
     select
-        person_id,
+        actor_id,
         min(cohort_of(period, reporting_date(occurred_at))) as cohort_date,
         min(occurred_at) as started_at,
         case
             when "by" is not null then first(breakdown_value order by occurred_at, event_id)
         end as breakdown_value
-    from events_acted(first_action, source, filters, "by")
+    from events_acted(first_action, source, filters, "by", actor := actor)
     where is_activity
     group by
-        person_id,
+        actor_id,
         case when cohorts = 'recurring' then cohort_of(period, reporting_date(occurred_at)) end
 
 ),
@@ -94,7 +95,7 @@ persons_chosen as materialized (
 persons_valued as materialized (
 
     select
-        persons_chosen.person_id,
+        persons_chosen.actor_id,
         persons_chosen.cohort_date,
         persons_chosen.started_at,
         values_ranked.value_number
@@ -109,10 +110,10 @@ persons_valued as materialized (
 activity as materialized (
 
     select distinct
-        person_id,
+        actor_id,
         reporting_date(occurred_at) as activity_date,
         case when period = 'rolling' then occurred_at end as active_at
-    from events_acted(return_action, source, filters, null)
+    from events_acted(return_action, source, filters, null, actor := actor)
     where is_activity
 
 ),
@@ -146,6 +147,7 @@ mistakes as (
                     then 'per is ''cohort'' (a row for each) or ''period'' (all together)'
                 else coalesce(
                     mistake_of_days(since, until),
+                    mistake_of_actor(actor),
                     mistake_of(
                         [coalesce(first_action, '*'), coalesce(return_action, '*')],
                         source, filters, "by"
@@ -178,7 +180,7 @@ periods_active as materialized (
     select distinct
         persons_valued.cohort_date,
         persons_valued.value_number,
-        persons_valued.person_id,
+        persons_valued.actor_id,
         bracket_of(
             brackets,
             (select numbers_by_day from brackets_read),
@@ -197,7 +199,7 @@ periods_active as materialized (
 
     inner join activity
         on
-            persons_valued.person_id = activity.person_id
+            persons_valued.actor_id = activity.actor_id
             and persons_valued.cohort_date <= activity.activity_date
             and (period <> 'rolling' or persons_valued.started_at <= activity.active_at)
 
@@ -208,10 +210,10 @@ persons_ended as (
     select
         cohort_date,
         value_number,
-        person_id,
+        actor_id,
         max(period_number) as last_period_number
     from periods_active
-    group by cohort_date, value_number, person_id
+    group by cohort_date, value_number, actor_id
 
 ),
 

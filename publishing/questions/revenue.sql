@@ -15,7 +15,8 @@ create or replace macro revenue(
     until := null,
     filters := null,
     "by" := null,
-    reporting_currency := null
+    reporting_currency := null,
+    actor := 'person'
 ) as table
 
 with told_read as materialized (
@@ -33,10 +34,10 @@ with told_read as materialized (
             -- More than 38 digits would be an error; without its cents no amount has so many.
             else cast(cast(told.amount as decimal(17, 0)) * rates.rate as decimal(38, 8))
         end as amount,
-        told.person_id,
+        events.actor_id,
         events.breakdown_value
 
-    from events_acted('*', source, filters, "by") as events
+    from events_acted('*', source, filters, "by", actor := actor) as events
 
     inner join marts.fct_revenue_events as told
         on events.event_id = told.event_id
@@ -65,6 +66,7 @@ mistakes as (
                     then 'period is ''hour'', ''day'', ''week'', ''month'' or null for all days as one'
                 else coalesce(
                     mistake_of_days(since, until),
+                    mistake_of_actor(actor),
                     mistake_of(['*'], source, filters, "by"),
                     case
                         when not exists (select 1 from marts.fct_revenue_events)
@@ -113,7 +115,7 @@ periods_measured as (
         told_read.currency,
         values_ranked.value_number,
         count(*) filter (where told_read.kind = 'order') as orders,
-        count(distinct told_read.person_id) filter (where told_read.kind = 'order') as buyers,
+        count(distinct told_read.actor_id) filter (where told_read.kind = 'order') as buyers,
         sum(told_read.amount) filter (where told_read.kind = 'order') as gross_amount,
         count(*) filter (where told_read.kind = 'refund') as refunds,
         sum(told_read.amount) filter (where told_read.kind = 'refund') as refunded_amount

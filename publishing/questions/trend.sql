@@ -14,14 +14,15 @@ create or replace macro trend(
     since := null,
     until := null,
     filters := null,
-    "by" := null
+    "by" := null,
+    actor := 'person'
 ) as table
 
 with events_read as materialized (
 
     select
         period_of(period, reporting_time(occurred_at)) as started_in,
-        person_id,
+        actor_id,
         breakdown_value,
         case
             when property is not null
@@ -31,7 +32,7 @@ with events_read as materialized (
                     )
                 )
         end as number
-    from events_acted(event, source, filters, "by")
+    from events_acted(event, source, filters, "by", actor := actor)
     where is_asked(reporting_date(occurred_at), since, until)
 
 ),
@@ -49,6 +50,7 @@ mistakes as (
                     then 'period is ''hour'', ''day'', ''week'' or ''month'''
                 else coalesce(
                     mistake_of_days(since, until),
+                    mistake_of_actor(actor),
                     mistake_of([coalesce(event, '*')], source, filters, "by"),
                     case
                         when
@@ -74,7 +76,7 @@ periods_measured as (
         events_read.started_in,
         values_ranked.value_number,
         count(*) as events,
-        count(distinct events_read.person_id) as persons,
+        count(distinct events_read.actor_id) as persons,
         count(events_read.number) as property_count,
         fsum(events_read.number) as property_sum,
         quantile_cont(events_read.number, 0.5) as property_median,

@@ -7,6 +7,7 @@ from typing import Any
 from tests.oracle.activity import Calendar
 from tests.oracle.events import Event
 from tests.oracle.persons import People
+from tests.oracle.sessions import Session
 
 Rows = list[dict[str, Any]]
 
@@ -32,6 +33,24 @@ class Accounts:
         until_then = [each for each in named if each.occurred_at <= event.occurred_at]
         first = [each for each in named if each.occurred_at == named[0].occurred_at]
         return (until_then or first or [event])[-1].group_id
+
+
+class AccountsAsPeople(People):
+    """Accounts in the place of persons: everything that is counted for persons, for them."""
+
+    def __init__(self, events: list[Event], people: People) -> None:
+        """Read once to whom each event belongs."""
+        accounts = Accounts(events, people)
+        self._people = people
+        self._account_of = {event.event_id: accounts.of(event) for event in events}
+
+    def session_of(self, event: Event) -> Session | None:
+        """The session the event belongs to."""
+        return self._people.session_of(event)
+
+    def person_of(self, event: Event) -> str | None:
+        """The account that the event belongs to."""
+        return self._account_of[event.event_id]
 
 
 def member_rows(accounts: Accounts) -> Rows:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
+from tests.oracle.accounts import Accounts, account_day_rows, account_rows, member_rows
 from tests.oracle.events import Event
 from tests.oracle.facts import Facts
 from tests.oracle.funnels import inside, meets, scalar_text
@@ -56,6 +57,21 @@ def value_of(facts: Facts, dimension: str | None) -> ValueOf:
             return rows[session.first.event_id][dimension] if session else None
 
         return of_session
+    if dimension.startswith("account"):
+        accounts = Accounts(facts.events, facts.people)
+        if dimension == "account":
+            return accounts.of
+        days = account_day_rows(accounts, facts.calendar)
+        described = {
+            row["account_id"]: row
+            for row in account_rows(facts.events, member_rows(accounts), days)
+        }
+        if dimension == "account_name":
+            return lambda event: described.get(accounts.of(event), {}).get(dimension)
+        trait = dimension.removeprefix("account.")
+        return lambda event: scalar_text(
+            inside(described.get(accounts.of(event), {}).get("traits", {}), trait)
+        )
     return {
         "source_id": lambda event: event.source_id,
         "event_name": lambda event: event.event_name,

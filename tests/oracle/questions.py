@@ -362,7 +362,11 @@ def activity(facts: Facts, means: Means, filters: Iterable[Filter]) -> list[Even
     return [
         event
         for event in facts.events
-        if event.is_activity and not event.is_bot and means(event) and passed(event)
+        if event.is_activity
+        and not event.is_bot
+        and means(event)
+        and passed(event)
+        and facts.people.person_of(event) is not None
     ]
 
 

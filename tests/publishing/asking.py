@@ -20,7 +20,8 @@ from tests.oracle.funnels import read_alternative
 Rows = list[dict[str, Any]]
 #: What a macro answers about an event, a property or a number that nobody has sent.
 UNSEEN: Final = (
-    r"never seen|ever had|no person has|none of these events has|nobody was ever active by"
+    r"never seen|ever had|no (person|account) has|none of these events has|no event names an"
+    r" account|nobody was ever active by"
 )
 
 

@@ -186,7 +186,7 @@ def test_a_period_without_events_has_a_row_with_zeros(shop: MemoryWarehouse) -> 
         ("null, filters := ['contry=DE']", rf"no dimension is called contry; {KNOWN}"),
         (
             "null, filters := ['plan=p01']",
-            r"no dimension is called plan; .*property\.NAME or trait",
+            r"no dimension is called plan; .*property\.NAME, trait\.NAME or account\.NAME",
         ),
         (
             "null, filters := ['property.plna!=a']",
