@@ -22,17 +22,23 @@ class Accounts:
             person = people.person_of(event)
             if person is not None:
                 self.persons.setdefault(person, []).append(event)
+        self.members = {
+            person: [each for each in own if each.group_id is not None]
+            for person, own in self.persons.items()
+            # Servers invent a device for a call about a group that names nobody.
+            if any(each.user_id is not None or people.session_of(each) for each in own)
+        }
         self._person_of = people.person_of
 
     def of(self, event: Event) -> str | None:
         """The account it names, else its person's at that moment."""
         person = self._person_of(event)
-        if event.group_id is not None or person is None:
+        named = self.members.get(person or "", [])
+        if event.group_id is not None or not named:
             return event.group_id
-        named = [each for each in self.persons[person] if each.group_id is not None]
         until_then = [each for each in named if each.occurred_at <= event.occurred_at]
         first = [each for each in named if each.occurred_at == named[0].occurred_at]
-        return (until_then or first or [event])[-1].group_id
+        return (until_then or first)[-1].group_id
 
 
 class AccountsAsPeople(People):
@@ -56,10 +62,10 @@ class AccountsAsPeople(People):
 def member_rows(accounts: Accounts) -> Rows:
     """One row per person and time in one account."""
     rows: Rows = []
-    for person, events in accounts.persons.items():
+    for person, named in accounts.members.items():
         own: Rows = []
         # Of the events of one moment the last decides.
-        told = {e.occurred_at: e.group_id for e in events if e.group_id is not None}
+        told = {event.occurred_at: event.group_id for event in named}
         for moment, account in told.items():
             if own and own[-1]["account_id"] == account:
                 continue
@@ -69,7 +75,7 @@ def member_rows(accounts: Accounts) -> Rows:
                 {
                     "account_id": account,
                     "person_id": person,
-                    "member_from": moment if own else events[0].occurred_at,
+                    "member_from": moment if own else accounts.persons[person][0].occurred_at,
                     "member_to": None,
                     "told_at": moment,
                     "is_current": True,

@@ -16,12 +16,14 @@ with events as (
 
 ),
 
+-- Servers invent an id for a group call that describes a group and names nobody.
 persons as (
 
     select
         person_id,
         first_seen_at
     from {{ ref('dim_persons') }}
+    where user_ids <> '[]' or session_count > 0
 
 ),
 
