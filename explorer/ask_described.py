@@ -38,7 +38,8 @@ ASK: Final = cleandoc(
     question, with the parameters that only it has:
     - trend: event (or "event|other"; none: any activity), period (hour, day, week, month),
       property (a property whose numbers are summed)
-    - visits, revenue: period (none: all days are one row)
+    - visits, revenue: period (none: all days are one row); revenue: reporting_currency (EUR: all of
+      it in one, by the site's rates)
     - funnel: steps (a list of events), within ("7 days"), per (period, day, session),
       ordering (steps, strict, any), optional (numbers of steps that may be left out),
       entry (any, first_ever), exclude (a list of events), constant (a dimension that all steps
