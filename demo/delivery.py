@@ -131,6 +131,8 @@ def report(client: footfall.Client, fact: Fact) -> None:
         client.screen(fact.user_id, fact.name, fact.properties, **given)
     elif fact.kind == "identify":
         client.identify(fact.user_id, fact.properties, **given)
+    elif fact.kind == "group":
+        client.group(fact.user_id, fact.group_id, fact.properties, **given)
     else:
         client.alias(fact.previous_id, fact.user_id, **given)
 
@@ -147,6 +149,8 @@ def wire_event(fact: Fact) -> dict[str, Any]:
     }
     if fact.kind == "identify":
         return event | {"traits": dict(fact.properties)}
+    if fact.kind == "group":
+        return event | {"groupId": fact.group_id, "traits": dict(fact.properties)}
     if fact.kind == "alias":
         return event | {"previousId": fact.previous_id}
     name = "event" if fact.kind == "track" else "name"

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
-Kind = Literal["track", "page", "screen", "identify", "alias"]
+Kind = Literal["track", "page", "screen", "identify", "group", "alias"]
 
 #: The two apps of the product, each with a write key of its own. The names keep them apart from
 #: whatever else a warehouse holds.
@@ -20,7 +20,7 @@ SOURCES: Final = (WEB, PHONE)
 
 #: Raise it with every change to what people do. Otherwise a home with an earlier edition would
 #: hold the same people doing other things at other times.
-EDITION: Final = 3
+EDITION: Final = 4
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Fact:
     delivered_at: datetime
     properties: Mapping[str, Any] = field(default_factory=dict)
     previous_id: str | None = None
+    group_id: str | None = None
     #: What the client says of the browser and the device.
     context: Mapping[str, Any] = field(default_factory=dict)
     #: How far the device's clock is ahead of the truth.

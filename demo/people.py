@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final
 
 from demo.devices import device_context
@@ -69,6 +70,32 @@ _HOMES_WITH_EURO: Final = (
     ("Europe/Vienna", "de-AT"),
     ("Europe/Paris", "fr-FR"),
 )
+#: So many households, one after the other, work for one customer. This share works alone.
+HOUSEHOLDS_OF_ACCOUNT: Final = 4
+WORKS_ALONE: Final = 0.3
+#: Customers are called by one of each, and have so many seats.
+_FIRST_NAMES: Final = (
+    "Alder",
+    "Birch",
+    "Cedar",
+    "Elm",
+    "Hazel",
+    "Juniper",
+    "Larch",
+    "Rowan",
+    "Willow",
+)
+_LAST_NAMES: Final = (
+    "Analytics",
+    "Bakery",
+    "Clinics",
+    "Freight",
+    "Games",
+    "Insurance",
+    "Labs",
+    "Tours",
+)
+_SEATS: Final = (3, 5, 10, 25)
 #: What a plan costs, in either currency.
 PRICES: Final = {"monthly": 29, "annual": 290}
 _SITE: Final = "https://app.example.com"
@@ -114,6 +141,7 @@ class Household:
         # Separate random generators, so that neither changes what people do.
         self._origin = _one_of(_ORIGINS, Random(f"{story.seed}/{number}/origin"))
         self._home = _one_of(_HOMES, Random(f"{story.seed}/{number}/home"))
+        self._account = _account_of(story, number)
         laptop = Device(f"d{number}-laptop", WEB)
         phone = Device(
             f"d{number}-phone",
@@ -184,6 +212,7 @@ class Household:
         yield self._fact("identify", device, at, person.user_id, properties={"plan": "trial"})
         at += timedelta(seconds=1)
         yield self._track(person, device, at, "trial_started", {"value": "self_service"})
+        yield from self._tell_account(person, device, at + timedelta(seconds=1))
         yield self._page(device, at + timedelta(seconds=4), "/app", user_id=person.user_id)
 
     def _merge_accounts(self, person: Person, at: datetime) -> Iterator[Fact]:
@@ -270,6 +299,28 @@ class Household:
             "currency": "EUR" if self._home in _HOMES_WITH_EURO else "USD",
         }
         yield self._track(person, laptop, at, "plan_purchased", {"value": plan, **price})
+        yield from self._tell_account(person, laptop, at + timedelta(seconds=1), {"plan": plan})
+
+    def _tell_account(
+        self,
+        person: Person,
+        device: Device,
+        at: datetime,
+        traits: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Iterator[Fact]:
+        """Say for which customer the person works, and what is known of the customer."""
+        if self._account is None:
+            return
+        rng = Random(f"{self._story.seed}/{self._account}")
+        name = f"{rng.choice(_FIRST_NAMES)} {rng.choice(_LAST_NAMES)}"
+        yield self._fact(
+            "group",
+            device,
+            at,
+            person.user_id,
+            properties={"name": name, "seats": rng.choice(_SEATS), **traits},
+            group_id=self._account,
+        )
 
     # How facts are delivered.
 
@@ -321,6 +372,7 @@ class Household:
         name: str | None = None,
         properties: dict[str, Any] | None = None,
         previous_id: str | None = None,
+        group_id: str | None = None,
     ) -> Fact:
         return Fact(
             event_id=self._story.event_id(device.anonymous_id, user_id, kind, name, at.isoformat()),
@@ -333,6 +385,7 @@ class Household:
             delivered_at=at,
             properties=properties or {},
             previous_id=previous_id,
+            group_id=group_id,
             context={
                 **device_context(self._story.seed, device.source, device.anonymous_id),
                 "timezone": self._home[0],
@@ -345,3 +398,10 @@ class Household:
 
 def _one_of(shares: Mapping[tuple[str, str], int], rng: Random) -> tuple[str, str]:
     return rng.choices(list(shares), list(shares.values()))[0]
+
+
+def _account_of(story: Story, number: int) -> str | None:
+    # A separate random generator, so that it does not change what people do.
+    if Random(f"{story.seed}/{number}/account").random() < WORKS_ALONE:
+        return None
+    return f"c{number // HOUSEHOLDS_OF_ACCOUNT}"

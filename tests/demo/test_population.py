@@ -58,7 +58,7 @@ def test_a_change_to_the_story_comes_with_another_edition(facts: list[Fact]) -> 
         for fact in sorted(facts, key=lambda fact: (str(fact.anonymous_id), fact.occurred_at))
     ]
     digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
-    assert (EDITION, digest) == (3, "7be9fca70fdc")
+    assert (EDITION, digest) == (4, "549091d60613")
 
 
 def test_nothing_happens_or_is_delivered_before_the_start_or_after_the_end(
@@ -173,6 +173,22 @@ def test_an_alias_joins_two_accounts_that_have_both_been_used(facts: list[Fact])
     active = {fact.user_id for fact in facts if fact.kind in ("page", "screen", "track")}
     assert {alias.previous_id for alias in aliases} <= active
     assert {alias.user_id for alias in aliases} <= active
+
+
+def test_colleagues_tell_the_same_of_their_customer_and_some_work_alone(facts: list[Fact]) -> None:
+    groups = [fact for fact in facts if fact.kind == "group"]
+    told: dict[str | None, set[tuple[object, object]]] = defaultdict(set)
+    members: dict[str | None, set[str | None]] = defaultdict(set)
+    for fact in groups:
+        told[fact.group_id].add((fact.properties["name"], fact.properties["seats"]))
+        members[fact.group_id].add(fact.user_id)
+    assert all(len(each) == 1 for each in told.values())
+    assert max(map(len, members.values())) > 2
+    trials, purchases = named(facts, "trial_started"), named(facts, "plan_purchased")
+    in_accounts = set().union(*members.values())
+    assert in_accounts < set(trials)
+    bought = {fact.user_id for fact in groups if "plan" in fact.properties}
+    assert bought == in_accounts & set(purchases)
 
 
 def test_bots_crawl_every_day_and_name_themselves(facts: list[Fact]) -> None:
