@@ -114,7 +114,7 @@ def test_the_definitions_load_as_one_repository(loaded: dict[str, list[str]]) ->
 
 
 def test_schedules_ask_for_what_their_jobs_take(loaded: dict[str, list[str]]) -> None:
-    assert sorted(loaded["scheduled"]) == ["nightly", "sweep", "watch"]
+    assert sorted(loaded["scheduled"]) == ["nightly", "pull", "sweep", "watch"]
 
 
 def test_whoever_is_called_finds_every_job_and_check_in_the_runbook(
