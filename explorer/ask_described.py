@@ -12,6 +12,11 @@ DEFINITIONS: Final = {
     "conversion_odds": "Of the persons who were once at the same day of their trial, in the same "
     "situation, how many converted within the horizon, with an interval. There is no rate of fewer "
     "than 30 persons.",
+    "experiment": "Persons who saw one variant only, and what they did in the window after it. A "
+    "difference is to the control, of persons whose window is closed (mature). always_low and "
+    "always_high hold on every day; final_low and final_high are given once the planned size is "
+    "reached. The verdict says which of them holds. The ratio_p_value says whether persons were "
+    "assigned as planned.",
     "funnel": "Persons who did the steps in this order, all within the window from step 1. A rate "
     "is mature_persons / mature_entries, of the attempts whose window is over. Others are open, "
     "and not lost.",
@@ -52,9 +57,12 @@ ASK: Final = cleandoc(
     - conversion_odds: trial_day, without (a list of events), top_user_of (an event),
       horizon ("3 days"), question (which conversion question), confidence (0.95)
 
-    All but conversion_odds also take since and until ("2026-03-01", both included), source (one
-    of list_events), by (one of list_dimensions: a row for each of its 20 most frequent values and
-    one for the others), and filters (a list such as ["country=AT", "property.plan!=free"]).
+    - experiment: name (of the experiment), period (day: as it was known on each day)
+
+    All but conversion_odds and experiment also take since and until ("2026-03-01", both included),
+    source (one of list_events), by (one of list_dimensions: a row for each of its 20 most frequent
+    values and one for the others), and filters (a list such as ["country=AT",
+    "property.plan!=free"]).
 
     trend, revenue, funnel, actives, lifecycle and retention also take actor (account: customers
     are counted in place of persons; a person's events belong to the account named last).

@@ -37,6 +37,7 @@ UNITS = {
 QUESTIONS = {
     "actives": (),
     "conversion_odds": ("trial_day",),
+    "experiment": ("name",),
     "funnel": ("steps",),
     "funnel_persons": ("steps",),
     "lifecycle": (),
@@ -151,6 +152,10 @@ class Questions:
     def conversion_odds(self, trial_day: int, **parameters: Value) -> duckdb.DuckDBPyRelation:
         """Of those who were once at the same point of a trial, how many converted."""
         return self._ask("conversion_odds", trial_day=trial_day, **parameters)
+
+    def experiment(self, name: str, **parameters: Value) -> duckdb.DuckDBPyRelation:
+        """What an experiment says, a row for each metric and variant."""
+        return self._ask("experiment", name=name, **parameters)
 
     def visits(self, **parameters: Value) -> duckdb.DuckDBPyRelation:
         """How many came, how often, and what their visits are like."""

@@ -20,6 +20,8 @@ READS = re.compile(r"\b(?:ref|existing_relation)\(\s*'(\w+)'\s*\)")
 READS_A_MART = {
     ("int_bot_days_counted", "fct_events"),
     ("int_experiment_events_matched", "fct_events"),
+    ("int_experiment_days_summed", "fct_experiment_exposures"),
+    ("int_experiment_days_summed", "fct_experiment_values"),
     ("int_funnel_events_matched", "fct_events"),
     ("int_cohort_events_matched", "fct_events"),
     ("int_cohort_conditions_changed", "dim_persons"),

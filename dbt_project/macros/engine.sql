@@ -413,6 +413,20 @@
     case when {{ text }} not like '%\_%' escape '\' then try_cast({{ text }} as decimal(24, 8)) end
 {%- endmacro %}
 
+{# The chance that chi-square with these degrees of freedom is at least this, from 10^-12 on; 0 below it. #}
+{% macro chi_square_tail(statistic, degrees) %}{{ return(adapter.dispatch('chi_square_tail')(statistic, degrees)) }}{% endmacro %}
+{% macro duckdb__chi_square_tail(statistic, degrees) -%}
+    {#- The incomplete gamma function as its series, whose terms are weights of Poisson. -#}
+    case
+        when {{ statistic }} <= 0 then 1.0
+        when {{ statistic }} > 600 then 0.0
+        else greatest(0.0, 1 - list_sum([
+            exp((n + ({{ degrees }}) / 2) * ln({{ statistic }} / 2) - {{ statistic }} / 2 - lgamma(n + ({{ degrees }}) / 2 + 1))
+            for n in range(600)
+        ]))
+    end
+{%- endmacro %}
+
 {# The number below which this share of a group's numbers lies, between two of them if need be. #}
 {% macro percentile(number, share) %}{{ return(adapter.dispatch('percentile')(number, share)) }}{% endmacro %}
 {% macro duckdb__percentile(number, share) -%} quantile_cont({{ number }}, {{ share }}) {%- endmacro %}

@@ -125,7 +125,9 @@ def plain(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def as_json(rows: list[tuple[Any, ...]]) -> Any:
-    return json.loads(json.dumps(rows, default=lambda value: getattr(value, "isoformat", str)()))
+    return json.loads(
+        json.dumps(rows, default=lambda each: getattr(each, "isoformat", each.__str__)())
+    )
 
 
 def test_every_tool_is_described_and_says_that_it_only_reads(agent: Agent) -> None:
@@ -174,6 +176,7 @@ def test_every_question_is_described_with_all_of_its_parameters(
             {"trial_day": 1, "question": "invites", "confidence": 0.9},
             "from conversion_odds(1, question := 'invites', confidence := 0.9)",
         ),
+        ("experiment", {"name": "plans"}, "from experiment('plans')"),
     ],
 )
 def test_an_answer_has_the_rows_of_the_macro_its_sql_and_what_is_counted(

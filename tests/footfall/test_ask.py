@@ -86,6 +86,10 @@ def plain(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             lambda q: q.conversion_odds(1, question="invites", horizon=timedelta(hours=36)),
             "from conversion_odds(1, question := 'invites', horizon := interval 36 hour)",
         ),
+        (
+            lambda q: q.experiment("plans", period="day"),
+            "from experiment('plans', period := 'day')",
+        ),
         (lambda q: q.sql("from marts.fct_daily_actives"), "from marts.fct_daily_actives"),
     ],
 )

@@ -480,8 +480,8 @@ def test_a_missing_table_takes_away_only_the_macros_that_read_it(
 
 #: What people ask.
 ASKED = {"funnel", "funnel_persons", "actives", "retention", "paths", "trend"}
-ASKED |= {"revenue", "conversion_odds"}
-OF_EVENTS = ASKED - {"conversion_odds"}
+ASKED |= {"revenue", "conversion_odds", "experiment"}
+OF_EVENTS = ASKED - {"conversion_odds", "experiment"}
 #: Table → which of them read it.
 READ_BY = {
     "dim_accounts": OF_EVENTS,
@@ -497,6 +497,7 @@ READ_BY = {
     "fct_trial_day_features": {"conversion_odds"},
     "fct_trial_days": {"conversion_odds"},
     "fct_trials": {"conversion_odds"},
+    "fct_experiment_results": {"experiment"},
 }
 
 
@@ -533,6 +534,7 @@ def test_each_table_that_goes_takes_its_own_macros_and_no_others(
 COLUMNS_OF = {
     "actives": "actives()",
     "conversion_odds": "conversion_odds(trial_day := 1)",
+    "experiment": "experiment('plans')",
     "funnel": "funnel(['page_view', 'sign_up'])",
     "funnel_persons": "funnel_persons(['page_view', 'sign_up'])",
     "lifecycle": "lifecycle()",
