@@ -56,7 +56,6 @@ ASK: Final = cleandoc(
     - paths: from_action (none: how visits begin), steps (how many events to follow)
     - conversion_odds: trial_day, without (a list of events), top_user_of (an event),
       horizon ("3 days"), question (which conversion question), confidence (0.95)
-
     - experiment: name (of the experiment), period (day: as it was known on each day)
 
     All but conversion_odds and experiment also take since and until ("2026-03-01", both included),

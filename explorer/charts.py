@@ -252,6 +252,43 @@ def calibration(rows: Sequence[Row]) -> Chart | None:
     return alt.layer(line, ranges, dots).properties(height=HEIGHT)
 
 
+def intervals(
+    rows: Sequence[Row],
+    *,
+    time: str,
+    value: str,
+    low: str,
+    high: str,
+    series: str,
+    notes: Sequence[Note] = (),
+) -> Chart | None:
+    """Differences over time, each series with the band of its interval, and a line at zero."""
+    points = [
+        {
+            "time": _utc(row[time]),
+            "value": float(row[value]),
+            "low": float(row[low]),
+            "high": float(row[high]),
+            "series": _name(row[series]),
+            "text": f"{_moment(row[time])}, {_name(row[series])}: {row[value]:,.6g} "
+            f"({row[low]:,.6g} to {row[high]:,.6g})",
+        }
+        for row in rows
+    ]
+    if not points:
+        return None
+    base = alt.Chart({"values": points}).encode(
+        x=alt.X("time:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=8)),
+        color=alt.Color("series:N"),
+    )
+    zero = alt.Chart({"values": [{"y": 0}]}).mark_rule(color=GREY).encode(y="y:Q")
+    bands = base.mark_area(opacity=0.2).encode(y="low:Q", y2="high:Q")
+    dots = base.mark_line(strokeWidth=2, point=True).encode(
+        y=alt.Y("value:Q", title="difference", axis=_number_axis(False)), description="text:N"
+    )
+    return alt.layer(zero, bands, dots, *_rules(notes, points)).properties(height=HEIGHT)
+
+
 def _number_axis(share: bool) -> alt.Axis:
     if share:
         return alt.Axis(format=".0%", tickCount=5)

@@ -8,6 +8,7 @@ from explorer.pages import (
     accounts,
     catalogue,
     conversion,
+    experiments,
     funnels,
     growth,
     overview,
@@ -22,7 +23,7 @@ from explorer.pages.page import Page
 
 #: In the order of the menu.
 _ALL: Final = (
-    *(overview, trends, funnels, retention, paths, growth, revenue, conversion, accounts, people),
-    *(catalogue, trust),
+    *(overview, trends, funnels, retention, paths, growth, revenue, conversion, experiments),
+    *(accounts, people, catalogue, trust),
 )
 PAGES: Final[dict[str, Page]] = {each.PAGE.name: each.PAGE for each in _ALL}

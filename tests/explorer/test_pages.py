@@ -43,6 +43,9 @@ ASKED = [
     "accounts?since=2026-01-01&until=2026-12-31",
     "accounts?search=ac",
     "accounts?account=acme&since=2026-01-01&until=2026-12-31",
+    "experiments",
+    "experiments?experiment=plans",
+    "experiments?experiment=plans&metric=invites",
     "people",
     "people?search=u",
     "people?person=u1",
@@ -229,3 +232,21 @@ def test_a_change_is_told_only_where_it_means_something() -> None:
     assert with_change(8, 10) == "-20%"
     assert with_change(10, 10) == "±0%"
     assert with_change(10, 0) == with_change(None, 10) == with_change(10, None) == ""
+
+
+def test_an_experiment_is_shown_with_its_verdict_and_a_chart_of_its_days(site: Site) -> None:
+    with duckdb.connect(str(site.published)) as connection:
+        connection.execute(
+            """
+            update marts.fct_experiment_results
+            set difference = 0.125, always_low = -0.05, always_high = 0.3, verdict = 'Wait.'
+            where experiment_name = 'plans' and metric_name = 'buys' and not is_control
+            """
+        )
+    page = site.page("/experiments?experiment=plans")
+    assert "Wait." in page.text
+    (row,) = [row for row in page.panels["conversions"].cells if row[2] == "1"]
+    assert row[6:9] == ["12.5%", "-5.0%", "30.0%"]
+    assert "1: 0.125 (-0.05 to 0.3)" in page.text
+    listed = site.page("/experiments")
+    assert 'href="/experiments?experiment=plans"' in listed.text
