@@ -35,7 +35,10 @@ COLUMNS: Final = {
         "question_name": ("varchar", "The conversion question."),
         "actor_id": ("varchar", "The user or device whom the trial's start named."),
         "person_id": ("varchar", "The person that this is by now."),
-        "trial_day": ("integer", "The age of the trial, in days of 24 hours."),
+        "trial_day": (
+            "integer",
+            "The age of the trial, in days of 24 hours or the question's unit.",
+        ),
         "as_of": ("timestamp", "The moment at which the trial had this age; UTC."),
         "as_of_date": ("date", "Its day in the reporting time zone."),
         "horizon_days": ("integer", "Days from as_of within which the conversion counts."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from conversion.questions import Question
+from conversion.questions import SECONDS, Question
 from transformation.definition_rules import BUILT_IN, judge_conditions, what_to_send
 from transformation.event_definitions import Event
 from transformation.yaml_files import Place
@@ -14,11 +14,12 @@ def judge(question: Question) -> Iterator[tuple[Place, str]]:
     """The mistakes of one question, each with its place and what to write instead."""
     if question.ages.first > question.ages.last:
         yield ("ages",), f"ages go up; write {{from: {question.ages.last}, to: …}}"
-    if question.ages.last >= question.trial_days:
+    length = question.trial_days * SECONDS["days"] // question.ages.seconds
+    if question.ages.last >= length:
         yield (
             ("ages", "to"),
-            f"nobody is at risk at the age of {question.ages.last} days in a trial of "
-            f"{question.trial_days}; write at most {question.trial_days - 1}",
+            f"nobody is at risk at the age of {question.ages.last} {question.ages.unit} in a trial "
+            f"of {length}; write at most {length - 1}",
         )
     for place, event in question.events():
         if (event.property_name is None) != (event.property_value is None):

@@ -22,11 +22,12 @@ def question_rows(questions: Sequence[Question]) -> dict[str, list[tuple[Any, ..
                 each.horizon_days,
                 each.is_repeat,
                 each.absence_days,
+                each.ages.unit,
             )
             for each in questions
         ],
         meta.CONVERSION_AGES: [
-            (each.name, age)
+            (each.name, age, each.ages.seconds)
             for each in questions
             for age in range(each.ages.first, each.ages.last + 1)
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -27,11 +27,23 @@ class Feature(Strict):
     event: Events = Field(description="The event, or a list of events, that is a use of it.")
 
 
+#: How long the units of an age are.
+SECONDS: Final = {"days": 86_400, "hours": 3_600, "minutes": 60}
+
+
 class Ages(Strict):
-    """The days after the start on which a person is looked at, each from the first to the last."""
+    """The ages of a trial at which a person is looked at, each from the first to the last."""
 
     first: Days = Field(alias="from", description="The first, 1 is 24 hours after the start.")
     last: Days = Field(alias="to", description="The last; it lies within the trial.")
+    unit: Literal["days", "hours", "minutes"] = Field(
+        "days", description="What both are counted in: days of 24 hours, hours or minutes."
+    )
+
+    @property
+    def seconds(self) -> int:
+        """The length of one age."""
+        return SECONDS[self.unit]
 
 
 class Absence(Strict):
@@ -95,7 +107,11 @@ class Question(Strict):
     @property
     def fingerprint(self) -> str:
         """A checksum of the question without its description. A change makes old scores invalid."""
-        asked = self.model_dump_json(by_alias=True, exclude={"description"})
+        # Days were once the only unit: what was asked in them is still the same question.
+        left_out: dict[str, Any] = {"description": True}
+        if self.ages.unit == "days":
+            left_out["ages"] = {"unit"}
+        asked = self.model_dump_json(by_alias=True, exclude=left_out)
         return hashlib.sha256(asked.encode()).hexdigest()[:12]
 
     def events(self) -> list[tuple[tuple[str | int, ...], Event]]:

@@ -44,8 +44,10 @@ _WANTED: Final = {
     **dict.fromkeys(("start", "end", "event", "without"), _AN_EVENT),
     "conversion": f"{_AN_EVENT}, or {{without: event, within_days: 30}}",
     **dict.fromkeys(("property", "value"), "write a text without blanks around it"),
-    **dict.fromkeys(("trial_days", "horizon_days", "within_days", "from", "to"), _DAYS),
-    "ages": "write the ages in days as {from: 1, to: 13}",
+    **dict.fromkeys(("trial_days", "horizon_days", "within_days"), _DAYS),
+    **dict.fromkeys(("from", "to"), f"write a whole number from 1 to {MAX_DAYS}"),
+    "unit": "write days, hours or minutes",
+    "ages": "write the ages in days as {from: 1, to: 13}, or with unit: hours",
     "features": f"write 1 to {MAX_FEATURES} features, each as - {{name: …, event: …}}",
 }
 

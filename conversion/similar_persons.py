@@ -47,7 +47,9 @@ def count_alike(
         ),
 
         days as (
-            select days.actor_id, days.trial_day, days.is_mature, days.outcome, uses.states
+            select
+                days.actor_id, days.trial_day, days.age_unit, days.is_mature, days.outcome,
+                uses.states
             from marts.fct_trial_days as days
             inner join uses using (actor_id, trial_day)
             where days.question_name = $question
@@ -75,6 +77,7 @@ def count_alike(
             select
                 days.actor_id,
                 days.trial_day,
+                days.age_unit,
                 days.states,
                 max_by(past, past.depth) as found
             from days
@@ -92,7 +95,7 @@ def count_alike(
             alike.trial_day,
             concat_ws(
                 '; ',
-                'day ' || alike.trial_day,
+                rtrim(alike.age_unit, 's') || ' ' || alike.trial_day,
                 nullif(array_to_string(
                     list_transform(
                         range(1, coalesce(alike.found.depth, 0) + 1),

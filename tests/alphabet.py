@@ -279,6 +279,20 @@ QUESTIONS: Final = (
         }
         for days in (2, 8)
     ),
+    # Ages that are shorter than a day: half-hours are pauses, too.
+    *(
+        {
+            "name": f"soon_in_{unit}",
+            "description": f"Who buys soon, by {unit}?",
+            "start": "sign_up",
+            "conversion": "purchase",
+            "trial_days": 1,
+            "ages": {"from": first, "to": last, "unit": unit},
+            "horizon_days": 1,
+            "features": [{"name": "views", "event": "page_view"}],
+        }
+        for unit, first, last in (("hours", 1, 3), ("minutes", 29, 31))
+    ),
 )
 
 #: Cohorts for cohorts.yml that these histories can fill: each kind of condition by itself, and

@@ -226,7 +226,8 @@ def test_time_passes_for_those_of_whom_nothing_comes(compiled: CompiledModels) -
             warehouse.connection.execute(
                 """
                 select trial_day, outcome, is_mature from marts.fct_trial_days
-                where actor_id = 'ana' order by trial_day desc limit 1
+                where question_name = 'buys' and actor_id = 'ana'
+                order by trial_day desc limit 1
                 """
             ).fetchone()
         )
@@ -311,3 +312,31 @@ def test_what_does_not_happen_converts_at_the_end_of_its_time(compiled: Compiled
         ("dan", START + 3 * DAY, over + DAY)
     )
     assert warehouse.connection.execute(days).fetchall()[-1] == ("dan", 1, "converted", False)
+
+
+def test_ages_may_be_hours_or_minutes(compiled: CompiledModels) -> None:
+    lines = [
+        line(1, "ana", "sign_up", 0 * DAY),
+        # Known exactly at the age of two hours, and of 30 minutes.
+        line(2, "ana", "page_view", MINUTE, 30 * MINUTE),
+        line(3, "ana", "page_view", HOUR, 2 * HOUR),
+        line(4, "ana", "purchase", 3 * HOUR - INSTANT),
+        line(5, "eve", "page_view", 2 * DAY),
+    ]
+    warehouse = loaded(compiled, [[File("hand.ndjson", lines)]])
+    assert warehouse.connection.execute(
+        """
+        select days.trial_day, days.age_unit, days.as_of, days.outcome, features.use_count
+        from marts.fct_trial_days as days
+        inner join marts.fct_trial_day_features as features
+            using (question_name, actor_id, trial_day)
+        where question_name like 'soon_in_%' and actor_id = 'ana'
+        order by as_of
+        """
+    ).fetchall() == [
+        (29, "minutes", START + 29 * MINUTE, "converted", 0),
+        (30, "minutes", START + 30 * MINUTE, "converted", 1),
+        (31, "minutes", START + 31 * MINUTE, "converted", 1),
+        (1, "hours", START + HOUR, "converted", 1),
+        (2, "hours", START + 2 * HOUR, "converted", 2),
+    ]

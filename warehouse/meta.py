@@ -58,9 +58,9 @@ COLUMNS: Final = {
     ERASURES: "erased_at timestamp",
     CONVERSION_QUESTIONS: (
         "question_name varchar, description varchar, trial_days integer, horizon_days integer, "
-        "is_repeat boolean, absence_days integer"
+        "is_repeat boolean, absence_days integer, age_unit varchar"
     ),
-    CONVERSION_AGES: "question_name varchar, trial_day integer",
+    CONVERSION_AGES: "question_name varchar, trial_day integer, age_seconds integer",
     CONVERSION_EVENTS: (
         "question_name varchar, event_role varchar, feature_name varchar, event_name varchar"
     ),

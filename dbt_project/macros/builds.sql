@@ -65,10 +65,10 @@
     {% endif %}
     create table if not exists {{ definition_relation('conversion_questions') }} (
         question_name varchar, description varchar, trial_days integer, horizon_days integer,
-        is_repeat boolean, absence_days integer
+        is_repeat boolean, absence_days integer, age_unit varchar
     );
     create table if not exists {{ definition_relation('conversion_ages') }} (
-        question_name varchar, trial_day integer
+        question_name varchar, trial_day integer, age_seconds integer
     );
     create table if not exists {{ definition_relation('conversion_events') }} (
         question_name varchar, event_role varchar, feature_name varchar, event_name varchar

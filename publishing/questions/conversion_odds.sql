@@ -78,7 +78,9 @@ features_unknown as (
 
 ages as (
 
-    select distinct days.trial_day as age
+    select distinct
+        days.trial_day as age,
+        days.age_unit
     from marts.fct_trial_days as days
     inner join chosen
         on days.question_name = chosen.question_name
@@ -118,7 +120,9 @@ mistakes as (
             when trial_day is null or not exists (select 1 from ages where age = trial_day)
                 then error(
                     'conversion_odds: nobody was ever at risk at the age of '
-                    || coalesce(cast(trial_day as varchar), 'null') || ' days; write trial_day := one of: '
+                    || coalesce(cast(trial_day as varchar), 'null') || ' '
+                    || coalesce((select min(age_unit) from ages), 'days')
+                    || '; write trial_day := one of: '
                     || (select string_agg(cast(age as varchar), ', ' order by age) from ages)
                 )
             when cast('2000-01-01' as timestamp) + horizon <= cast('2000-01-01' as timestamp)

@@ -55,7 +55,7 @@ class Marts:
                 trial_day integer, as_of timestamp, horizon_days integer, outcome varchar,
                 is_mature boolean, event_count bigint, active_days bigint,
                 days_since_last_event double, session_count bigint, device_count bigint,
-                entry_source varchar);
+                entry_source varchar, age_unit varchar);
             create table marts.fct_trial_day_features (question_name varchar, actor_id varchar,
                 trial_day integer, feature_name varchar, is_used boolean, use_count bigint,
                 days_used bigint, days_since_last double, peer_share double);
@@ -107,6 +107,7 @@ class Marts:
                         *("plan", actor, age, as_of, QUESTION.horizon_days, outcome, is_mature),
                         *(rng.randint(1, 9), age, rng.random(), 1, 1),
                         rng.choice(("ads", "direct")),
+                        "days",
                     )
                 )
                 features += [

@@ -69,6 +69,13 @@ def test_the_schema_is_what_the_models_say() -> None:
         ("trial_days: 14", "trial_days: 14\n    x: 1", "7: there is no key x here; remove it"),
         ("to: 13", "to: 14", "7: nobody is at risk at the age of 14 days in a trial of 14; write"),
         ("from: 1", "from: 14", "7: ages go up; write {from: 13, to: …}"),
+        ("to: 13", "to: 13, unit: weeks", "7: unit cannot be weeks; write days, hours or minutes"),
+        (
+            "to: 13",
+            "to: 336, unit: hours",
+            "7: nobody is at risk at the age of 336 hours in a trial of 336; write at most 335",
+        ),
+        ("to: 13", "to: 367, unit: minutes", "7: to cannot be 367; write a whole number from 1"),
         ("size, value: 2.5", "size", "11: half a condition is none; write both property and value"),
         ("used_a", "bought", "10: bought may be the conversion, which it would predict; write"),
         ("start: trial_started", "start: bought", "5: bought may be the start; write another"),
@@ -167,6 +174,14 @@ def test_a_conversion_may_be_the_start_again_or_that_something_does_not_happen(
     assert bool(mistaken) == (conversion == "'trial_started[plan=a]'"), mistaken
     unknown = asked.unknown_events({"trial_started", "used_a", "used_b"})
     assert [each.line for each in unknown] == ([5, 5] if absence_days else [])
+
+
+def test_another_unit_asks_something_else_and_days_ask_what_they_always_asked() -> None:
+    (plain,) = questions()
+    (days,) = questions(WELL.replace("to: 13", "to: 13, unit: days"))
+    (hours,) = questions(WELL.replace("to: 13", "to: 13, unit: hours"))
+    assert plain.fingerprint == days.fingerprint == "00f55e5b042f"
+    assert hours.fingerprint != plain.fingerprint
 
 
 def test_any_of_several_events_may_be_meant() -> None:

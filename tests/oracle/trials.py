@@ -89,8 +89,9 @@ class Trial:
     def looks(self, data_edge: datetime) -> Iterator[Look]:
         """Every age at which, as far as was known then, the actor was at risk."""
         ages = self.question["ages"]
+        length = timedelta(**{ages.get("unit", "days"): 1})
         for trial_day in range(ages["from"], ages["to"] + 1):
-            as_of = self.start.occurred_at + trial_day * DAY
+            as_of = self.start.occurred_at + trial_day * length
             known = [event for event in self.events if event.known_at <= as_of]
             over = [e for e in self.ends("conversion") + self.ends("end") if e in known]
             until = min(self.closes_at, data_edge, self.absent_until or data_edge)
@@ -169,6 +170,7 @@ class Look:
             "days_since_last_event": self.days_since(own),
             "session_count": sessions(own),
             "device_count": len({event.anonymous_id for event in own} - {None}),
+            "age_unit": self.trial.question["ages"].get("unit", "days"),
             "entry_source": entry_source(activity[0]) if activity else "direct",
         }
 

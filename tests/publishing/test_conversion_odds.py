@@ -32,7 +32,7 @@ class Published:
             create table marts.fct_trials (question_name varchar, actor_id varchar,
                 converted_at timestamp);
             create table marts.fct_trial_days (question_name varchar, actor_id varchar,
-                trial_day integer, as_of timestamp, horizon_days integer);
+                trial_day integer, as_of timestamp, horizon_days integer, age_unit varchar);
             create table marts.fct_trial_day_features (question_name varchar, actor_id varchar,
                 trial_day integer, feature_name varchar, is_used boolean, peer_share double);
             create table marts.fct_conversion_scores (question_name varchar, actor_id varchar,
@@ -63,7 +63,7 @@ class Published:
                 "insert into marts.fct_trials values (?, ?, ?)", [question, actor, converted_at]
             )
             self.connection.execute(
-                "insert into marts.fct_trial_days values (?, ?, ?, ?, 3)",
+                "insert into marts.fct_trial_days values (?, ?, ?, ?, 3, 'days')",
                 [question, actor, trial_day, as_of],
             )
             self.connection.executemany(

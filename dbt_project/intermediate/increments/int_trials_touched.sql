@@ -94,7 +94,7 @@ trials_aged as (
         trials.question_name,
         trials.actor_id,
         trials.started_at,
-        ages.trial_day,
+        ages.trial_day * ages.age_seconds / 3600.0 as age_hours,
         questions.horizon_days,
         questions.absence_days
 
@@ -115,7 +115,7 @@ moments as (
     select
         question_name,
         actor_id,
-        {{ hours_after('started_at', 'trial_day * 24') }} as moment
+        {{ hours_after('started_at', 'age_hours') }} as moment
     from trials_aged
 
     union all
@@ -123,7 +123,7 @@ moments as (
     select
         question_name,
         actor_id,
-        {{ hours_after('started_at', '(trial_day + horizon_days) * 24') }} as moment
+        {{ hours_after('started_at', '(age_hours + horizon_days * 24)') }} as moment
     from trials_aged
 
     union all

@@ -34,7 +34,8 @@ ages_reached as (
         trials.question_name,
         trials.actor_id,
         ages.trial_day,
-        {{ hours_after('trials.started_at', 'ages.trial_day * 24') }} as as_of,
+        {{ hours_after('trials.started_at', 'ages.trial_day * ages.age_seconds / 3600.0') }}
+            as as_of,
         trials.known_over_at
 
     from trials

@@ -25,7 +25,11 @@ events_known as (
         events.anonymous_id,
         events.occurred_at,
         events.opens_session,
-        {{ first_known_day('trials.first_day', 'trials.started_at', 'events.known_at') }}
+        {{
+            first_known_day(
+                'trials.first_day', 'trials.started_at', 'events.known_at', 'trials.age_seconds'
+            )
+        }}
             as known_day,
         floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,
         events.occurred_at >= trials.started_at as is_in_trial,

@@ -38,7 +38,11 @@ uses as (
         events.feature_name,
         events.occurred_at,
         floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,
-        {{ first_known_day('trials.first_day', 'trials.started_at', 'events.known_at') }}
+        {{
+            first_known_day(
+                'trials.first_day', 'trials.started_at', 'events.known_at', 'trials.age_seconds'
+            )
+        }}
             as known_day
 
     from {{ ref('int_trial_events_matched') }} as events

@@ -19,7 +19,8 @@ ages as (
 
     select
         question_name,
-        min(trial_day) as first_trial_day
+        min(trial_day) as first_trial_day,
+        min(age_seconds) as age_seconds
     from {{ source('meta', 'conversion_ages') }}
     group by question_name
 
@@ -39,7 +40,7 @@ starts_numbered as (
 
 ),
 
--- At the age of d days we know what had arrived by then. The first age at which a person can be
+-- At each age we know what had arrived by then. The first age at which a person can be
 -- looked at is the first at which the start was known.
 trials as (
 
@@ -54,9 +55,11 @@ trials as (
         {{ hours_after('starts_numbered.occurred_at', 'questions.trial_days * 24') }} as closes_at,
         {{
             first_known_day(
-                'ages.first_trial_day', 'starts_numbered.occurred_at', 'starts_numbered.known_at'
+                'ages.first_trial_day', 'starts_numbered.occurred_at', 'starts_numbered.known_at',
+                'ages.age_seconds'
             )
-        }} as first_day
+        }} as first_day,
+        ages.age_seconds
 
     from starts_numbered
 

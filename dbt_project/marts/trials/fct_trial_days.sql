@@ -35,6 +35,7 @@ days_at_risk as (
         days_measured.*,
         trials.converted_at,
         questions.horizon_days,
+        questions.age_unit,
         {{ hours_after('days_measured.as_of', 'questions.horizon_days * 24') }} as horizon_at
 
     from days_measured
@@ -75,7 +76,8 @@ days_judged as (
         days_at_risk.days_since_last_event,
         days_at_risk.session_count,
         days_at_risk.device_count,
-        days_at_risk.entry_source
+        days_at_risk.entry_source,
+        days_at_risk.age_unit
 
     from days_at_risk
 
