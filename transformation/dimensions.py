@@ -3,6 +3,7 @@
 A dimension is a column of the events, or of their sessions, persons or accounts. ``property.NAME``
 is a property of an event, read as a condition reads it. ``trait.NAME`` is the latest trait of a
 person, ``account.NAME`` that of the account to which the event belongs.
+``cohort:NAME`` says whether the person was a member of the cohort at the time of the event.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ DIMENSIONS: Final = {
 }
 #: The prefix of a dimension that is a property of the event.
 PROPERTY: Final = "property."
+#: The prefix of a dimension that is `member` for events of a cohort's members, at the time.
+COHORT: Final = "cohort:"
 #: How the dimensions are written that are no column.
-PREFIXED: Final = (f"{PROPERTY}NAME", f"{TRAIT}NAME", f"{ACCOUNT_TRAIT}NAME")
+PREFIXED: Final = (f"{PROPERTY}NAME", f"{TRAIT}NAME", f"{ACCOUNT_TRAIT}NAME", f"{COHORT}NAME")
 #: The rest of the sentence about a dimension that nobody knows.
 KNOWN: Final = f"write one of: {', '.join((*DIMENSIONS, *PREFIXED[:-1]))} or {PREFIXED[-1]}"

@@ -15,7 +15,7 @@ from typing import Final
 import duckdb
 
 from transformation import event_grammar
-from transformation.dimensions import DIMENSIONS, KNOWN, PROPERTY
+from transformation.dimensions import COHORT, DIMENSIONS, KNOWN, PROPERTY
 from transformation.event_grammar import ACCOUNT_TRAIT, TRAIT
 from warehouse.meta import PUBLISHED
 from warehouse.sql import WILSON, literal, using
@@ -56,6 +56,9 @@ _PROPERTY_OF_EVENT: Final = """event_text(
     events.event_type, events.page_path, events.page_url, events.referrer, events.properties,
     events.context, {name}
 )"""
+_MEMBER_OF_EVENT: Final = (
+    "case when list_contains(events.dimension_cohorts, {name}) then 'member' end"
+)
 #: The same for the value of a session.
 _VISIT_VALUE_OF: Final = re.compile(r"\{visit_value_of:(.+?)\}")
 #: The rows of a breakdown. After the colon are the table with the values and the weight of a value.
@@ -126,6 +129,7 @@ def _dimensions() -> dict[str, str]:
         "known": KNOWN,
         "names": ", ".join(map(literal, DIMENSIONS)),
         "property": PROPERTY,
+        "cohort": COHORT,
     }
     others: list[str] = []
     for table in _OTHERS:
@@ -164,7 +168,11 @@ def _value_of(dimension: str, table: str | None) -> str:
     )
     value = f"case {dimension} {columns} end"
     name = f"substr({dimension}, strpos({dimension}, '.') + 1)"
-    prefixed = {PROPERTY: ("events", _PROPERTY_OF_EVENT.format(name=name))}
+    cohort = f"substr({dimension}, {len(COHORT) + 1})"
+    prefixed = {
+        PROPERTY: ("events", _PROPERTY_OF_EVENT.format(name=name)),
+        COHORT: ("events", _MEMBER_OF_EVENT.format(name=cohort)),
+    }
     for of, (column, prefix) in _TRAITS.items():
         traits = f"{of}.traits" if of == table else f"events.{column}"
         prefixed[prefix] = (of, f"property_text({traits}, {name})")

@@ -1,5 +1,44 @@
 -- By what an answer can be broken down or filtered: transformation/dimensions.py lists it.
 
+-- The dimension if it is a cohort.
+create or replace macro cohort_asked(dimension) as
+case when dimension like '{cohort}%' then dimension end;
+
+-- All events with the cohorts whose members did them, of those that a question names. Others have
+-- no list, and nothing is joined.
+create or replace macro events_in_cohorts(asked) as table
+
+select
+    events.*,
+    cast(null as varchar[]) as dimension_cohorts
+from marts.fct_events as events
+where not coalesce(regexp_matches(cast(asked as varchar), '\b{cohort}'), false)
+
+union all
+
+select
+    events.*,
+    memberships.cohorts as dimension_cohorts
+from marts.fct_events as events
+left join (
+    select
+        acts.event_id,
+        list(members.cohort_name) as cohorts
+    from marts.fct_events as acts
+    inner join marts.fct_cohort_members as members
+        on
+            acts.person_id = members.person_id
+            and acts.occurred_at >= members.member_from
+            and (members.member_to is null or acts.occurred_at < members.member_to)
+    where
+        list_contains(
+            regexp_extract_all(cast(asked as varchar), '\b{cohort}(\w+)', 1), members.cohort_name
+        )
+    group by acts.event_id
+) as memberships
+    on events.event_id = memberships.event_id
+where regexp_matches(cast(asked as varchar), '\b{cohort}');
+
 -- All events with the dimensions of their sessions, persons and accounts, as dimension_<name>. These
 -- are joined only for a question that names one, which the optimizer sees before it reads anything.
 create or replace macro events_described(asked) as table
@@ -9,7 +48,7 @@ select
     {nulls_of_sessions},
     {nulls_of_persons},
     {nulls_of_accounts}
-from marts.fct_events as events
+from events_in_cohorts(asked) as events
 where not coalesce(regexp_matches(cast(asked as varchar), '{any_of_others}'), false)
 
 union all
@@ -19,7 +58,7 @@ select
     {columns_of_sessions},
     {columns_of_persons},
     {nulls_of_accounts}
-from marts.fct_events as events
+from events_in_cohorts(asked) as events
 left join marts.fct_sessions as sessions
     on events.session_id = sessions.session_id
 left join (
@@ -39,7 +78,7 @@ select
     {columns_of_sessions},
     {columns_of_persons},
     {columns_of_accounts}
-from marts.fct_events as events
+from events_in_cohorts(asked) as events
 asof left join marts.fct_account_members as members
     on events.person_id = members.person_id and events.occurred_at >= members.member_from
 left join marts.dim_accounts as accounts
@@ -77,6 +116,19 @@ create or replace macro accounts_of(dimension) as case
 end;
 
 create or replace macro unknown_dimension(dimension) as case
+    when dimension like '{cohort}%'
+        then case
+            when not exists (
+                select 1 from marts.dim_cohorts as cohorts
+                where cohorts.cohort_name = substr(dimension, length('{cohort}') + 1)
+            )
+                then 'no cohort is called ' || substr(dimension, length('{cohort}') + 1)
+                    || '; write one of: ' || coalesce(
+                        (select string_agg(cohorts.cohort_name, ', ' order by cohorts.cohort_name)
+                        from marts.dim_cohorts as cohorts),
+                        'cohorts.yml defines none'
+                    )
+        end
     when
         dimension not like '{property}_%'
         and dimension not like '{trait}_%'
@@ -131,6 +183,12 @@ select
             then 'not written as a filter: ' || filters_listed.filter || '; write source_id=web, '
                 || '{property}plan in (annual, monthly) or {property}seats>5, and in double quotes '
                 || 'what holds one of , = < > "'
+        when
+            filters_valued.dimension like '{cohort}%'
+            and filters_valued.comparison <> 'exists'
+            and filters_valued.wanted is distinct from 'member'
+            then 'write ' || filters_valued.dimension || ' for its members, and '
+                || filters_valued.dimension || '!=member for all others'
         else unknown_dimension(filters_valued.dimension)
     end as mistake
 

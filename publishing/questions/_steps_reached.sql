@@ -65,7 +65,10 @@ conditions_found as (
         {value_of_events:cast("by" as varchar)} as breakdown_value
 
     from events_described(
-        [cast(filters as varchar), cast(constant as varchar), actor, accounts_of(cast("by" as varchar))]
+        [
+            cast(filters as varchar), cast(constant as varchar), actor,
+            accounts_of(cast("by" as varchar)), cohort_asked(cast("by" as varchar))
+        ]
     ) as events
 
     inner join names
@@ -759,7 +762,10 @@ values_placed as (
         {value_of_events:cast("by" as varchar)} as breakdown_value
 
     from events_described(
-        [cast(constant as varchar), actor, accounts_of(cast("by" as varchar))]
+        [
+            cast(constant as varchar), actor,
+            accounts_of(cast("by" as varchar)), cohort_asked(cast("by" as varchar))
+        ]
     ) as events
 
     inner join names

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
+from tests.alphabet import COHORTS
+from tests.oracle import cohorts
 from tests.oracle.accounts import Accounts, account_day_rows, account_rows, member_rows
 from tests.oracle.events import Event
 from tests.oracle.facts import Facts
@@ -44,6 +46,20 @@ def value_of(facts: Facts, dimension: str | None) -> ValueOf:
         return lambda event: scalar_text(
             inside(traits.get(facts.people.person_of(event), {}), trait)
         )
+    if dimension.startswith("cohort:"):
+        name = dimension.removeprefix("cohort:")
+        members = cohorts.member_rows(facts.events, facts.people, COHORTS, facts.calendar, [name])
+
+        def at_the_time(event: Event) -> str | None:
+            is_member = any(
+                row["person_id"] == facts.people.person_of(event)
+                and row["member_from"] <= event.occurred_at
+                and (row["member_to"] is None or event.occurred_at < row["member_to"])
+                for row in members
+            )
+            return "member" if is_member else None
+
+        return at_the_time
     if dimension.startswith(("first_touch", "last_touch")):
         persons = {row["person_id"]: row for row in person_rows(*facts[:3])}
         return lambda event: persons.get(facts.people.person_of(event), {}).get(dimension)

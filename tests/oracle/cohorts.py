@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -25,7 +25,7 @@ class Person:
     events: list[Event]
     calendar: Calendar
 
-    def meets(self, condition: Mapping[str, Any], moment: datetime, cohorts: list[Any]) -> bool:
+    def meets(self, condition: Mapping[str, Any], moment: datetime, cohorts: Sequence[Any]) -> bool:
         """Whether the condition holds at the moment."""
         known = [event for event in self.events if event.occurred_at <= moment]
         if not known:
@@ -62,12 +62,14 @@ class Person:
         least = condition.get("at_least", 0 if "at_most" in condition else 1)
         return bool(least <= times <= most)
 
-    def is_member(self, cohort: Mapping[str, Any], moment: datetime, cohorts: list[Any]) -> bool:
+    def is_member(
+        self, cohort: Mapping[str, Any], moment: datetime, cohorts: Sequence[Any]
+    ) -> bool:
         """Whether all conditions hold at the moment."""
         return all(self.meets(each, moment, cohorts) for each in cohort["conditions"])
 
     def memberships(
-        self, cohort: Mapping[str, Any], cohorts: list[Any]
+        self, cohort: Mapping[str, Any], cohorts: Sequence[Any]
     ) -> list[tuple[datetime, datetime | None]]:
         """From when to when the person is a member; None for a time that only an event can end."""
         windows = {window(each) for other in cohorts for each in other["conditions"]}
@@ -92,11 +94,15 @@ def window(condition: Mapping[str, Any]) -> timedelta:
     return timedelta(days=days) if days else FOREVER
 
 
-def cohort_rows(
-    events: list[Event], people: People, cohorts: Iterable[Mapping[str, Any]], calendar: Calendar
-) -> tuple[list[Row], list[Row], list[Row]]:
-    """The rows of members, of cohorts, and of cohorts by day."""
-    defined, edge = list(cohorts), calendar.data_edge
+def member_rows(
+    events: list[Event],
+    people: People,
+    cohorts: Sequence[Mapping[str, Any]],
+    calendar: Calendar,
+    names: Iterable[str],
+) -> list[Row]:
+    """The rows of the members of the named cohorts."""
+    edge = calendar.data_edge
     own: dict[str, list[Event]] = {}
     for event in sorted(events, key=lambda event: event.order):
         if (person_id := people.person_of(event)) is not None:
@@ -106,18 +112,27 @@ def cohort_rows(
         for person_id, each in own.items()
         if not all(event.is_bot for event in each)
     ]
-    members = [
+    return [
         {
             "cohort_name": cohort["name"],
             "person_id": person.person_id,
             "member_from": start,
             "member_to": end if end and end <= edge else None,
         }
-        for cohort in defined
+        for cohort in cohorts
+        if cohort["name"] in names
         for person in persons
-        for start, end in person.memberships(cohort, defined)
+        for start, end in person.memberships(cohort, cohorts)
         if edge and start <= edge
     ]
+
+
+def cohort_rows(
+    events: list[Event], people: People, cohorts: Iterable[Mapping[str, Any]], calendar: Calendar
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """The rows of members, of cohorts, and of cohorts by day."""
+    defined, edge = list(cohorts), calendar.data_edge
+    members = member_rows(events, people, defined, calendar, {each["name"] for each in defined})
 
     def there(cohort: Mapping[str, Any], moment: datetime) -> int:
         """How many are members at a moment."""

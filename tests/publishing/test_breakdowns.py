@@ -33,6 +33,7 @@ NOT_APP: list[Filter] = [("source_id", "!=", "app")]
         (None, 7, "utm_source", NOT_APP),
         ("sign_up|purchase", 30, "property.plan", []),
         ("sign_up[plan]", 1, None, PLANS),
+        (None, 7, "cohort:often", [("cohort:never", "", "")]),
     ],
 )
 def test_actives_are_broken_down_as_the_oracle_does(
@@ -60,6 +61,7 @@ def test_actives_are_broken_down_as_the_oracle_does(
         (None, None, "source_id", []),
         ("sign_up", None, "property.plan", []),
         ("sign_up", None, "trait.plan", []),
+        (None, "page_view", "cohort:ever", [("cohort:annual", "!=", "member")]),
         (None, "page_view", "last_touch_referrer", NOT_APP),
         ("sign_up|page_view", "purchase|sign_up", "utm_medium", PLANS),
     ],
@@ -256,6 +258,8 @@ def test_a_funnel_is_asked_in_every_way_that_the_oracle_knows(
         (["sign_up|page_view", "sign_up|invite_sent"], "period", "any", "property.plan", NOT_APP),
         (["sign_up[plan]", "*", "purchase"], "day", "any", "utm_source", []),
         (["page_view", "sign_up"], "period", "first", "trait.plan", []),
+        (["page_view", "sign_up"], "period", "any", "cohort:never", []),
+        (["page_view|purchase", "*"], "day", "last", "cohort:often", [("cohort:few", "", "")]),
         (["page_view", "sign_up|purchase"], "day", "any", "source_id", [("trait.plan", "!=", "1")]),
         (["sign_up", "sign_up"], "period", "last", "source_id", PLANS),
         (["*[plan=1]", "purchase|*[plan!=1]"], "period", "first", None, NOT_APP),

@@ -486,8 +486,10 @@ OF_EVENTS = ASKED - {"conversion_odds", "experiment"}
 READ_BY = {
     "dim_accounts": OF_EVENTS,
     "dim_events": OF_EVENTS,
+    "dim_cohorts": OF_EVENTS,
     "dim_persons": OF_EVENTS,
     "fct_account_members": OF_EVENTS,
+    "fct_cohort_members": OF_EVENTS,
     "fct_events": OF_EVENTS,
     "fct_daily_actives": {"actives", "retention", "trend", "revenue"},
     "fct_revenue_events": {"revenue"},
