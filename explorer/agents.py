@@ -24,7 +24,7 @@ from explorer.published import OLDER, Answer, NoAnswer, Published, Query
 from explorer.statements import check_statement
 from footfall.ask import QUESTIONS, literal, statement
 from ingestion.settings import Settings, get_settings
-from transformation.dimensions import DIMENSIONS, PREFIXED, PROPERTY
+from transformation.dimensions import COHORT, DIMENSIONS, PREFIXED, PROPERTY
 from transformation.event_grammar import ACCOUNT_TRAIT, TRAIT, as_written
 
 #: Rows of an answer unless more are asked for, and at most. An agent reads every one of them.
@@ -33,7 +33,7 @@ MOST_ROWS: Final = 1_000
 #: Characters of the rows of an answer: some of the largest contexts hold ten such answers.
 MOST_CHARACTERS: Final = 100_000
 #: The questions that answer with persons, and the dimensions whose values are ids or addresses.
-OF_PERSONS: Final = frozenset({"funnel_persons"})
+OF_PERSONS: Final = frozenset({"cohort_members", "funnel_persons"})
 OF_ONE: Final = frozenset(
     {
         *("account", "account_name", "group"),
@@ -135,7 +135,8 @@ class Tools:
                 "filters": [*DIMENSIONS, *PREFIXED],
                 "note": f"{PROPERTY}NAME is a property of the event, such as {PROPERTY}plan; "
                 f"describe_event lists them. {TRAIT}NAME is the latest trait of a person, "
-                f"{ACCOUNT_TRAIT}NAME of the account (customer) to which the event belongs."
+                f"{ACCOUNT_TRAIT}NAME of the account (customer) to which the event belongs. "
+                f"{COHORT}NAME keeps what members of a cohort did; cohort_sizes lists these."
                 + ("" if self._sees_people else f" {HIDDEN}"),
             }
         )

@@ -9,6 +9,10 @@ from typing import Final
 DEFINITIONS: Final = {
     "actives": "Distinct persons with at least one activity (track, page or screen; no bots) on "
     "the day or in the trailing_days up to it. Days must not be added up.",
+    "cohort_members": "Persons of whom all conditions of the cohort hold at the moment (UTC), or "
+    "where the data ends.",
+    "cohort_sizes": "Persons who are members of each cohort when a day ends. Members of several "
+    "days or cohorts must not be added.",
     "conversion_odds": "Of the persons who were once at the same day of their trial, in the same "
     "situation, how many converted within the horizon, with an interval. There is no rate of fewer "
     "than 30 persons.",
@@ -54,14 +58,15 @@ ASK: Final = cleandoc(
     - retention: first_action, return_action, period_days (7), period (days, rolling, week, month),
       brackets (last days of unequal periods), cohorts (first, recurring), per (cohort, period)
     - paths: from_action (none: how visits begin), steps (how many events to follow)
+    - cohort_sizes: cohort (none: all of them)
     - conversion_odds: trial_day, without (a list of events), top_user_of (an event),
       horizon ("3 days"), question (which conversion question), confidence (0.95)
     - experiment: name (of the experiment), period (day: as it was known on each day)
 
-    All but conversion_odds and experiment also take since and until ("2026-03-01", both included),
-    source (one of list_events), by (one of list_dimensions: a row for each of its 20 most frequent
-    values and one for the others), and filters (a list such as ["country=AT",
-    "property.plan!=free"]).
+    cohort_sizes takes since and until ("2026-03-01", both included). All others but
+    conversion_odds and experiment take these too, and source (one of list_events), by (one of
+    list_dimensions: a row for each of its 20 most frequent values and one for the others), and
+    filters (a list such as ["country=AT", "property.plan!=free"]).
 
     trend, revenue, funnel, actives, lifecycle and retention also take actor (account: customers
     are counted in place of persons; a person's events belong to the account named last).
@@ -69,4 +74,7 @@ ASK: Final = cleandoc(
     An event is written by its name, or with conditions: purchase[plan=annual, seats>=5].
     """
 )
-OF_ASK_WITH_PEOPLE: Final = "- funnel_persons: as funnel, the persons behind it"
+OF_ASK_WITH_PEOPLE: Final = (
+    "- funnel_persons: as funnel, the persons behind it\n"
+    '- cohort_members: cohort, moment ("2026-03-01 12:00:00"; none: where the data ends)'
+)

@@ -14,7 +14,9 @@ from warehouse.sql import comment_on, identifier, literal
 #: What the copy holds. A mart with a row per event, visit or person has no place here, nor one
 #: with the id of a device or a user agent.
 TABLES: Final = (
+    "marts.dim_cohorts",
     "marts.dim_events",
+    "marts.fct_cohort_days",
     "marts.fct_conversion_calibration",
     "marts.fct_daily_actives",
     "marts.fct_event_transitions",

@@ -22,7 +22,8 @@ MAX_VALUES: Final = 30
 class Parameter:
     """One parameter: its name in the URL, and how a person gives it.
 
-    ``suggested`` names a list that the page offers while typing: events, dimensions or sources.
+    ``suggested`` names a list that the page offers while typing: events, dimensions, cohorts or
+    sources.
     """
 
     name: str

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from transformation.dimensions import DIMENSIONS, PREFIXED
+from transformation.dimensions import COHORT, DIMENSIONS, PREFIXED
 from transformation.event_grammar import as_written
 
 #: The catalogue's name of the attached file. No SQL that is shown contains it.
@@ -237,11 +237,23 @@ class Published:
                 """
             )
             sources = query.rows("select distinct source_id from marts.dim_events order by 1")
+            # A file of an older version has no cohorts.
+            cohorts = [
+                name
+                for (table,) in query.rows(
+                    "select table_name from duckdb_tables() where table_name = 'dim_cohorts'"
+                ).rows
+                for (name,) in query.rows(f"select cohort_name from marts.{table} order by 1").rows
+            ]
         return {
             "events": [as_written(name) for (name,) in events.rows],
             "sources": [source for (source,) in sources.rows],
-            "dimensions": [*DIMENSIONS, *PREFIXED],
-            "filters": [f"{name}=" for name in DIMENSIONS],
+            "cohorts": cohorts,
+            "dimensions": [*DIMENSIONS, *PREFIXED, *(f"{COHORT}{name}" for name in cohorts)],
+            "filters": [
+                *(f"{name}=" for name in DIMENSIONS),
+                *(f"{COHORT}{name}" for name in cohorts),
+            ],
         }
 
     def _database(self) -> _Opened:

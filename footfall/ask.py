@@ -36,6 +36,8 @@ UNITS = {
 #: The questions, each with the parameters that are given by place and not by name.
 QUESTIONS = {
     "actives": (),
+    "cohort_members": ("cohort",),
+    "cohort_sizes": (),
     "conversion_odds": ("trial_day",),
     "experiment": ("name",),
     "funnel": ("steps",),
@@ -120,6 +122,14 @@ class Questions:
     def revenue(self, **parameters: Value) -> duckdb.DuckDBPyRelation:
         """What was sold and given back, a row for each currency."""
         return self._ask("revenue", **parameters)
+
+    def cohort_sizes(self, **parameters: Value) -> duckdb.DuckDBPyRelation:
+        """How many persons are members of each cohort, by day."""
+        return self._ask("cohort_sizes", **parameters)
+
+    def cohort_members(self, cohort: str, **parameters: Value) -> duckdb.DuckDBPyRelation:
+        """Who is a member of a cohort, at a moment or where the data ends."""
+        return self._ask("cohort_members", cohort=cohort, **parameters)
 
     def trend(self, event: str | None = None, **parameters: Value) -> duckdb.DuckDBPyRelation:
         """How often and by how many persons something was done, per hour, day, week or month."""

@@ -43,6 +43,7 @@ MARTS = {
     "fct_person_days": Mart("person_day", "activity_date", ("person",)),
     "fct_account_days": Mart("account_day", "activity_date", ("account", "person")),
     "fct_daily_actives": Mart("activity_day", "activity_date"),
+    "fct_cohort_days": Mart("cohort_day", "activity_date"),
     "fct_person_weeks": Mart("person_week", "week_start", ("person",), "week"),
     "fct_retention": Mart("cohort_period", "cohort_date"),
     "fct_sessions": Mart("session", "session_date", ("person",)),
@@ -66,7 +67,8 @@ class Metric(NamedTuple):
 
 def of_last_day(column: str) -> str:
     """The value of the group's last day: days do not add up to it."""
-    return f"max_by(mart.{column}, mart.activity_date)"
+    rows = f"list({{'day': mart.activity_date, 'value': mart.{column}}})"
+    return f"list_sum([each.value for each in {rows} if each.day = max(mart.activity_date)])"
 
 
 HUMANS = "not mart.is_bot"
@@ -82,6 +84,9 @@ METRICS = {
         "fct_daily_actives",
         f"{of_last_day('daily_actives')} / nullif({of_last_day('monthly_actives')}, 0)",
     ),
+    "cohort_members": Metric("fct_cohort_days", of_last_day("members")),
+    "cohort_joined": Metric("fct_cohort_days", "sum(mart.joined)"),
+    "cohort_departed": Metric("fct_cohort_days", "sum(mart.departed)"),
     "new_persons": Metric("fct_daily_actives", "sum(mart.new_persons)"),
     "returning_persons": Metric("fct_daily_actives", "sum(mart.returning_persons)"),
     "resurrected_persons": Metric("fct_daily_actives", "sum(mart.resurrected_persons)"),

@@ -7,6 +7,7 @@ from typing import Final
 from explorer.pages import (
     accounts,
     catalogue,
+    cohorts,
     conversion,
     experiments,
     funnels,
@@ -24,6 +25,6 @@ from explorer.pages.page import Page
 #: In the order of the menu.
 _ALL: Final = (
     *(overview, trends, funnels, retention, paths, growth, revenue, conversion, experiments),
-    *(accounts, people, catalogue, trust),
+    *(cohorts, accounts, people, catalogue, trust),
 )
 PAGES: Final[dict[str, Page]] = {each.PAGE.name: each.PAGE for each in _ALL}

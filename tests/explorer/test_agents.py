@@ -20,7 +20,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.types import TextContent, Tool
 
 from explorer.agents import OF_ONE, ROWS
-from explorer.ask_described import ASK, DEFINITIONS
+from explorer.ask_described import ASK, DEFINITIONS, OF_ASK_WITH_PEOPLE
 from explorer.figures import TABLES
 from footfall.ask import QUESTIONS
 from tests.explorer.conftest import home_of
@@ -148,7 +148,8 @@ def test_every_question_is_described_with_all_of_its_parameters(
             "select parameters from duckdb_functions() where function_name = ?", [question]
         ).fetchone()
         assert found is not None
-        assert [name for name in found[0] if not re.search(rf"\b{name}\b", ASK)] == []
+        described = f"{ASK}\n{OF_ASK_WITH_PEOPLE}"
+        assert [name for name in found[0] if not re.search(rf"\b{name}\b", described)] == []
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ ASKED = [
     "growth?since=2026-01-01&until=2026-12-31",
     "revenue?since=2026-01-01&until=2026-12-31",
     "revenue?period=week&by=source_id&since=2026-01-01&until=2026-12-31",
+    "cohorts?since=2026-01-01&until=2026-12-31",
+    "cohorts?cohort=ever&since=2026-01-01&until=2026-12-31",
     "conversion",
     "funnels?step=page_view&step=sign_up&actor=account&since=2026-01-01&until=2026-12-31",
     "growth?actor=account&by=account&since=2026-01-01&until=2026-12-31",
@@ -136,6 +138,18 @@ def test_revenue_never_adds_currencies(site: Site) -> None:
         (row["currency"], str(row["orders"]), f"{row['amount']:,.2f}") for row in expected
     ]
     assert page.panels["not_counted"].cells == []
+
+
+def test_the_members_of_a_cohort_are_those_of_the_mart(golden_site: Site) -> None:
+    page = golden_site.page("/cohorts?cohort=ever&since=2026-01-01&until=2026-12-31")
+    members = rows_of(
+        golden_site.published,
+        "select person_id from marts.fct_cohort_members where cohort_name = 'ever' "
+        "and member_to is null order by member_from, person_id",
+    )
+    assert [row[0] for row in page.panels["members"].cells] == [row["person_id"] for row in members]
+    last = page.panels["sizes"].cells[-1]
+    assert last[1:3] == ["ever", str(len(members))]
 
 
 def test_a_trend_of_persons_is_the_daily_actives(golden_site: Site) -> None:

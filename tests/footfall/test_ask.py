@@ -47,6 +47,8 @@ def plain(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             "from trend('purchase', by := 'property.plan', filters := ['source_id=web'])",
         ),
         (lambda q: q.visits(), "from visits()"),
+        (lambda q: q.cohort_sizes(cohort="ever"), "from cohort_sizes(cohort := 'ever')"),
+        (lambda q: q.cohort_members("ever"), "from cohort_members('ever')"),
         (
             lambda q: q.visits(period="week", since=DAY, by="source_id"),
             "from visits(period := 'week', since := date '2026-03-02', by := 'source_id')",

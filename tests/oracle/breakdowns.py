@@ -51,8 +51,9 @@ def value_of(facts: Facts, dimension: str | None) -> ValueOf:
         members = cohorts.member_rows(facts.events, facts.people, COHORTS, facts.calendar, [name])
 
         def at_the_time(event: Event) -> str | None:
+            person = facts.people.person_of(event)
             is_member = any(
-                row["person_id"] == facts.people.person_of(event)
+                row["person_id"] == person
                 and row["member_from"] <= event.occurred_at
                 and (row["member_to"] is None or event.occurred_at < row["member_to"])
                 for row in members

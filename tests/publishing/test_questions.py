@@ -480,16 +480,18 @@ def test_a_missing_table_takes_away_only_the_macros_that_read_it(
 
 #: What people ask.
 ASKED = {"funnel", "funnel_persons", "actives", "retention", "paths", "trend"}
-ASKED |= {"revenue", "conversion_odds", "experiment"}
-OF_EVENTS = ASKED - {"conversion_odds", "experiment"}
+ASKED |= {"revenue", "conversion_odds", "experiment", "cohort_members", "cohort_sizes"}
+OF_COHORTS = {"cohort_members", "cohort_sizes"}
+OF_EVENTS = ASKED - OF_COHORTS - {"conversion_odds", "experiment"}
 #: Table → which of them read it.
 READ_BY = {
     "dim_accounts": OF_EVENTS,
     "dim_events": OF_EVENTS,
-    "dim_cohorts": OF_EVENTS,
+    "dim_cohorts": OF_EVENTS | OF_COHORTS,
     "dim_persons": OF_EVENTS,
     "fct_account_members": OF_EVENTS,
-    "fct_cohort_members": OF_EVENTS,
+    "fct_cohort_days": {"cohort_sizes"},
+    "fct_cohort_members": OF_EVENTS | {"cohort_members"},
     "fct_events": OF_EVENTS,
     "fct_daily_actives": {"actives", "retention", "trend", "revenue"},
     "fct_revenue_events": {"revenue"},
@@ -535,6 +537,8 @@ def test_each_table_that_goes_takes_its_own_macros_and_no_others(
 #: How each question is asked to see its columns.
 COLUMNS_OF = {
     "actives": "actives()",
+    "cohort_members": "cohort_members('ever')",
+    "cohort_sizes": "cohort_sizes()",
     "conversion_odds": "conversion_odds(trial_day := 1)",
     "experiment": "experiment('plans')",
     "funnel": "funnel(['page_view', 'sign_up'])",

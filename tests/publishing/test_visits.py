@@ -26,7 +26,6 @@ from tests.publishing.asking import asked, in_order, line, rows_unless_unseen, s
         ("month", "event_name", []),
         (None, "page_path", [("event_name", "=", "sign_up")]),
         ("month", "trait.plan", [("trait.plan", "!=", "no")]),
-        ("month", "cohort:often", [("cohort:ever", "", "")]),
         ("day", "country", [("property.plan", ">", "0")]),
         (None, "last_touch_referrer", [("browser", "!=", "Firefox")]),
         ("month", "property.plan", [("first_touch_source", "!=", "no"), ("channel", "!=", "no")]),
