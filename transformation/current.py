@@ -32,6 +32,7 @@ CODE: Final = (
     "publishing",
     "cohorts",
     "conversion",
+    "experiments",
     "orchestration",
 )
 CHECKOUT: Final = Path(__file__).parents[1]

@@ -19,7 +19,9 @@ OURS = (
     "warehouse",
     "transformation",
     "publishing",
+    "cohorts",
     "conversion",
+    "experiments",
     "explorer",
     "orchestration",
 )
