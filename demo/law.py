@@ -22,6 +22,11 @@ FEATURE_LOG_ODDS: Final = MappingProxyType(
 )
 FEATURES: Final = tuple(FEATURE_LOG_ODDS)
 
+#: The experiment, and the chance that a person invites somebody, by the variant that they see. The
+#: variants are drawn evenly, and change nothing else.
+EXPERIMENT: Final = "guided_setup"
+INVITATION_RATES: Final = {"control": 0.2, "guided": 0.35}
+
 #: Among those who buy, whatever they used.
 ANNUAL_SHARE: Final = 0.3
 

@@ -14,7 +14,9 @@ from demo.facts import PHONE, WEB, Fact, Kind, Story
 from demo.law import (
     ANNUAL_SHARE,
     DECISION_AFTER,
+    EXPERIMENT,
     FEATURES,
+    INVITATION_RATES,
     PURCHASE_BEFORE,
     purchase_probability,
 )
@@ -214,6 +216,17 @@ class Household:
         yield self._track(person, device, at, "trial_started", {"value": "self_service"})
         yield from self._tell_account(person, device, at + timedelta(seconds=1))
         yield self._page(device, at + timedelta(seconds=4), "/app", user_id=person.user_id)
+        yield from self._set_up(person, device, at + timedelta(seconds=5))
+
+    def _set_up(self, person: Person, device: Device, at: datetime) -> Iterator[Fact]:
+        """See a variant of the setup, and perhaps invite somebody within minutes."""
+        rng = Random(f"{self._story.seed}/{person.user_id}/{EXPERIMENT}")
+        variant = rng.choice(list(INVITATION_RATES))
+        seen = {"experimentId": EXPERIMENT, "variationId": variant}
+        yield self._track(person, device, at, "experiment_viewed", seen)
+        if rng.random() < INVITATION_RATES[variant]:
+            at += timedelta(seconds=rng.uniform(20, 240))
+            yield self._track(person, device, at, "teammate_invited", {"role": "member"})
 
     def _merge_accounts(self, person: Person, at: datetime) -> Iterator[Fact]:
         """Open the app on the phone under a second account, then join it to the first."""

@@ -9,7 +9,13 @@ from math import sqrt
 import pytest
 
 from demo.facts import EDITION, PHONE, WEB, Fact, Story
-from demo.law import DECISION_AFTER, FEATURES, PURCHASE_BEFORE, purchase_probability
+from demo.law import (
+    DECISION_AFTER,
+    FEATURES,
+    INVITATION_RATES,
+    PURCHASE_BEFORE,
+    purchase_probability,
+)
 from demo.people import CLOCK_ERROR
 from demo.population import BOTS, live
 
@@ -58,7 +64,7 @@ def test_a_change_to_the_story_comes_with_another_edition(facts: list[Fact]) -> 
         for fact in sorted(facts, key=lambda fact: (str(fact.anonymous_id), fact.occurred_at))
     ]
     digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
-    assert (EDITION, digest) == (4, "549091d60613")
+    assert (EDITION, digest) == (5, "a45372019e1b")
 
 
 def test_nothing_happens_or_is_delivered_before_the_start_or_after_the_end(
@@ -73,6 +79,22 @@ def test_as_many_people_arrive_as_were_asked_for() -> None:
     laptops = {visitor for visitor in visitors if visitor and visitor.endswith("-laptop")}
     # Up to a week's weekend arrivals have moved to the Monday that has just begun.
     assert STORY.persons * 0.95 <= len(laptops) <= STORY.persons * 1.08
+
+
+def test_who_sees_a_variant_invites_as_the_law_says() -> None:
+    story = Story(seed=3, persons=3000, weeks=4, starts_on=STORY.starts_on)
+    facts = live(story, NOW)
+    variants = {
+        user: fact.properties["variationId"]
+        for user, fact in named(facts, "experiment_viewed").items()
+    }
+    assert variants.keys() == named(facts, "trial_started").keys()
+    invited = named(facts, "teammate_invited").keys()
+    for variant, rate in INVITATION_RATES.items():
+        users = [user for user, seen in variants.items() if seen == variant]
+        assert abs(len(users) - len(variants) / 2) < 4 * sqrt(len(variants) / 4)
+        found = sum(user in invited for user in users)
+        assert abs(found - rate * len(users)) < 4 * sqrt(len(users) * rate * (1 - rate))
 
 
 def test_purchases_follow_the_law() -> None:
