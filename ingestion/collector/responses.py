@@ -37,7 +37,6 @@ def failure(
         headers.append((b"allow", allow))
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="write key"'))
-    told: msgspec.Struct = Failure(False, code, message)
     problem = Failure(False, code, message)
     told = tells(problem, status, events) if tells else problem
     return Answer(status, _encode(told), tuple(headers))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -56,6 +57,19 @@ def decode_event(text: bytes, most_bytes: int = MAX_EVENT_BYTES) -> Json:
     if has_null_character(text):
         raise Refused("null_character", "remove \\u0000 from the event's text")
     return event
+
+
+def decode_value(text: bytes) -> Any:
+    """Parse any JSON value that is not an event: the rules of an event apply to it too."""
+    return decode_event(b'{"_":%s}' % text)["_"]
+
+
+def page_path(url: object) -> str | None:
+    """The path of a page's address; None where it is no address."""
+    try:
+        return urlsplit(url).path or "/" if isinstance(url, str) else None
+    except ValueError:
+        return None
 
 
 def identifier(event: Json, name: str) -> str | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isfinite
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,7 +17,7 @@ from ingestion.facts.compression import MAX_INFLATED_BYTES
 from ingestion.facts.envelope import Json
 from ingestion.facts.identifiers import derived_id
 from ingestion.protocols.batch_json import Batch, open_body
-from ingestion.protocols.fields import FIRST_INEXACT, Refused, identifier, json_object
+from ingestion.protocols.fields import FIRST_INEXACT, Refused, identifier, json_object, page_path
 from ingestion.protocols.forms import query_fields
 from ingestion.protocols.http_errors import Unreadable
 from ingestion.protocols.protocol import Endpoint, Events, Id, Object, Outside, Protocol
@@ -101,7 +100,7 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
 def _context(told: Json, parameters: Json) -> Json:
     context: Json = {}
     if page := page_of(parameters):
-        path = _path(page["url"])
+        path = page_path(page["url"])
         context["page"] = page | ({"path": path} if path else {})
     if told.get("ul"):
         context["locale"] = told["ul"]
@@ -109,13 +108,6 @@ def _context(told: Json, parameters: Json) -> Json:
     if width.isdecimal() and height.isdecimal():
         context["screen"] = {"width": int(width), "height": int(height)}
     return context
-
-
-def _path(url: Any) -> str | None:
-    try:
-        return urlsplit(url).path or "/" if isinstance(url, str) else None
-    except ValueError:
-        return None
 
 
 def _milliseconds(microseconds: Any) -> Any:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
 from ingestion.facts.envelope import Json
 from ingestion.facts.json_text import NOT_JSON
 from ingestion.protocols.batch_json import Batch, fields_of_first, open_body
-from ingestion.protocols.fields import Refused, identifier
+from ingestion.protocols.fields import Refused, identifier, page_path
 from ingestion.protocols.forms import query_fields
 from ingestion.protocols.http_errors import Unreadable
 from ingestion.protocols.protocol import Endpoint, Events, Outside, Protocol
@@ -119,7 +118,7 @@ def _context(rest: Json) -> Json:
     context: Json = {field: rest[name] for name, field in _CONTEXT.items() if name in rest}
     page = {field: rest[name] for name, field in _PAGE.items() if name in rest}
     if isinstance(page.get("url"), str):
-        page["path"] = _path(page["url"])
+        page["path"] = page_path(page["url"])
         context["page"] = page
     elif page:
         context["page"] = page
@@ -129,13 +128,6 @@ def _context(rest: Json) -> Json:
     if width.isdecimal() and height.isdecimal():
         context["screen"] = {"width": int(width), "height": int(height)}
     return context
-
-
-def _path(url: str) -> str | None:
-    try:
-        return urlsplit(url).path or "/"
-    except ValueError:
-        return None
 
 
 def _clock(told: Any) -> Any:

@@ -14,7 +14,7 @@ import msgspec
 
 from ingestion.facts.envelope import Json
 from ingestion.protocols.batch_json import Batch, open_body
-from ingestion.protocols.fields import Refused, identifier, json_object
+from ingestion.protocols.fields import Refused, identifier, json_object, page_path
 from ingestion.protocols.protocol import Endpoint, Id, Object, Outside, Protocol
 
 #: Property → the field of ``context.page`` with the same meaning.
@@ -96,7 +96,7 @@ def _context(properties: Json, beside: Mapping[str, Any]) -> Json:
         context["library"] = beside["library"]
     page = {field: properties[name] for name, field in _PAGE.items() if properties.get(name)}
     if _is_url(page.get("url")):
-        context["page"] = page | {"path": urlsplit(page["url"]).path or "/"}
+        context["page"] = page | {"path": page_path(page["url"])}
     return context
 
 

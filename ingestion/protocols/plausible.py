@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
 from ingestion.facts.envelope import Json
 from ingestion.protocols.batch_json import Batch, fields_of_first, open_body
-from ingestion.protocols.fields import Refused, decode_event
+from ingestion.protocols.fields import Refused, decode_value, page_path
 from ingestion.protocols.protocol import Endpoint, Protocol
 
 #: Short name of a field → its long name.
@@ -68,7 +67,7 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
     page: Json = {}
     url = rest.pop("url", None)
     if isinstance(url, str) and url:
-        page = {"url": url, "path": _path(url)}
+        page = {"url": url, "path": page_path(url)}
     if rest.get("referrer"):
         page["referrer"] = rest.pop("referrer")
     read: Json = {"properties": properties, "context": {"page": page} if page else {}}
@@ -81,20 +80,12 @@ def _object(rest: Json, name: str) -> Json:
     """Remove an object from ``rest`` and return it; some scripts write it as a JSON text."""
     value = rest.pop(name, None)
     if isinstance(value, str) and value:
-        # The inner text was only a string so far: the rules of an event apply to it too.
-        value = decode_event(b'{"_":%s}' % value.encode())["_"]
+        value = decode_value(value.encode())
     if value in (None, "", []):
         return {}
     if not isinstance(value, dict):
         raise Refused("invalid_field", f"{name} must be a JSON object")
     return value
-
-
-def _path(url: str) -> str | None:
-    try:
-        return urlsplit(url).path or "/"
-    except ValueError:
-        return None
 
 
 def _open(text: bytes) -> Batch:

@@ -12,13 +12,12 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from ingestion.facts.envelope import Json
 from ingestion.protocols.batch_json import Batch, fields_of_first, open_body
-from ingestion.protocols.fields import Refused, decode_event, identifier
+from ingestion.protocols.fields import Refused, decode_value, identifier, page_path
 from ingestion.protocols.forms import query_fields
 from ingestion.protocols.protocol import Endpoint, Events, Protocol
 
@@ -143,7 +142,7 @@ def _context(rest: Json) -> Json:
     page = {name: rest.pop(field) for field, name in _PAGE.items() if field in rest}
     if page:
         if isinstance(page.get("url"), str):
-            page["path"] = _path(page["url"])
+            page["path"] = page_path(page["url"])
         context["page"] = page
     if rest.get("tv"):
         context["library"] = {"name": "snowplow", "version": rest.pop("tv")}
@@ -174,13 +173,6 @@ def _session_device(context: Json) -> str | None:
     return next((identifier(session, "userId") for session in sessions), None)
 
 
-def _path(url: str) -> str | None:
-    try:
-        return urlsplit(url).path or "/"
-    except ValueError:
-        return None
-
-
 def _json_parameter(rest: Json, plain: str, encoded: str) -> Any:
     """Remove JSON in text or base64url from ``rest`` and return it; None if there is none."""
     name = encoded if encoded in rest else plain
@@ -194,8 +186,7 @@ def _json_parameter(rest: Json, plain: str, encoded: str) -> Any:
             data = base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
     except (binascii.Error, UnicodeError):
         raise Refused("invalid_field", f"{name} must be base64url") from None
-    # The inner text was only a string so far: the rules of an event apply to it too.
-    return decode_event(b'{"_":%s}' % data)["_"]
+    return decode_value(data)
 
 
 def _number(text: object) -> object:

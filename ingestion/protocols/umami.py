@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from ingestion.facts.envelope import Json
 from ingestion.protocols.batch_json import Batch, fields_of_first, open_body
-from ingestion.protocols.fields import Refused, identifier, json_object
+from ingestion.protocols.fields import Refused, identifier, json_object, page_path
 from ingestion.protocols.protocol import Endpoint, Events, Id, Object, Protocol
 
 #: Field of a payload → the field of the context with the same meaning.
@@ -86,7 +85,7 @@ def _context(rest: Json) -> Json:
         host = rest.pop("hostname", None)
         # Older scripts, and servers, say only the path.
         page["url"] = f"https://{host}{url}" if host and url[0] == "/" else url
-        page["path"] = _path(url)
+        page["path"] = page_path(url)
     if page:
         context["page"] = page
     width, _, height = str(rest.get("screen", "")).partition("x")
@@ -94,13 +93,6 @@ def _context(rest: Json) -> Json:
         context["screen"] = {"width": int(width), "height": int(height)}
         del rest["screen"]
     return context
-
-
-def _path(url: str) -> str | None:
-    try:
-        return urlsplit(url).path or "/"
-    except ValueError:
-        return None
 
 
 def _milliseconds(seconds: Any) -> Any:

@@ -27,6 +27,7 @@ from ingestion.protocols.catalog import SECRET_FIELDS
 from ingestion.protocols.fields import (
     Refused,
     decode_event,
+    decode_value,
     identifier,
     json_object,
     message_id,
@@ -168,7 +169,7 @@ def _fields_beside(
     """The decoded fields beside ``batch``, without keys; every event of the batch inherits them."""
     try:
         decoded = {
-            name: decode_event(b'{"_":%s}' % raw)["_"]
+            name: decode_value(raw)
             for name, raw in fields.items()
             if name not in keys and name != "messageId"
         }
