@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from cohorts.definitions import (
     MAX_DAYS,
@@ -19,7 +19,7 @@ from cohorts.definitions import (
 from transformation.definition_rules import BUILT_IN, doubts, judge_conditions, what_to_send
 from transformation.event_grammar import TRAIT
 from transformation.seed_files import Mistake
-from transformation.yaml_files import Place, YamlFile, read_yaml
+from transformation.yaml_files import Place, YamlFile, read_yaml, repeated_names
 
 _MODELS: Final[tuple[type[BaseModel], ...]] = (CohortFile, Cohort, Condition, FirstSeen)
 _A_NAME: Final = "write a name of small letters, digits and _, a letter first"
@@ -77,15 +77,19 @@ def read_cohorts(content: bytes) -> Read:
     if file.root is None:
         return Read(mistakes=mistakes)
     mistakes += file.invalid(CohortFile, _WANTED, _MODELS)
-    cohorts = list(_understood(file.entries))
+    cohorts = file.valid("cohorts", Cohort)
     judged = [
         (("cohorts", number, "conditions", place, *key), text)
         for number, cohort in cohorts
         for place, condition in enumerate(cohort.conditions)
         for key, text in _judge(condition)
     ]
-    judged += _judge_names(cohorts)
-    judged += _judge_members(cohorts, _names(file.entries))
+    named = ((("cohorts", number), cohort.name) for number, cohort in cohorts)
+    judged += repeated_names(named, "a cohort")
+    judged += _judge_members(
+        cohorts,
+        {str(entry.get("name")) for entry in file.listed("cohorts") if isinstance(entry, dict)},
+    )
     mistakes += [Mistake(file.line(place), text) for place, text in judged]
     doubtful = [
         Mistake(file.line(("cohorts", number, "conditions", place)), text)
@@ -95,26 +99,6 @@ def read_cohorts(content: bytes) -> Read:
         for text in doubts(meant)
     ]
     return Read(cohorts, mistakes, doubtful, file)
-
-
-def _understood(content: Any) -> Iterator[tuple[int, Cohort]]:
-    """The valid cohorts. The mistakes of one must not hide those of another."""
-    entries = content.get("cohorts") if isinstance(content, dict) else None
-    for number, entry in enumerate(entries if isinstance(entries, list) else []):
-        try:
-            yield number, Cohort.model_validate(entry)
-        except ValidationError:
-            continue
-
-
-def _names(content: Any) -> set[object]:
-    """The names of all entries, also of those with a mistake elsewhere."""
-    entries = content.get("cohorts") if isinstance(content, dict) else None
-    return {
-        str(entry.get("name"))
-        for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict)
-    }
 
 
 def _named(cohorts: Sequence[tuple[int, Cohort]]) -> Iterator[tuple[Place, Condition, str]]:
@@ -155,15 +139,6 @@ def _judge(condition: Condition) -> Iterator[tuple[Place, str]]:
         yield ("first_seen",), f"first_seen names no day; {_WANTED['first_seen']}"
     if seen and seen.since and seen.until and seen.since > seen.until:
         yield ("first_seen",), f"no day is between {seen.since} and {seen.until}; exchange the two"
-
-
-def _judge_names(cohorts: Sequence[tuple[int, Cohort]]) -> Iterator[tuple[Place, str]]:
-    names: set[str] = set()
-    for number, cohort in cohorts:
-        if cohort.name in names:
-            text = f"a cohort {cohort.name} stands above already; write another name"
-            yield ("cohorts", number, "name"), text
-        names.add(cohort.name)
 
 
 def _judge_members(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from conversion.questions import SECONDS, Question
-from transformation.definition_rules import BUILT_IN, judge_conditions, what_to_send
+from transformation.definition_rules import judge_conditions
 from transformation.event_definitions import Event
-from transformation.yaml_files import Place
+from transformation.yaml_files import Place, repeated_names
 
 
 def judge(question: Question) -> Iterator[tuple[Place, str]]:
@@ -33,7 +33,6 @@ def judge(question: Question) -> Iterator[tuple[Place, str]]:
         yield from _shared(place, conversion, question.start, "the start")
     yield from _shared(("end",), end, question.start, "the start")
     yield from _shared(("end",), end, conversion, "the conversion")
-    names: set[str] = set()
     for number, feature in enumerate(question.features):
         yield from _shared(
             ("features", number, "event"),
@@ -41,32 +40,9 @@ def judge(question: Question) -> Iterator[tuple[Place, str]]:
             conversion,
             "the conversion, which it would predict",
         )
-        if feature.name in names:
-            yield (
-                ("features", number, "name"),
-                f"a feature {feature.name} stands above already; write another name",
-            )
-        names.add(feature.name)
-
-
-def judge_names(questions: Sequence[tuple[int, Question]]) -> Iterator[tuple[Place, str]]:
-    """Questions that have the name of an earlier one."""
-    names: set[str] = set()
-    for number, question in questions:
-        if question.name in names:
-            yield (
-                ("questions", number, "name"),
-                f"a question {question.name} stands above already; write another name",
-            )
-        names.add(question.name)
-
-
-def judge_events(question: Question, known: Collection[str]) -> Iterator[tuple[Place, str]]:
-    """Events that are neither planned nor sent."""
-    for place, event in question.events():
-        name = event.meant.event_name
-        if name is not None and name not in known and name not in BUILT_IN:
-            yield place, what_to_send(name, known)
+    features = enumerate(question.features)
+    named = ((("features", number), feature.name) for number, feature in features)
+    yield from repeated_names(named, "a feature")
 
 
 def _shared(

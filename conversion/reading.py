@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from conversion.question_rules import judge, judge_events, judge_names
+from conversion.question_rules import judge
 from conversion.questions import (
     MAX_DAYS,
     MAX_FEATURES,
@@ -20,10 +20,10 @@ from conversion.questions import (
     QuestionFile,
 )
 from transformation.definition_rules import doubts
-from transformation.event_definitions import Event
+from transformation.event_definitions import Event, unknown_events
 from transformation.event_grammar import written
 from transformation.seed_files import Mistake
-from transformation.yaml_files import YamlFile, read_yaml
+from transformation.yaml_files import YamlFile, read_yaml, repeated_names
 
 _MODELS: Final[tuple[type[BaseModel], ...]] = (
     QuestionFile,
@@ -76,7 +76,7 @@ class Asked:
         return [
             Mistake(self.file.line(("questions", number, *place)), text)
             for number, question in self.questions
-            for place, text in judge_events(question, known)
+            for place, text in unknown_events(question.events(), known)
         ]
 
 
@@ -86,13 +86,14 @@ def read_questions(content: bytes) -> Asked:
     if file.root is None:
         return Asked(mistakes=mistakes)
     mistakes += file.invalid(QuestionFile, _WANTED, _MODELS)
-    questions = list(_understood(file.entries))
+    questions = file.valid("questions", Question)
     judged = [
         (("questions", number, *place), text)
         for number, question in questions
         for place, text in judge(question)
     ]
-    judged += judge_names(questions)
+    named = ((("questions", number), question.name) for number, question in questions)
+    judged += repeated_names(named, "a question")
     mistakes += [Mistake(file.line(place), text) for place, text in judged]
     return Asked(questions, mistakes, list(_outdated(file, questions)), file)
 
@@ -111,13 +112,3 @@ def _outdated(file: YamlFile, questions: Sequence[tuple[int, Question]]) -> Iter
                 )
             for text in doubts(event.meant):
                 yield Mistake(line, text)
-
-
-def _understood(content: Any) -> Iterator[tuple[int, Question]]:
-    """The valid questions. The mistakes of one must not hide those of another."""
-    entries = content.get("questions") if isinstance(content, dict) else None
-    for number, entry in enumerate(entries if isinstance(entries, list) else []):
-        try:
-            yield number, Question.model_validate(entry)
-        except ValidationError:
-            continue

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 
 from experiments.definitions import Experiment, Metric, Planned
-from transformation.definition_rules import BUILT_IN, judge_conditions, what_to_send
-from transformation.yaml_files import Place
+from transformation.definition_rules import judge_conditions
+from transformation.yaml_files import Place, repeated_names
 
 
 def judge(experiment: Experiment) -> Iterator[tuple[Place, str]]:
@@ -33,15 +33,10 @@ def judge(experiment: Experiment) -> Iterator[tuple[Place, str]]:
     for place, event in experiment.events():
         for text in judge_conditions(event.meant):
             yield place, text
-    names: set[str] = set()
     for place, metric in experiment.measured():
         yield from ((place, text) for text in _judge_metric(experiment, metric))
-        if metric.name in names:
-            yield (
-                (*place, "name"),
-                f"a metric {metric.name} stands above already; write another name",
-            )
-        names.add(metric.name)
+    named = ((place, metric.name) for place, metric in experiment.measured())
+    yield from repeated_names(named, "a metric")
     yield from ((("planned",), text) for text in _judge_planned(experiment.planned))
 
 
@@ -68,23 +63,3 @@ def _judge_planned(planned: Planned) -> Iterator[str]:
             "write {persons: 4000}, or a minimum_effect with the baseline_rate of a conversion, "
             "or with the baseline_deviation of a mean"
         )
-
-
-def judge_names(experiments: Sequence[tuple[int, Experiment]]) -> Iterator[tuple[Place, str]]:
-    """Experiments that have the name of an earlier one."""
-    names: set[str] = set()
-    for number, experiment in experiments:
-        if experiment.name in names:
-            yield (
-                ("experiments", number, "name"),
-                f"an experiment {experiment.name} stands above already; write another name",
-            )
-        names.add(experiment.name)
-
-
-def judge_events(experiment: Experiment, known: Collection[str]) -> Iterator[tuple[Place, str]]:
-    """Events that are neither planned nor sent."""
-    for place, event in experiment.events():
-        name = event.meant.event_name
-        if name is not None and name not in known and name not in BUILT_IN:
-            yield place, what_to_send(name, known)

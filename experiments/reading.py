@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from pydantic import ValidationError
-
-from experiments.definition_rules import judge, judge_events, judge_names
+from experiments.definition_rules import judge
 from experiments.definitions import MAX_DAYS, MODELS, Experiment, ExperimentFile
 from transformation.definition_rules import doubts
+from transformation.event_definitions import unknown_events
 from transformation.seed_files import Mistake
-from transformation.yaml_files import YamlFile, read_yaml
+from transformation.yaml_files import YamlFile, read_yaml, repeated_names
 
 _A_NAME: Final = "write a name of small letters, digits and _, a letter first"
 _AN_EVENT: Final = "write the name of an event, 'name[property=value]', or a list of these"
@@ -84,7 +83,7 @@ class Defined:
         return [
             Mistake(self.file.line(("experiments", number, *place)), text)
             for number, experiment in self.experiments
-            for place, text in judge_events(experiment, known)
+            for place, text in unknown_events(experiment.events(), known)
         ]
 
 
@@ -94,22 +93,13 @@ def read_experiments(content: bytes) -> Defined:
     if file.root is None:
         return Defined(mistakes=mistakes)
     mistakes += file.invalid(ExperimentFile, _WANTED, MODELS)
-    experiments = list(_understood(file.entries))
+    experiments = file.valid("experiments", Experiment)
     judged = [
         (("experiments", number, *place), text)
         for number, experiment in experiments
         for place, text in judge(experiment)
     ]
-    judged += judge_names(experiments)
+    named = ((("experiments", number), experiment.name) for number, experiment in experiments)
+    judged += repeated_names(named, "an experiment")
     mistakes += [Mistake(file.line(place), text) for place, text in judged]
     return Defined(experiments, mistakes, file)
-
-
-def _understood(content: Any) -> Iterator[tuple[int, Experiment]]:
-    """The valid experiments. The mistakes of one must not hide those of another."""
-    entries = content.get("experiments") if isinstance(content, dict) else None
-    for number, entry in enumerate(entries if isinstance(entries, list) else []):
-        try:
-            yield number, Experiment.model_validate(entry)
-        except ValidationError:
-            continue

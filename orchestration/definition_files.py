@@ -50,8 +50,7 @@ def refuse_mistakes(settings: Settings, seen: Callable[[], Collection[str]] | No
     rows: dict[str, list[Row]] = {}
     mistakes: dict[str, list[Mistake]] = {}
     for seed, columns in COLUMNS.items():
-        path = _path(settings, seed)
-        rows[seed], mistakes[seed] = read_rows(path.read_bytes() if path.exists() else b"", columns)
+        rows[seed], mistakes[seed] = read_rows(_content(_path(settings, seed)), columns)
         mistakes[seed] += judge(seed, rows[seed])
     steps = rows["funnel_steps"]
     planned = {read_name(row["event_name"]) for row in rows["tracking_plan"]}
@@ -144,23 +143,24 @@ def _experiments_path(settings: Settings) -> Path:
     return settings.dbt_project / "experiments.yml"
 
 
-def _experiments(settings: Settings) -> Defined:
-    path = _experiments_path(settings)
-    return read_experiments(path.read_bytes() if path.exists() else b"")
-
-
-def _asked(settings: Settings) -> Asked:
-    path = _questions_path(settings)
-    return read_questions(path.read_bytes() if path.exists() else b"")
-
-
 def _cohorts_path(settings: Settings) -> Path:
     return settings.dbt_project / "cohorts.yml"
 
 
+def _asked(settings: Settings) -> Asked:
+    return read_questions(_content(_questions_path(settings)))
+
+
 def _cohorts(settings: Settings) -> Read:
-    path = _cohorts_path(settings)
-    return read_cohorts(path.read_bytes() if path.exists() else b"")
+    return read_cohorts(_content(_cohorts_path(settings)))
+
+
+def _experiments(settings: Settings) -> Defined:
+    return read_experiments(_content(_experiments_path(settings)))
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
 
 
 def _shown(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated, Any
 
 from pydantic import (
@@ -18,6 +19,7 @@ from pydantic import (
     model_serializer,
 )
 
+from transformation.definition_rules import BUILT_IN, what_to_send
 from transformation.event_grammar import (
     Condition,
     EventMeant,
@@ -26,6 +28,7 @@ from transformation.event_grammar import (
     read_step,
     written,
 )
+from transformation.yaml_files import Place
 
 
 def _text(value: object) -> object:
@@ -100,6 +103,16 @@ class Event(Strict):
         return len(names) < 2 and not any(
             one.excludes(another) for one in mine.conditions for another in theirs.conditions
         )
+
+
+def unknown_events(
+    events: Iterable[tuple[Place, Event]], known: Collection[str]
+) -> Iterator[tuple[Place, str]]:
+    """Events that are neither planned nor sent, each with its place and what to write instead."""
+    for place, event in events:
+        name = event.meant.event_name
+        if name is not None and name not in known and name not in BUILT_IN:
+            yield place, what_to_send(name, known)
 
 
 def alternatives(text: object) -> list[object]:

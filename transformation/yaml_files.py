@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,7 @@ from pydantic_core import ErrorDetails
 from transformation.event_grammar import read_step
 from transformation.seed_files import Mistake
 
+Entry = TypeVar("Entry", bound=BaseModel)
 #: Keys and numbers of list entries, from the top of a file to a node.
 Place = tuple[str | int, ...]
 
@@ -66,6 +68,19 @@ class YamlFile:
             for each in error.errors():
                 yield Mistake(self.line(each["loc"]), _told(each, wanted, keys))
 
+    def listed(self, key: str) -> list[Any]:
+        """The entries of the list below a key of the file; none where there is no such list."""
+        entries = self.entries.get(key) if isinstance(self.entries, dict) else None
+        return entries if isinstance(entries, list) else []
+
+    def valid(self, key: str, model: type[Entry]) -> list[tuple[int, Entry]]:
+        """The valid entries of a list, by number. The mistakes of one must not hide another's."""
+        found: list[tuple[int, Entry]] = []
+        for number, entry in enumerate(self.listed(key)):
+            with suppress(ValidationError):
+                found.append((number, model.model_validate(entry)))
+        return found
+
 
 def read_yaml(content: bytes) -> tuple[YamlFile, list[Mistake]]:
     """The content of a file, and what makes it unreadable or ambiguous."""
@@ -81,6 +96,15 @@ def read_yaml(content: bytes) -> tuple[YamlFile, list[Mistake]]:
     if root is None or entries is None:
         return YamlFile(), []
     return YamlFile(entries, root), list(_repeated_keys(root))
+
+
+def repeated_names(named: Iterable[tuple[Place, str]], what: str) -> Iterator[tuple[Place, str]]:
+    """Names that an earlier entry has, each with its place; ``what`` is such as "a metric"."""
+    names: set[str] = set()
+    for place, name in named:
+        if name in names:
+            yield (*place, "name"), f"{what} {name} stands above already; write another name"
+        names.add(name)
 
 
 def _unreadable(error: Exception) -> Mistake:
