@@ -21,8 +21,8 @@ from urllib.parse import urlencode
 import yaml
 
 from explorer.charts import Note
-from explorer.home_files import first_line, written
 from explorer.parameters import Parameter, Values, read
+from ingestion.facts.home_files import first_line, written
 
 #: Characters of a title; it names the file too.
 MAX_TITLE: Final = 80

@@ -19,10 +19,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from explorer.home_files import written
 from explorer.panels import Kind, shown
 from explorer.published import NoAnswer, Published, Query
 from footfall.ask import statement
+from ingestion.facts.home_files import first_mistake, written
 from warehouse.weekdays import WEEKS, compare
 
 #: What a figure asks for by itself: its days, and one row for each of them.
@@ -119,21 +119,9 @@ def watched(home: Path) -> tuple[list[Watched], list[str]]:
                 found.append(figure)
         except ValidationError as error:
             name = each["title"] if isinstance(each, dict) and "title" in each else place
-            problems.append(f"{path}: figure {name} is left out: {_reason(error)}")
+            reason = first_mistake(error, Watched.model_fields, "its title, question and column")
+            problems.append(f"{path}: figure {name} is left out: {reason}")
     return found, problems
-
-
-def _reason(error: ValidationError) -> str:
-    """What is wrong with a figure first, in a sentence."""
-    first = error.errors()[0]
-    key = ".".join(map(str, first["loc"]))
-    sentences = {
-        "extra_forbidden": f"{key} is none of {', '.join(Watched.model_fields)}",
-        "missing": f"{key} is missing",
-        "model_type": "write its title, question and column",
-    }
-    said = first["msg"].removeprefix("Value error, ")
-    return sentences.get(first["type"], f"{key}: {said}" if key else said)
 
 
 def judge(

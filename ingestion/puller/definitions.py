@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ingestion.facts.home_files import content, first_mistake
 from ingestion.puller.vendors import VENDORS, Vendor, options_of
 from ingestion.senders import SOURCE, SOURCE_FORM
 
@@ -112,17 +112,15 @@ class Pull(BaseModel):
         return self
 
 
+_KEYS: Final = [field.alias or name for name, field in Pull.model_fields.items()]
+
+
 def read_pulls(home: Path) -> tuple[list[Pull], list[str]]:
     """The pulls of a home, and what is wrong with those that are left out."""
     path = home / FILE
-    try:
-        listed = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        return [], []
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        return [], [f"{path} cannot be read: {' '.join(str(error).split())}"]
+    listed, unreadable = content(path)
     if listed is None:
-        return [], []
+        return [], unreadable
     if not isinstance(listed, list):
         return [], [f"{path}: write a list, each with name, from and since"]
     pulls: list[Pull] = []
@@ -132,24 +130,11 @@ def read_pulls(home: Path) -> tuple[list[Pull], list[str]]:
         try:
             pull = Pull.model_validate(each)
         except ValidationError as error:
-            problems.append(f"{path}: pull {name} is left out: {_reason(error)}")
+            reason = first_mistake(error, _KEYS, "its name, from and since")
+            problems.append(f"{path}: pull {name} is left out: {reason}")
             continue
         if pull.name in (other.name for other in pulls):
             problems.append(f"{path}: pull {name} is left out: its name is that of another")
         else:
             pulls.append(pull)
     return pulls, problems
-
-
-def _reason(error: ValidationError) -> str:
-    """What is wrong first, in a sentence."""
-    first = error.errors()[0]
-    key = ".".join(map(str, first["loc"]))
-    known = ", ".join(field.alias or name for name, field in Pull.model_fields.items())
-    sentences = {
-        "extra_forbidden": f"{key} is none of {known}",
-        "missing": f"{key} is missing",
-        "model_type": "write its name, from and since",
-    }
-    said = first["msg"].removeprefix("Value error, ")
-    return sentences.get(first["type"], f"{key}: {said}" if key else said)

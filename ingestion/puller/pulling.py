@@ -70,11 +70,9 @@ class Pulled:
         starts = range(0, len(known) - DIGEST_BYTES + 1, DIGEST_BYTES)
         return {known[start : start + DIGEST_BYTES] for start in starts}
 
-    def add(self, begin: datetime, digests: set[bytes]) -> None:
-        """Remember rows of a window, beside those that are remembered."""
-        if not digests:
-            return
-        replace_file(self._path(begin), b"".join(sorted(self.rows(begin) | digests)))
+    def keep(self, begin: datetime, digests: set[bytes]) -> None:
+        """Remember all rows of a window that were imported."""
+        replace_file(self._path(begin), b"".join(sorted(digests)))
 
     def _path(self, begin: datetime) -> Path:
         return self._folder / f"{_stem(begin)}.rows"
@@ -110,15 +108,17 @@ def pull(
             answer = Path(folder) / f"{one.name}-{_stem(begin)}"
             # The importer knows how a file is packed by the end of its name.
             rows = answer.with_suffix(".jsonl")
+            imported = state.rows(begin)
             new, known = set[bytes](), 0
             if _ask(client, one, key, begin, answer):
-                new, known = _new_rows(one, answer, state.rows(begin), rows)
+                new, known = _new_rows(one, answer, imported, rows)
             if new and not import_file(rows, one):
                 raise PullFailed(
                     f"{one.name}: what came for {begin:%Y-%m-%d %H:%M} UTC cannot be imported; the "
                     "lines above say why"
                 )
-            state.add(begin, new)
+            if new:
+                state.keep(begin, imported | new)
         yield f"{one.name} {begin:%Y-%m-%d %H:%M}: {len(new):,} new rows, {known:,} known"
         end = min(begin + one.vendor.window, now)
         state.asked(max(end, state.through or end), end - one.lookback - one.vendor.window)

@@ -94,3 +94,8 @@ def test_a_note_is_a_line_on_the_axis_of_time(site: Site) -> None:
 
     notes.write_text("- {day: [")
     assert site.page(f"/trends?{DAYS}").problems[0].startswith(f"{notes} cannot be read: ")
+
+    notes.write_text("- {day: 2026-02-30, text: No such day}")
+    assert site.page(f"/trends?{DAYS}").problems == [
+        f"{notes} cannot be read: day is out of range for month"
+    ]
