@@ -63,33 +63,50 @@
 {%- endmacro %}
 
 {#
-    Events beside each condition of the alternatives that may mean them. `conditions` is a relation
-    of event_alternatives() whose event_name is called wanted_name. All columns of both, and
-    found_text: what the event has under the path of the condition.
+    Events, once for each condition that they meet of the alternatives that may mean them.
+    `alternatives` is a relation of event_alternatives(), and `columns` are those that it was made
+    with. All columns of the events, these, and those that number and count the conditions.
 #}
-{% macro events_beside_conditions(events, conditions) -%}
-    select
-        named.*,
-        case
-            when named.comparison is not null then {{ event_text('named', 'named.property_name') }}
-        end as found_text
+{% macro conditions_met(events, alternatives, columns) -%}
+    {%- set wanted -%}
+        select
+            {{ columns | join(', ') }},
+            alternative_number,
+            event_name as wanted_name,
+            condition_number,
+            condition_count,
+            property_name,
+            comparison,
+            property_value,
+            {{ comparable('property_value') }} as wanted_same
+        from {{ alternatives }}
+    {%- endset -%}
+    select beside.*
     from (
         select
-            {{ events }}.*,
-            {{ conditions }}.*
-        from {{ events }}
-        inner join {{ conditions }}
-            on {{ events }}.event_name = {{ conditions }}.wanted_name
+            named.*,
+            case
+                when named.comparison is not null then {{ event_text('named', 'named.property_name') }}
+            end as found_text
+        from (
+            select
+                {{ events }}.*,
+                wanted.*
+            from {{ events }}
+            inner join ({{ wanted }}) as wanted
+                on {{ events }}.event_name = wanted.wanted_name
 
-        union all
+            union all
 
-        select
-            {{ events }}.*,
-            {{ conditions }}.*
-        from {{ events }}
-        cross join {{ conditions }}
-        where {{ conditions }}.wanted_name is null
-    ) as named
+            select
+                {{ events }}.*,
+                wanted.*
+            from {{ events }}
+            cross join ({{ wanted }}) as wanted
+            where wanted.wanted_name is null
+        ) as named
+    ) as beside
+    where {{ meets('beside.comparison', 'beside.found_text', 'beside.property_value', 'beside.wanted_same') }}
 {%- endmacro %}
 
 {#

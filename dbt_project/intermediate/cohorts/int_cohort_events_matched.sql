@@ -38,34 +38,9 @@ alternatives as (
 
 ),
 
-definitions as (
-
-    select
-        cohort_name,
-        cohort_condition_number,
-        alternative_number,
-        event_name as wanted_name,
-        condition_number,
-        condition_count,
-        property_name,
-        comparison,
-        property_value,
-        {{ comparable('property_value') }} as wanted_same
-    from alternatives
-
-),
-
-events_found as (
-
-    {{ events_beside_conditions('events', 'definitions') }}
-
-),
-
 conditions_met as (
 
-    select *
-    from events_found
-    where {{ meets('comparison', 'found_text', 'property_value', 'wanted_same') }}
+    {{ conditions_met('events', 'alternatives', ['cohort_name', 'cohort_condition_number']) }}
 
 ),
 

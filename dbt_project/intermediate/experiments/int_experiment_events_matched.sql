@@ -46,49 +46,24 @@ alternatives as (
 
 ),
 
-definitions as (
-
-    select
-        experiment_name,
-        metric_name,
-        variant_property,
-        wanted_number,
-        event_name as wanted_name,
-        condition_number,
-        condition_count,
-        property_name,
-        comparison,
-        property_value,
-        {{ comparable('property_value') }} as wanted_same
-    from alternatives
-
-),
-
-events_found as (
-
-    {{ events_beside_conditions('events', 'definitions') }}
-
-),
-
 conditions_met as (
 
+    {{ conditions_met(
+        'events',
+        'alternatives',
+        ['experiment_name', 'metric_name', 'variant_property', 'wanted_number']
+    ) }}
+
+),
+
+variants_named as (
+
     select
-        experiment_name,
-        metric_name,
-        event_id,
-        source_id,
-        person_id,
-        occurred_at,
+        *,
         case
-            when metric_name is null then {{ event_text('events_found', 'variant_property') }}
-        end as variant,
-        wanted_number,
-        condition_number,
-        condition_count
-
-    from events_found
-
-    where {{ meets('comparison', 'found_text', 'property_value', 'wanted_same') }}
+            when metric_name is null then {{ event_text('conditions_met', 'variant_property') }}
+        end as variant
+    from conditions_met
 
 ),
 
@@ -97,7 +72,7 @@ conditions_met as (
 events_matched as (
 
     {{ every_condition_met(
-        'conditions_met',
+        'variants_named',
         [
             'experiment_name', 'metric_name', 'event_id', 'source_id', 'person_id', 'occurred_at',
             'variant'

@@ -26,42 +26,13 @@ with events as (
 
 steps as (
 
-    select
-        funnel_name,
-        step_number,
-        alternative_number,
-        event_name as wanted_name,
-        condition_number,
-        condition_count,
-        property_name,
-        comparison,
-        property_value,
-        {{ comparable('property_value') }} as wanted_same
-    from {{ ref('int_funnel_steps_listed') }}
-
-),
-
-events_found as (
-
-    {{ events_beside_conditions('events', 'steps') }}
+    select * from {{ ref('int_funnel_steps_listed') }}
 
 ),
 
 conditions_met as (
 
-    select
-        funnel_name,
-        person_id,
-        event_id,
-        occurred_at,
-        step_number,
-        alternative_number,
-        condition_number,
-        condition_count
-
-    from events_found
-
-    where {{ meets('comparison', 'found_text', 'property_value', 'wanted_same') }}
+    {{ conditions_met('events', 'steps', ['funnel_name', 'step_number']) }}
 
 ),
 

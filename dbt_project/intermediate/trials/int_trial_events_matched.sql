@@ -8,8 +8,11 @@ with events as (
         events.source_id,
         events.event_type,
         events.event_name,
-        events.user_id,
         events.anonymous_id,
+        -- The user that the event names is what the product said at the time. The person whom that
+        -- user is today may come from a later merge, which would tell of the future.
+        events.user_id is not null as is_user_name,
+        coalesce(events.user_id, events.anonymous_id) as actor_name,
         events.occurred_at,
         events.known_at,
         events.page_path,
@@ -48,53 +51,11 @@ alternatives as (
 
 ),
 
-definitions as (
-
-    select
-        question_name,
-        event_role,
-        feature_name,
-        asked_number,
-        event_name as wanted_name,
-        condition_number,
-        condition_count,
-        property_name,
-        comparison,
-        property_value,
-        {{ comparable('property_value') }} as wanted_same
-    from alternatives
-
-),
-
-events_found as (
-
-    {{ events_beside_conditions('events', 'definitions') }}
-
-),
-
 conditions_met as (
 
-    select
-        load_number,
-        question_name,
-        event_role,
-        feature_name,
-        event_id,
-        source_id,
-        anonymous_id,
-        -- The user that the event names is what the product said at the time. The person whom that
-        -- user is today may come from a later merge, which would tell of the future.
-        user_id is not null as is_user_name,
-        coalesce(user_id, anonymous_id) as actor_name,
-        occurred_at,
-        known_at,
-        asked_number,
-        condition_number,
-        condition_count
-
-    from events_found
-
-    where {{ meets('comparison', 'found_text', 'property_value', 'wanted_same') }}
+    {{ conditions_met(
+        'events', 'alternatives', ['question_name', 'event_role', 'feature_name', 'asked_number']
+    ) }}
 
 ),
 
