@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingestion.facts.envelope import Json
@@ -37,7 +37,7 @@ SHOWN: Final = 40
 def main(arguments: list[str] | None = None) -> int:
     """Import; 0 done, 1 a file or the landing failed, 2 a wrong argument or setting.
 
-    A file that fails does not keep the next one from being imported.
+    A file that fails, or a pattern without files, does not keep the next one from being imported.
     """
     parser = _parser()
     chosen = parser.parse_args(arguments)
@@ -109,9 +109,10 @@ def _run(
     urls: list[str], format_: Format, options: Options, settings: Settings, *, dry_run: bool
 ) -> int:
     total, failed = Tally(), 0
+    nowhere: list[ImportFailed] = []
     seen: dict[str, str] = {}
     landed = set() if dry_run else landed_names(settings)
-    for storage, path, name in found(urls):
+    for storage, path, name in _found(urls, nowhere):
         try:
             with on_disk(storage, path, name) as file:
                 if same := seen.get(file.digest):
@@ -125,9 +126,21 @@ def _run(
                     _end_early(file, of_file)
         except ImportFailed as problem:
             failed += 1
-            sys.stderr.write(f"{problem}\n")
+            _tell(str(problem))
     _summarise(total, format_, options, dry_run=dry_run, failed=failed)
-    return 1 if failed else 0
+    # Said last: among the lines of many files, nobody would see it.
+    for missing in nowhere:
+        _tell(str(missing))
+    return 1 if failed or nowhere else 0
+
+
+def _found(urls: Iterable[str], nowhere: list[ImportFailed]) -> Iterator[tuple[Any, str, str]]:
+    """The files of all paths, URLs and patterns; ``nowhere`` gets why one of these has none."""
+    for url in urls:
+        try:
+            yield from found(url)
+        except ImportFailed as problem:
+            nowhere.append(problem)
 
 
 def _parts(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
@@ -61,27 +62,24 @@ class File:
 Record = tuple[str, bytes | BadLine]
 
 
-def found(urls: Iterable[str]) -> Iterator[tuple[Any, str, str]]:
-    """The files that paths, URLs and patterns name: file system, path, and name to show.
+def found(url: str) -> list[tuple[Any, str, str]]:
+    """The files that a path, URL or pattern names: file system, path, and name to show.
 
     Raises ImportFailed.
     """
-    for url in urls:
-        try:
-            with Storage(url).opened() as (storage, root):
-                paths = [root] if storage.isfile(root) else sorted(storage.glob(root))
-                paths = [path for path in paths if storage.isfile(path)]
-                is_folder = not paths and storage.isdir(root)
-        except (ValueError, StorageAway) as error:
-            raise ImportFailed(f"{shown(url)} cannot be read: {error}") from None
-        if is_folder:
-            folder = shown(url).rstrip("/")
-            raise ImportFailed(
-                f"{folder} is a folder: write {folder}/*.jsonl, or what its files are"
-            )
-        if not paths:
-            raise ImportFailed(f"no file matches {shown(url)}; patterns such as *.jsonl.gz work")
-        yield from ((storage, str(path), shown(str(path))) for path in paths)
+    try:
+        with Storage(url).opened() as (storage, root):
+            paths = [root] if storage.isfile(root) else sorted(storage.glob(root))
+            paths = [path for path in paths if storage.isfile(path)]
+            is_folder = not paths and storage.isdir(root)
+    except (ValueError, StorageAway) as error:
+        raise ImportFailed(f"{shown(url)} cannot be read: {error}") from None
+    if is_folder:
+        folder = shown(url).rstrip("/")
+        raise ImportFailed(f"{folder} is a folder: write {folder}/*.jsonl, or what its files are")
+    if not paths:
+        raise ImportFailed(f"no file matches {shown(url)}; patterns such as *.jsonl.gz work")
+    return [(storage, str(path), shown(str(path))) for path in paths]
 
 
 @contextmanager
@@ -140,6 +138,9 @@ def _rows(file: File, query: Callable[[Path], str] | None) -> Iterator[Record]:
     """The rows of a Parquet file, or of a query over the file."""
     parquet = f"select to_json(t) from read_parquet({literal(str(file.path))}) as t"
     statement = query(file.path) if query else parquet
+    # DuckDB takes the end of what it can inflate for the end of the file.
+    if query and (damage := _damage(file)):
+        raise ImportFailed(f"{file.name} is cut or damaged, and nothing of it is read: {damage}")
     try:
         with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute("set TimeZone = 'UTC'")
@@ -153,6 +154,12 @@ def _rows(file: File, query: Callable[[Path], str] | None) -> Iterator[Record]:
         reason = str(error).splitlines()[0].partition(": ")[2].rstrip(" .")
         reason = reason.replace(str(file.path), file.name)
         raise ImportFailed(f"{file.name} cannot be read: {reason}; export it again") from None
+
+
+def _damage(file: File) -> str | None:
+    """Why a packed file cannot be inflated to its end."""
+    pieces = chain.from_iterable(chunks for _, chunks in _members(file))
+    return next((piece for piece in pieces if isinstance(piece, str)), None)
 
 
 def _of_values(

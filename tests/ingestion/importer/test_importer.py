@@ -249,6 +249,15 @@ def test_an_empty_file_and_a_missing_one_are_told(desk: Desk) -> None:
     assert (done.code, f"is a folder: write {desk.folder}/*.jsonl" in done.err) == (1, True)
 
 
+def test_a_pattern_without_files_is_told_last_and_costs_no_other_its_import(desk: Desk) -> None:
+    first, last = (desk.write(f"{name}.jsonl", [posthog(name)]) for name in "ab")
+    done = desk.run("posthog", first, desk.folder / "c*", last)
+    assert done.code == 1
+    assert {each["event_id"] for each in desk.events()} == {"a", "b"}
+    assert "2 records: 2 events landed" in done.out
+    assert done.err.splitlines()[-1].startswith(f"no file matches {desk.folder}/c*")
+
+
 def test_a_dry_run_counts_and_writes_nothing(desk: Desk) -> None:
     rows = [posthog("e1"), posthog("e2", distinct_id="d", properties={"$device_id": "d"})]
     done = desk.run("posthog", "--dry-run", desk.write("a.jsonl", [*rows, posthog("")]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -86,6 +87,12 @@ def test_visits_that_are_none_are_told(desk: Desk) -> None:
     said = f"{desk.folder}/b.json cannot be read: Malformed JSON in file "
     assert (done.code, done.err.startswith(said)) == (1, True)
     assert "footfall-import-" not in done.err
+    packed = gzip.compress(b"".join(json.dumps(visit(action())).encode() + b"\n" for _ in range(9)))
+    for cut in (len(packed) // 2, len(packed) - 8):
+        done = desk.run("matomo", desk.write("cut.json.gz", packed[:cut]))
+        assert done.code == 1
+        assert "cut.json.gz is cut or damaged, and nothing of it is read" in done.err
+        assert "it ends early" in done.err
     error = b'{"result": "error", "message": "You can\'t access this resource"}'
     done = desk.run("matomo", desk.write("c.json", error))
     assert (done.code, "its fields are message, result" in done.err) == (1, True)
