@@ -25,6 +25,7 @@ from ingestion.facts.compression import CHUNK_BYTES, GZIP_MAGIC, GzipUnreadable,
 from ingestion.facts.disk import sha256_of
 from ingestion.facts.line_checks import MAX_LINE_BYTES
 from ingestion.facts.lines import BadLine, bad_line, split_lines
+from ingestion.importer.avro import avro_rows, is_avro
 from ingestion.importer.formats.format import is_parquet
 from ingestion.landing.storage import Storage, StorageAway, shown
 from warehouse.sql import literal
@@ -119,6 +120,9 @@ def records(
     """
     if query or is_parquet(file.path):
         yield from _rows(file, query)
+        return
+    if is_avro(file.path):
+        yield from ((f"row {number}", text) for number, text in avro_rows(file.path))
         return
     for member, chunks in _members(file):
         plain = PurePosixPath(member or file.name)

@@ -1,4 +1,4 @@
-"""Google Analytics 4: the tables that it exports to BigQuery, as Parquet or NDJSON.
+"""Google Analytics 4: the tables that it exports to BigQuery, as Parquet, Avro or NDJSON.
 
 https://support.google.com/analytics/answer/7029846 describes the tables.
 """

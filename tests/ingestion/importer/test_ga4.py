@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
 import duckdb
+import fastavro
+import pytest
 
 from tests.ingestion.importer.conftest import Desk, Line
 
@@ -115,3 +118,72 @@ def test_parquet_with_and_without_list_inference_is_the_same(desk: Desk) -> None
     events = [json.dumps(each["properties"], sort_keys=True) for each in desk.events()]
     assert (len(events), len(set(events))) == (3, 1)
     assert len({each["event_id"] for each in desk.events()}) == 1
+
+
+#: Types of BigQuery as its Avro has them: all columns but the repeated ones may be null.
+_LONG, _TEXT, _DOUBLE = (["null", kind] for kind in ("long", "string", "double"))
+
+
+def _record(name: str, **fields: Any) -> Line:
+    return {
+        "type": "record",
+        "name": name,
+        "namespace": "root",
+        "fields": [{"name": field, "type": kind} for field, kind in fields.items()],
+    }
+
+
+def avro(rows: list[Line], codec: str) -> bytes:
+    """A table as BigQuery exports it, in blocks of a few rows."""
+    values = {"string_value": _TEXT, "int_value": _LONG}
+    value = _record("value", **values, float_value=_DOUBLE, double_value=_DOUBLE)
+    parameters = _record("event_params", key=_TEXT, value=["null", value])
+    schema = _record(
+        "Root",
+        **dict.fromkeys(("event_name", "user_id", "user_pseudo_id"), _TEXT),
+        **dict.fromkeys(("event_timestamp", "batch_page_id", "batch_ordering_id"), _LONG),
+        batch_event_index=_LONG,
+        event_params={"type": "array", "items": parameters},
+        geo=["null", _record("geo", country=_TEXT)],
+    )
+    out = io.BytesIO()
+    fastavro.writer(out, schema, rows, codec=codec, sync_interval=500)
+    return out.getvalue()
+
+
+def of_avro(index: int) -> Line:
+    """A row with the columns of these files; whole numbers are numbers."""
+    row = ga4(index, event_timestamp=AT, batch_page_id=7, batch_ordering_id=2)
+    return {**row, "batch_event_index": index, "event_params": [ga4()["event_params"][1]] * 2}
+
+
+@pytest.mark.parametrize("codec", ["null", "deflate", "snappy"])
+def test_avro_parquet_and_lines_of_the_same_rows_are_the_same_events(
+    desk: Desk, codec: str
+) -> None:
+    packed = desk.write("a.avro", avro([of_avro(index) for index in range(9)], codec))
+    rows: list[Any] = list(fastavro.reader(io.BytesIO(packed.read_bytes())))
+    lines, table = desk.write("a.json", rows), desk.folder / "a.parquet"
+    duckdb.execute(f"copy (from read_json('{lines}')) to '{table}'")
+    found = []
+    for export in (packed, lines, table):
+        assert "9 events would land" in desk.run("ga4", "--dry-run", export).out
+        before = len(desk.events())
+        desk.run("ga4", export)
+        landed = sorted(json.dumps(each, sort_keys=True) for each in desk.events())
+        found.append((len(landed) - before, len(set(landed))))
+    assert found == [(9, 9), (9, 9), (9, 9)]
+
+
+@pytest.mark.parametrize("codec", ["null", "deflate", "snappy"])
+def test_of_a_cut_avro_file_the_whole_rows_are_imported(desk: Desk, codec: str) -> None:
+    whole = avro([of_avro(index) for index in range(99)], codec)
+    done = desk.run("ga4", desk.write("a.avro", whole[: len(whole) // 2]))
+    assert done.code == 1
+    assert 0 < len(desk.events()) < 99
+    assert f"a.avro ends early: {len(desk.events())} records could be read" in done.err
+    assert "cannot be read from here on" in desk.refused()[0]["detail"]
+    done = desk.run("ga4", desk.write("b.avro", whole[:100]))
+    assert "b.avro ends early: 0 records could be read" in done.err
+    done = desk.run("ga4", desk.write("c.avro", whole))
+    assert (done.code, len({each["event_id"] for each in desk.events()})) == (0, 99)
