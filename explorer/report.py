@@ -20,6 +20,7 @@ from explorer.panels import Column, Panel
 from explorer.parameters import read
 from explorer.published import Answer, Edge, NoAnswer, Published
 from explorer.rendering import drawn, render
+from explorer.report_business import business_panels
 from explorer.report_days import report_path
 from explorer.watched import Judged
 from footfall.ask import literal, statement
@@ -35,7 +36,8 @@ def write_report(published: Published, home: Path, day: date, time_zone: str) ->
     """Write the report of a day, whole; returns its path. A panel that fails says so in it."""
     edge = published.edge()
     notes, problems = saved.notes(home)
-    parts = [(panel, _answered(published, panel)) for panel in report_panels(edge, day, notes)]
+    answered = [(panel, _answered(published, panel)) for panel in report_panels(edge, day, notes)]
+    parts = [(panel, answer) for panel, answer in answered if answer]
     figures, unreadable = watched.watched(home)
     if figures:
         judged, unasked = watched.judge(published, figures, day)
@@ -60,11 +62,14 @@ def write_report(published: Published, home: Path, day: date, time_zone: str) ->
 
 
 def _answered(published: Published, panel: Panel) -> str:
+    """What a panel shows; nothing if it has no answer, and no sentence for that."""
     try:
         with published.query() as query:
             answer = query.rows(panel.statement)
     except NoAnswer as problem:
         return render("problem.html", panel=panel, reason=str(problem))
+    if not answer.rows and not panel.empty:
+        return ""
     drawing = drawn(panel, answer)
     return render("panel.html", panel=panel, answer=answer, drawing=drawing, page=None, values=None)
 
@@ -106,6 +111,7 @@ def report_panels(edge: Edge, day: date, notes: Sequence[charts.Note] = ()) -> l
     first = edge.first_day or day
     since = day - timedelta(days=6)
     context = Context(first, day, notes)
+    has_before = since - week >= first
     days = [("since", str(since)), ("until", str(day))]
     figures = [
         each
@@ -116,10 +122,10 @@ def report_panels(edge: Edge, day: date, notes: Sequence[charts.Note] = ()) -> l
     lifecycle = growth.panels(read(growth.PAGE.parameters, month), context)
     return [
         *figures,
-        *([_contributions(since, day)] if since - week >= first else []),
+        *([_contributions(since, day)] if has_before else []),
         _restated(since),
         *lifecycle,
-        _revenue(since, day),
+        *business_panels(since, day, has_before=has_before),
         _funnels(),
         _retention(max(first, day - 8 * week), day, context),
         _new_events(since),
@@ -191,46 +197,6 @@ def _restated(since: date) -> Panel:
         definition="Published figures of earlier days that late events, merges, erasures or "
         "changed definitions have changed.",
         empty="None.",
-    )
-
-
-def _revenue(since: date, until: date) -> Panel:
-    week = timedelta(days=7)
-
-    def money(kind: str, back: timedelta) -> str:
-        days = f"{literal(since - back)} and {literal(until - back)}"
-        return f"filter (where kind = {literal(kind)} and revenue_date between {days})"
-
-    now, before = timedelta(0), week
-    return Panel(
-        key="revenue",
-        title="What was sold, and the week before",
-        statement=f"""
-            select currency,
-                count(*) {money("order", now)} as orders,
-                coalesce(sum(amount) {money("order", now)}, 0) as sold,
-                coalesce(sum(amount) {money("refund", now)}, 0) as refunded,
-                count(*) {money("order", before)} as orders_before,
-                coalesce(sum(amount) {money("order", before)}, 0) as sold_before,
-                coalesce(sum(amount) {money("refund", before)}, 0) as refunded_before
-            from marts.fct_revenue_events
-            where is_counted
-                and revenue_date between {literal(since - week)} and {literal(until)}
-            group by currency
-            order by currency
-            """,
-        columns=[
-            Column("currency", "Currency"),
-            Column("orders", "Orders", "number"),
-            Column("sold", "Sold", "decimal"),
-            Column("refunded", "Refunded", "decimal"),
-            Column("orders_before", "Orders before", "number"),
-            Column("sold_before", "Sold before", "decimal"),
-            Column("refunded_before", "Refunded before", "decimal"),
-        ],
-        definition="An order counts once when it was made, a refund when it was given. Amounts of "
-        "several currencies are never added.",
-        empty="Nothing was sold.",
     )
 
 
