@@ -4,6 +4,8 @@ from __future__ import annotations
 
 COMPLETE = "(select activity_date from marts.fct_daily_actives where is_complete)"
 HUMAN = f"not is_bot and session_date in {COMPLETE}"
+#: Orders and refunds of complete days that are in the sums.
+SOLD = f"select * from marts.fct_revenue_events where is_counted and revenue_date in {COMPLETE}"
 
 #: Of each funnel and step: attempts whose window has closed, and those that reached the step.
 REACHED = """
@@ -138,6 +140,76 @@ ANSWERS = {
     "first_channels": """
         select first_touch_channel, count(*) as persons from marts.dim_persons
         where not is_bot and first_touch_channel is not null group by all
+    """,
+    # Business
+    "orders": f"""
+        select revenue_date, count(*) as orders from ({SOLD}) where kind = 'order' group by all
+    """,
+    "active_accounts": f"""
+        select activity_date, count(distinct account_id) as active_accounts
+        from marts.fct_account_days where activity_date in {COMPLETE} group by all
+    """,
+    "net_revenue": f"""
+        select revenue_date, currency, sum(if(kind = 'order', amount, -amount)) as net
+        from ({SOLD}) group by all
+    """,
+    "revenue_by_currency": f"""
+        select
+            currency, count_if(kind = 'order') as orders,
+            count(distinct if(kind = 'order', person_id, null)) as buyers,
+            sum(if(kind = 'order', amount, 0)) as sold,
+            sum(if(kind = 'refund', amount, 0)) as refunded,
+            sum(if(kind = 'order', amount, -amount)) as net,
+            sum(if(kind = 'order', amount, 0)) / nullif(count_if(kind = 'order'), 0)
+                as average_order
+        from ({SOLD}) group by all
+    """,
+    "revenue_not_counted": """
+        select source_id, event_name, problem, count(*) as not_counted
+        from marts.fct_revenue_events where not is_counted group by all
+    """,
+    "accounts_by_day": f"""
+        select
+            activity_date, count(distinct account_id) as active_accounts,
+            count(distinct person_id) as account_persons
+        from marts.fct_account_days where activity_date in {COMPLETE} group by all
+    """,
+    "accounts": """
+        select
+            account_id, account_name, current_member_count, active_days, event_count,
+            first_seen_at, last_active_at
+        from marts.dim_accounts
+    """,
+    "cohort_members": f"""
+        select activity_date, cohort_name, members as last_members
+        from marts.fct_cohort_days where activity_date in {COMPLETE}
+    """,
+    "cohort_changes": f"""
+        select
+            cohort_name, sum(joined) as sum_joined, sum(departed) as sum_departed,
+            arg_max(members, activity_date) as last_members
+        from marts.fct_cohort_days where activity_date in {COMPLETE} group by all
+    """,
+    "experiments": """
+        select
+            experiment_name, metric_name, verdict, sum(persons) as exposed_persons,
+            any_value(planned_persons) as planned, any_value(days_until_planned) as days_to_go,
+            any_value(ratio_p_value) as chance_of_shares
+        from marts.fct_experiment_results where is_latest group by all
+    """,
+    "experiment_results": """
+        select
+            experiment_name, metric_name, is_guardrail, currency, variant, mature_persons,
+            mean_value, difference, always_low, always_high, final_difference, final_low,
+            final_high
+        from marts.fct_experiment_results where is_latest
+    """,
+    "experiment_differences": """
+        select
+            result_date, experiment_name, metric_name, variant, always_low as last_low,
+            difference as last_difference, always_high as last_high
+        from marts.fct_experiment_results
+        where metric_kind = 'conversion' and difference is not null
     """,
     # Trust
     "unexplained": """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,6 @@ def _plain(value: Any) -> Any:
         return _plain(value.replace(tzinfo=UTC).timestamp() * 1000)
     if isinstance(value, date):
         return _plain(datetime(value.year, value.month, value.day))
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return float(f"{value:.12g}")
     return value

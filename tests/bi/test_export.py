@@ -147,7 +147,65 @@ def test_the_golden_days_give_most_charts_something_to_show(
     assert {name for name, sql in ANSWERS.items() if not rows(connection, sql)} == {
         *("broken_checks", "catalog_findings", "restatements"),
         *("countries", "lost_by_clients", "pages"),
+        *("experiment_differences", "net_revenue", "orders", "revenue_by_currency"),
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "rows_of_it", "alone", "expected"),
+    [
+        (
+            "fct_revenue_events",
+            """
+            select
+                unnest(['order', 'order', 'refund', 'refund']) as kind,
+                unnest(['EUR', 'JPY', 'EUR', 'EUR']) as currency,
+                unnest([20.5, 1000, 5.25, 99]) as amount,
+                unnest([true, true, true, false]) as is_counted, true as is_complete,
+                '' as person_id
+            """,
+            "currency = 'EUR'",
+            {"orders": 1, "sold": 20.5, "refunded": 5.25, "net": 15.25, "average_order": 20.5}
+            | {"buyers": 1, "not_counted": 1},
+        ),
+        (
+            "fct_cohort_days",
+            """
+            select
+                unnest(['a', 'a', 'a', 'b']) as cohort_name, unnest([3, 4, 9, 7]) as members,
+                unnest([1, 2, 3, 2]) as activity_date,
+                unnest([true, true, false, true]) as is_complete, 1 as joined, 2 as departed
+            """,
+            "cohort_name = 'a'",
+            {"last_members": 4, "sum_joined": 2, "sum_departed": 4},
+        ),
+        (
+            "fct_experiment_results",
+            """
+            select
+                'a' as experiment_name, unnest(['m', 'm', 'n']) as metric_name, 'v' as variant,
+                unnest([false, true, true]) as is_latest, unnest([1, 2, 2]) as result_date,
+                unnest([5, 30, 30]) as persons, 100 as planned_persons, unnest([9, 4, 4])
+                as days_until_planned, unnest([0.1, 0.2, 0.2]) as ratio_p_value,
+                unnest([0.5, 0.25, 3]) as difference, 0.125 as always_low, 0.75 as always_high
+            """,
+            "metric_name = 'm'",
+            {"exposed_persons": 30, "planned": 100, "days_to_go": 4, "chance_of_shares": 0.2}
+            | {"last_difference": 0.25, "last_low": 0.125, "last_high": 0.75},
+        ),
+    ],
+)
+def test_a_metric_of_what_cannot_be_added_is_empty_over_several(
+    name: str, rows_of_it: str, alone: str, expected: dict[str, float]
+) -> None:
+    metrics = {each["metric_name"]: each["expression"] for each in DATASETS[name]["metrics"]}
+    asked = f"select {', '.join(f'{metrics[each]} as {each}' for each in expected)}"
+    with duckdb.connect() as connection:
+        (one,) = rows(connection, f"{asked} from ({rows_of_it}) where {alone}")
+        (all_of_it,) = rows(connection, f"{asked} from ({rows_of_it})")
+    assert one == {each: float(value) for each, value in expected.items()}
+    added = {"orders", "buyers", "not_counted", "sum_joined", "sum_departed", "planned"}
+    assert {each for each, value in all_of_it.items() if value is None} == expected.keys() - added
 
 
 @pytest.mark.parametrize(
