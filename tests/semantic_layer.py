@@ -52,6 +52,8 @@ MARTS = {
         "event", "cast(mart.occurred_at as date)", ("person", "session", "session__person")
     ),
     "fct_orders": Mart("order", "order_date", ("person", "session", "session__person")),
+    "fct_experiment_exposures": Mart("experiment_exposure", "exposure_date", ("person",)),
+    "fct_experiment_values": Mart("experiment_value", "closes_on", ("person",)),
     "fct_funnel_attempts": Mart("funnel_attempt", "entry_date", ("person",)),
     "fct_funnel_steps": Mart("funnel_step", "entry_date"),
 }
@@ -147,6 +149,20 @@ METRICS = {
     "order_amount": Metric("fct_orders", "sum(mart.amount)"),
     "order_refunded_amount": Metric("fct_orders", "sum(mart.refunded_amount)"),
     "order_net_amount": Metric("fct_orders", "sum(mart.net_amount)"),
+    "exposed_persons": Metric("fct_experiment_exposures", "count(distinct mart.person_id)"),
+    "experiment_exposures": Metric("fct_experiment_exposures", "sum(mart.exposure_count)"),
+    "several_variants_persons": Metric(
+        "fct_experiment_exposures", "count_if(mart.variant_count > 1)"
+    ),
+    "experiment_mature_persons": Metric("fct_experiment_values", "count(*)", "mart.is_mature"),
+    "experiment_total_value": Metric(
+        "fct_experiment_values", "sum(mart.metric_value)", "mart.is_mature"
+    ),
+    "experiment_mean_value": Metric(
+        "fct_experiment_values",
+        "cast(sum(mart.metric_value) as double) / count(*)",
+        "mart.is_mature",
+    ),
     "funnel_attempts": Metric("fct_funnel_attempts", "count(*)"),
     "mature_funnel_attempts": Metric("fct_funnel_attempts", "count(*)", "mart.is_mature"),
     "converted_funnel_attempts": Metric(

@@ -183,6 +183,60 @@ def test_a_metric_that_sums_days_itself_is_not_offered(
     assert not {"cumulative", "conversion"} & {each["type"] for each in manifest["metrics"]}
 
 
+def test_the_mean_of_an_experiment_is_that_of_its_results(
+    metricflow: MetricFlowEngine, connection: duckdb.DuckDBPyConnection
+) -> None:
+    by = ("experiment_name", "metric_name", "variant")
+    request = MetricFlowQueryRequest.create(
+        metric_names=["experiment_mature_persons", "experiment_mean_value"],
+        group_by_names=[f"experiment_value__{each}" for each in by],
+    )
+    answer = metricflow.query(request).result_df
+    assert answer is not None
+    results = connection.execute(
+        f"select {', '.join(by)}, mature_persons, mean_value from marts.fct_experiment_results "
+        "where is_latest and mature_persons > 0"
+    ).fetchall()
+    assert results
+    assert sorted(map(tuple, answer.rows)) == sorted(results)
+
+
+def test_the_last_interval_of_an_experiment_is_not_offered(manifest: dict[str, Any]) -> None:
+    """MetricFlow takes the last day of all experiments: one that is over has no interval then."""
+    (like,) = [each for each in manifest["semantic_models"] if each["name"] == "cohort_days"]
+    (days,) = [each for each in like["dimensions"] if each["name"] == "activity_date"]
+    (names,) = [each for each in like["dimensions"] if each["name"] == "cohort_name"]
+    (last,) = [each for each in like["measures"] if each["name"] == "cohort_members"]
+    (metric,) = [each for each in manifest["metrics"] if each["name"] == "cohort_members"]
+    results = {
+        **like,
+        "name": "experiment_results",
+        "primary_entity": "experiment_result",
+        "dimensions": [days, {**names, "name": "experiment_name"}],
+        "measures": [{**last, "expr": "always_low"}],
+        "node_relation": {
+            **like["node_relation"],
+            "alias": "experiment_results",
+            "relation_name": '"footfall"."marts"."experiment_results"',
+        },
+    }
+    changed = {"semantic_models": [results], "metrics": [metric], "saved_queries": []}
+    with duckdb.connect() as connection:
+        connection.execute(
+            """
+            attach ':memory:' as footfall; create schema footfall.marts;
+            create table footfall.marts.experiment_results as
+            from (values
+                ('over', date '2026-03-01', 0.5), ('over', date '2026-03-02', 0.25),
+                ('running', date '2026-03-08', 0.75), ('running', date '2026-03-09', 0.125)
+            ) as days (experiment_name, activity_date, always_low)
+            """
+        )
+        metricflow = engine({**manifest, **changed}, connection)
+        answer = asked(metricflow, ["cohort_members"], "experiment_result__experiment_name")
+    assert answer.keys() == {"running"}
+
+
 @pytest.mark.parametrize(
     ("bought_at", "counts"),
     [
