@@ -24,11 +24,12 @@ from ingestion.settings import Settings
 LIBRARIES: Final = ("dbt-core", "dbt-duckdb", "duckdb")
 #: Files in the folder of a dbt project that are not part of it.
 WRITTEN_BY_DBT: Final = {"target", "logs", ".user.yml"}
-#: Files that check numbers, describe the file of questions, or say what is read from the marts.
-#: They change no number in a table.
+#: Files that check numbers, describe the file of questions, or say what is read from the marts,
+#: and figures of other tools. They change no number that an incremental table holds.
 JUDGES: Final = (
     *("tests/*", "*__unit_tests.yml", "*.schema.json", ".sqlfluffignore"),
     *("*__metrics.yml", "*__saved_queries.yml", "*__exposures.yml", "*.md"),
+    "seeds/source_totals.csv",
 )
 #: Left out too: the warehouse holds the definitions it was built for, and a change of them makes
 #: the next build a full refresh (warehouse/definition_tables.py).

@@ -41,6 +41,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "currencies": ("currency",),
     "exchange_rates": ("from_currency", "to_currency", "valid_from", "rate"),
+    "source_totals": ("source_id", "activity_date", "metric", "event_name", "total"),
     "ignored_referrers": ("host", "reason"),
     "traffic_sources": ("domain", "name", "kind", "source", "stated_on"),
     "page_groups": ("page_group",),
@@ -58,6 +59,8 @@ TRAFFIC_KINDS: Final = (
 )
 #: What an event of money may tell of.
 REVENUE_KINDS: Final = ("order", "refund")
+#: What another tool may have counted.
+TOTALS: Final = ("events", "page_views", "visits", "visitors")
 #: A step with more events than this should be one event of its own.
 MAX_ALTERNATIVES: Final = 10
 #: A century. A longer window is a typing mistake; timestamps end thousands of centuries later.
@@ -79,6 +82,10 @@ def judge(seed: str, rows: Sequence[Row]) -> list[Mistake]:
     if seed == "exchange_rates":
         return [mistake for row in rows for mistake in _judge_rate(row)] + _repeated(
             rows, "from_currency", "to_currency", "valid_from"
+        )
+    if seed == "source_totals":
+        return [mistake for row in rows for mistake in _judge_total(row)] + _repeated(
+            rows, "source_id", "activity_date", "metric", "event_name"
         )
     return [mistake for row in rows for mistake in _judge_name(row, name)] + _repeated(rows, name)
 
@@ -303,9 +310,7 @@ def _judge_rate(row: Row) -> Iterator[Mistake]:
             yield Mistake(row.line, f"{column} {row[column]}: write three capital letters, as EUR")
     if row["from_currency"] == row["to_currency"]:
         yield Mistake(row.line, "a currency needs no rate to itself; remove the line")
-    try:
-        date.fromisoformat(row["valid_from"])
-    except ValueError:
+    if not _is_day(row["valid_from"]):
         yield Mistake(
             row.line, f"valid_from {row['valid_from']}: write the first day, as 2026-03-01"
         )
@@ -313,6 +318,28 @@ def _judge_rate(row: Row) -> Iterator[Mistake]:
         yield Mistake(
             row.line, f"rate {row['rate']}: write a number above 0 with a point, as 1.0832"
         )
+
+
+def _judge_total(row: Row) -> Iterator[Mistake]:
+    yield from _judge_name(row, "source_id")
+    if not _is_day(row["activity_date"]):
+        yield Mistake(row.line, f"activity_date {row['activity_date']}: write a day, as 2026-03-01")
+    if row["metric"] not in TOTALS:
+        known = ", ".join(TOTALS)
+        yield Mistake(row.line, f"{row['metric'] or 'nothing'} is no metric; write one of {known}")
+    elif row["event_name"] and row["metric"] != "events":
+        yield Mistake(row.line, f"{row['metric']} are of no event; leave event_name empty")
+    if not re.fullmatch("[0-9]{1,18}", row["total"]):
+        yield Mistake(row.line, f"total {row['total']}: write a whole number, as 1832")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    # 20260301 and 2026-W09-7 are days to Python, and none to DuckDB.
+    return len(text) == len("2026-03-01") and "W" not in text
 
 
 def _repeated(rows: Sequence[Row], *columns: str) -> list[Mistake]:

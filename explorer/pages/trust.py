@@ -84,6 +84,29 @@ def panels(values: Values, context: Context) -> list[Panel]:
             empty="No published figure of these days has changed.",
         ),
         Panel(
+            key="source_totals",
+            title="What other tools reported, and what is counted here",
+            statement=f"""
+                select *
+                from marts.fct_source_totals
+                where activity_date {days}
+                order by activity_date desc, source_id, metric, event_name
+                limit 500
+                """,
+            columns=[
+                Column("activity_date", "Day"),
+                Column("source_id", "Source"),
+                Column("metric", "Figure"),
+                Column("event_name", "Event"),
+                Column("reported", "Reported", "number"),
+                Column("counted", "Counted", "number"),
+                Column("difference", "Difference", "number"),
+            ],
+            definition="Figures of seeds/source_totals.csv, such as those that Plausible exported "
+            "(docs/import.md). A tool's day is of its own time zone.",
+            empty="seeds/source_totals.csv has no figure of these days.",
+        ),
+        Panel(
             key="losses",
             title="Events that clients numbered and that never came",
             statement="""

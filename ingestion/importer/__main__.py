@@ -5,27 +5,26 @@ Files are paths, URLs or patterns, compressed as they come. Running it again lan
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, Final, NoReturn
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingestion.facts.envelope import Json
 from ingestion.facts.lines import BadLine
 from ingestion.facts.printing import printable
+from ingestion.importer.arguments import argument_parser
 from ingestion.importer.formats.catalog import BY_NAME, FORMATS
-from ingestion.importer.formats.columns import COLUMNS, ColumnsUnusable, read_columns
+from ingestion.importer.formats.columns import COLUMNS
 from ingestion.importer.formats.format import Format, Options
 from ingestion.importer.mapping import Tally, ends_of
 from ingestion.importer.parts import Part, cut, landed_names, only_import, part_names, worked
 from ingestion.importer.reading import File, ImportFailed, Record, found, on_disk, records
+from ingestion.importer.totals import PLAUSIBLE, Totals, keep_totals, kept_totals, totals_of
 from ingestion.landing.store import LandingUnusable
 from ingestion.protocols.fields import Refused, decode_event
-from ingestion.senders import SOURCE, SOURCE_FORM
 from ingestion.settings import Settings, get_settings
 
 #: Records at the beginning of a file by which it is known.
@@ -39,8 +38,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     A file that fails, or a pattern without files, does not keep the next one from being imported.
     """
-    parser = _parser()
+    parser = argument_parser()
     chosen = parser.parse_args(arguments)
+    source = chosen.source or chosen.format.partition("-")[0]
+    settings = get_settings()
+    if chosen.format == PLAUSIBLE:
+        if chosen.time_zone or chosen.columns:
+            parser.error(
+                f"--time-zone and --columns are not for {PLAUSIBLE}: it has totals of days"
+            )
+        return _ended(
+            lambda: _run_totals(chosen.files, source, settings, dry_run=chosen.dry_run),
+            None if chosen.dry_run else settings,
+        )
     format_ = BY_NAME[chosen.format]
     if format_.zone_is_needed and chosen.time_zone is None:
         parser.error(f"--time-zone is needed for {format_.title}: {format_.zone_is_needed}")
@@ -52,57 +62,24 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(
             f"--time-zone is not for {format_.title}: its times say their zone, or are UTC"
         )
-    source = chosen.source or chosen.format.partition("-")[0]
     options = Options(source, chosen.time_zone, chosen.columns)
-    settings = get_settings()
+    return _ended(
+        lambda: _run(chosen.files, format_, options, settings, dry_run=chosen.dry_run),
+        None if chosen.dry_run else settings,
+    )
+
+
+def _ended(run: Callable[[], int], settings: Settings | None) -> int:
+    """How a run ends; with settings, no other import of the home runs beside it."""
     try:
-        if chosen.dry_run:
-            return _run(chosen.files, format_, options, settings, dry_run=True)
-        with only_import(settings):
-            return _run(chosen.files, format_, options, settings, dry_run=False)
+        with only_import(settings) if settings else nullcontext():
+            return run()
     except LandingUnusable as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     except (ImportFailed, OSError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ingestion.importer", description=__doc__)
-    parser.add_argument("format", choices=BY_NAME, metavar="FORMAT", help=", ".join(BY_NAME))
-    parser.add_argument("files", nargs="+", metavar="FILES", help="paths, URLs or patterns")
-    parser.add_argument(
-        "--source", type=_source, help="the source of the events (the name of the format)"
-    )
-    parser.add_argument("--time-zone", type=_zone, metavar="ZONE", help="such as Europe/Berlin")
-    parser.add_argument(
-        "--columns", type=_columns, metavar="TOML", help=f"which column is what, for {COLUMNS.name}"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="count and show, and land nothing")
-    return parser
-
-
-def _source(name: str) -> str:
-    if not SOURCE.fullmatch(name):
-        raise argparse.ArgumentTypeError(f"{name!r} is no source: it must be {SOURCE_FORM}")
-    return name
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise argparse.ArgumentTypeError(
-            f"{name} is no time zone; write a name such as Europe/Berlin or UTC"
-        ) from None
-
-
-def _columns(path: str) -> Mapping[str, Mapping[str, str]]:
-    try:
-        return read_columns(Path(path))
-    except ColumnsUnusable as problem:
-        raise argparse.ArgumentTypeError(str(problem)) from None
 
 
 def _run(
@@ -141,6 +118,35 @@ def _found(urls: Iterable[str], nowhere: list[ImportFailed]) -> Iterator[tuple[A
             yield from found(url)
         except ImportFailed as problem:
             nowhere.append(problem)
+
+
+def _run_totals(urls: list[str], source: str, settings: Settings, *, dry_run: bool) -> int:
+    seed = settings.dbt_project / "seeds" / "source_totals.csv"
+    before = kept_totals(seed)
+    totals, problems = Totals(), list[ImportFailed]()
+    for storage, path, name in _found(urls, problems):
+        try:
+            with on_disk(storage, path, name) as file:
+                of_file = totals_of(file, source)
+        except ImportFailed as problem:
+            problems.append(problem)
+            continue
+        totals |= of_file.totals
+        problems += map(ImportFailed, of_file.unreadable)
+    changed = totals.items() - before.items()
+    if changed and not dry_run:
+        keep_totals(seed, before | totals)
+    days = sorted({day for _, day, _, _ in totals})
+    if days:
+        _say(f"from {days[0]} to {days[-1]}")
+    done = "would be written" if dry_run else f"written to {seed}"
+    _say(
+        f"{_counted(len(totals), 'total')} of {_counted(len(days), 'day')}: {len(changed):,} new "
+        f"or changed {done}"
+    )
+    for each in problems:
+        _tell(str(each))
+    return 1 if problems else 0
 
 
 def _parts(

@@ -42,6 +42,7 @@ def site(folder: Path, *steps: str, plan: str = "") -> Settings:
     (seeds / "revenue_events.csv").write_text(f"{','.join(COLUMNS['revenue_events'])}\n")
     (seeds / "currencies.csv").write_text("currency\n")
     (seeds / "exchange_rates.csv").write_text("from_currency,to_currency,valid_from,rate\n")
+    (seeds / "source_totals.csv").write_text(f"{','.join(COLUMNS['source_totals'])}\n")
     (seeds / "traffic_sources.csv").write_text("domain,name,kind,source,stated_on\n")
     return Settings(home=folder / "home", dbt_project=folder / "project")
 
@@ -380,6 +381,30 @@ def test_an_event_of_money_has_a_kind_and_the_names_of_its_properties(
 def test_a_rate_is_a_number_from_a_day_on(row: str, mistake: str | None) -> None:
     content = f"{','.join(COLUMNS['exchange_rates'])}\nEUR,USD,2026-01-01,1.1\n{row}\n"
     assert mistakes("exchange_rates", content.encode()) == ([mistake] if mistake else [])
+
+
+@pytest.mark.parametrize(
+    ("row", "mistake"),
+    [
+        ("web,2026-03-01,events,,0", None),
+        ("web,2026-03-01,events,sign_up,12", None),
+        (",2026-03-01,visits,,1", "3: source_id is missing; write it, or remove the line"),
+        ("web,2026-W09-7,visits,,1", "3: activity_date 2026-W09-7: write a day, as 2026-03-01"),
+        (
+            "web,2026-03-01,clicks,,1",
+            "3: clicks is no metric; write one of events, page_views, visits, visitors",
+        ),
+        ("web,2026-03-01,visits,a,1", "3: visits are of no event; leave event_name empty"),
+        ("web,2026-03-01,visits,,-1", "3: total -1: write a whole number, as 1832"),
+        (
+            "web,2026-02-28,visits,,7",
+            "3: web 2026-02-28 visits stands in line 2 already; remove one of the two",
+        ),
+    ],
+)
+def test_a_total_of_another_tool_is_a_count_of_a_day(row: str, mistake: str | None) -> None:
+    content = f"{','.join(COLUMNS['source_totals'])}\nweb,2026-02-28,visits,,7\n{row}\n"
+    assert mistakes("source_totals", content.encode()) == ([mistake] if mistake else [])
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ def test_zones_of_the_same_rules_are_the_same_and_one_hour_of_one_year_is_anothe
             "marts/_x__metrics.yml",
             "marts/_x__saved_queries.yml",
             "marts/_x__exposures.yml",
+            "seeds/source_totals.csv",
             "marts/x.md",
         ),
     ],
