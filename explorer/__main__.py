@@ -31,7 +31,9 @@ def main() -> None:
     # uvicorn ends by the signal that it caught, unless somebody takes it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     uvicorn.run(
-        application(explorer, list(settings.explorer_names), keeps_ready=settings.explorer_kept_rows > 0),
+        application(
+            explorer, list(settings.explorer_names), keeps_ready=settings.explorer_kept_rows > 0
+        ),
         host=settings.explorer_host,
         port=settings.explorer_port,
         access_log=False,

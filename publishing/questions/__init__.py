@@ -42,6 +42,8 @@ PATTERNS: Final = {
 _ALIKE: Final = ("source_id", "device_type", "browser", "os", "app_version")
 #: How many values of a breakdown have rows of their own.
 MOST: Final = 20
+#: The number of the row that all others are.
+OTHERS: Final = MOST + 1
 #: The tables that events_described joins to the events.
 _OTHERS: Final = ("sessions", "persons", "accounts")
 #: Those of them with traits → the column in events_described, and the prefix of its dimensions.
@@ -130,6 +132,7 @@ def _dimensions() -> dict[str, str]:
         "names": ", ".join(map(literal, DIMENSIONS)),
         "property": PROPERTY,
         "cohort": COHORT,
+        "others": str(OTHERS),
     }
     others: list[str] = []
     for table in _OTHERS:
@@ -199,25 +202,33 @@ def _visit_value_of(dimension: str) -> str:
 
 
 def _breakdowns_of(table: str, weight: str) -> str:
-    """The row that each value belongs to, and the rows: one row if there is no value."""
+    """The values with a row of their own, and the rows: one row if there is no value.
+
+    All other values are one row, whose number is OTHERS.
+    """
     return f"""
-        values_ranked as (
-            select
-                breakdown_value,
-                least(row_number() over (order by {weight} desc, breakdown_value), {MOST + 1})
-                    as value_number
+        values_weighed as (
+            select breakdown_value, {weight} as weight
             from {table}
             group by breakdown_value
         ),
 
-        breakdowns as (
+        values_ranked as (
             select
-                value_number,
-                value_number > {MOST} as is_other,
-                case when value_number > {MOST} then 'other' else min(breakdown_value) end
-                    as breakdown_value
-            from values_ranked
-            group by value_number
+                breakdown_value,
+                row_number() over (order by weight desc, breakdown_value) as value_number
+            from (
+                select * from values_weighed order by weight desc, breakdown_value limit {MOST}
+            ) as heaviest
+        ),
+
+        breakdowns as (
+            select value_number, false as is_other, breakdown_value from values_ranked
+
+            union all
+
+            select {OTHERS}, true, 'other'
+            where (select count(*) from values_weighed) > {MOST}
 
             union all
 

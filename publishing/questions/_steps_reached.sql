@@ -876,9 +876,9 @@ steps_valued as (
         select distinct
             attempts_valued.actor_number,
             attempts_valued.entry_date,
-            values_ranked.value_number
+            coalesce(values_ranked.value_number, {others}) as value_number
         from attempts_valued
-        inner join values_ranked
+        left join values_ranked
             on attempts_valued.breakdown_value is not distinct from values_ranked.breakdown_value
     ) as attempts_numbered
         on

@@ -69,15 +69,16 @@ person_dates as materialized (
     select
         person_values.actor_id,
         person_values.activity_date,
-        values_ranked.value_number,
+        coalesce(values_ranked.value_number, {others}) as value_number,
         lead(person_values.activity_date) over (
-            partition by person_values.actor_id, values_ranked.value_number
+            partition by
+                person_values.actor_id, coalesce(values_ranked.value_number, {others})
             order by person_values.activity_date
         ) as next_date
 
     from person_values
 
-    inner join values_ranked
+    left join values_ranked
         on person_values.breakdown_value is not distinct from values_ranked.breakdown_value
 
 ),

@@ -99,7 +99,7 @@ persons_placed as (
 
     select
         persons_followed.period_start,
-        values_ranked.value_number,
+        coalesce(values_ranked.value_number, {others}) as value_number,
         case
             when persons_followed.previous_start is null then 'new'
             when date_after(period, 1, persons_followed.previous_start, 1)
@@ -108,17 +108,17 @@ persons_placed as (
             else 'resurrected'
         end as state
     from persons_followed
-    inner join values_ranked
+    left join values_ranked
         on persons_followed.breakdown_value is not distinct from values_ranked.breakdown_value
 
     union all
 
     select
         date_after(period, 1, persons_followed.period_start, 1) as period_start,
-        values_ranked.value_number,
+        coalesce(values_ranked.value_number, {others}) as value_number,
         'dormant' as state
     from persons_followed
-    inner join values_ranked
+    left join values_ranked
         on persons_followed.breakdown_value is not distinct from values_ranked.breakdown_value
     where
         persons_followed.next_start is null

@@ -150,13 +150,13 @@ paths_counted as (
 
     select
         places.names[places.place : places.place + as_number(steps)] as path,
-        values_ranked.value_number,
+        coalesce(values_ranked.value_number, {others}) as value_number,
         count(*) as times,
         count(distinct places.session_id) as sessions
 
     from places
 
-    inner join values_ranked
+    left join values_ranked
         on places.breakdown_value is not distinct from values_ranked.breakdown_value
 
     group by all

@@ -98,11 +98,11 @@ persons_valued as materialized (
         persons_chosen.actor_id,
         persons_chosen.cohort_date,
         persons_chosen.started_at,
-        values_ranked.value_number
+        coalesce(values_ranked.value_number, {others}) as value_number
 
     from persons_chosen
 
-    inner join values_ranked
+    left join values_ranked
         on persons_chosen.breakdown_value is not distinct from values_ranked.breakdown_value
 
 ),

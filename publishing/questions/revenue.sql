@@ -113,7 +113,7 @@ periods_measured as (
     select
         case when period is not null then told_read.started_in end as period_start,
         told_read.currency,
-        values_ranked.value_number,
+        coalesce(values_ranked.value_number, {others}) as value_number,
         count(*) filter (where told_read.kind = 'order') as orders,
         count(distinct told_read.actor_id) filter (where told_read.kind = 'order') as buyers,
         sum(told_read.amount) filter (where told_read.kind = 'order') as gross_amount,
@@ -122,7 +122,7 @@ periods_measured as (
 
     from told_read
 
-    inner join values_ranked
+    left join values_ranked
         on told_read.breakdown_value is not distinct from values_ranked.breakdown_value
 
     group by all

@@ -74,7 +74,7 @@ periods_measured as (
 
     select
         events_read.started_in,
-        values_ranked.value_number,
+        coalesce(values_ranked.value_number, {others}) as value_number,
         count(*) as events,
         count(distinct events_read.actor_id) as persons,
         count(events_read.number) as property_count,
@@ -84,7 +84,7 @@ periods_measured as (
 
     from events_read
 
-    inner join values_ranked
+    left join values_ranked
         on events_read.breakdown_value is not distinct from values_ranked.breakdown_value
 
     group by all

@@ -8,6 +8,11 @@ create or replace macro filters_of_visits(filters) as is_of_visits(
     )
 );
 
+-- Whether a visit that begins on this day or later can have an event of this time. Whatever the zone,
+-- a day of it begins less than a day before that of UTC.
+create or replace macro may_be_in_visits(occurred_at, since) as
+since is null or occurred_at >= as_day(since) - interval 1 day;
+
 -- How many people visit, how often, and what their visits are like:
 --
 --     from visits()                                          all visits in one row
@@ -61,7 +66,7 @@ values_found as (
         {value_of:filters_meant.dimension} as found
     from events_described(filters) as events
     cross join filters_meant
-    where not filters_of_visits(filters)
+    where not filters_of_visits(filters) and may_be_in_visits(events.occurred_at, since)
 
 ),
 
@@ -77,8 +82,10 @@ sessions_found as (
 
 sessions_met as materialized (
 
+    -- The number is joined and grouped by in place of the long id.
     select
         *,
+        row_number() over () as visit_number,
         period_of(coalesce(period, 'day'), reporting_time(started_at)) as started_in
     from marts.fct_sessions as sessions
     where
@@ -95,7 +102,7 @@ sessions_met as materialized (
 sessions_valued as materialized (
 
     select
-        sessions.session_id,
+        sessions.visit_number,
         {visit_value_of:cast("by" as varchar)} as breakdown_value
     from sessions_met as sessions
     where "by" is null or is_of_visits([cast("by" as varchar)])
@@ -103,12 +110,15 @@ sessions_valued as materialized (
     union all
 
     select distinct
-        events.session_id,
+        sessions_met.visit_number,
         {value_of:cast("by" as varchar)} as breakdown_value
     from events_described("by") as events
     inner join sessions_met
         on events.session_id = sessions_met.session_id
-    where "by" is not null and not is_of_visits([cast("by" as varchar)])
+    where
+        "by" is not null
+        and not is_of_visits([cast("by" as varchar)])
+        and may_be_in_visits(events.occurred_at, since)
 
 ),
 
@@ -148,10 +158,10 @@ mistakes as (
 visits_of_values as (
 
     select distinct
-        sessions_valued.session_id,
-        values_ranked.value_number
+        sessions_valued.visit_number,
+        coalesce(values_ranked.value_number, {others}) as value_number
     from sessions_valued
-    inner join values_ranked
+    left join values_ranked
         on sessions_valued.breakdown_value is not distinct from values_ranked.breakdown_value
 
 ),
@@ -171,7 +181,7 @@ visits_measured as (
     from visits_of_values
 
     inner join sessions_met
-        on visits_of_values.session_id = sessions_met.session_id
+        on visits_of_values.visit_number = sessions_met.visit_number
 
     group by all
 

@@ -53,6 +53,44 @@ def test_visits_are_what_the_oracle_counts(
     assert counted
 
 
+@pytest.mark.parametrize(
+    ("by", "filters"), [("event_name", []), ("channel", [("event_name", "!=", "no")])]
+)
+def test_visits_since_a_day_are_what_the_oracle_counts(
+    told: list[tuple[MemoryWarehouse, Facts]], by: str, filters: list[Filter]
+) -> None:
+    left_out = 0
+    for warehouse, facts in told[:8]:
+        days = sorted(facts.calendar.day_of(each.started_at) for each in facts.sessions)
+        since = days[len(days) // 2]
+        left_out += days.index(since)
+        arguments = f"since := date '{since}', by := '{by}'"
+        if filters:
+            arguments += f", filters := {sql_list([''.join(each) for each in filters])}"
+        expected = visits(facts, by=by, filters=filters, since=since)
+        assert in_order(warehouse.rows(f"from visits({arguments})")) == in_order(expected)
+    assert left_out
+
+
+def test_no_event_of_a_day_is_left_out_in_any_zone(shop: MemoryWarehouse) -> None:
+    """Visits are cut by the days of the reporting zone, and their events by those of UTC."""
+    midnights = shop.rows(
+        """
+        select
+            name,
+            may_be_in_visits(timezone(name, timestamp '2026-03-01') at time zone 'UTC', day)
+                as is_read
+        from pg_timezone_names()
+        cross join (select date '2026-03-01' as day)
+        """
+    )
+    assert len(midnights) > 100
+    assert all(row["is_read"] for row in midnights)
+    assert not shop.rows(
+        "select 1 where may_be_in_visits(timestamp '2026-02-27 23:59:59', date '2026-03-01')"
+    )
+
+
 @pytest.fixture(scope="module")
 def shop(compiled: CompiledModels) -> MemoryWarehouse:
     """Two visits of one person, one of another, and a bot's; a filter's value may have a comma."""

@@ -144,7 +144,9 @@ def test_zones_of_the_same_rules_are_the_same_and_one_hour_of_one_year_is_anothe
         *("conversion_questions.yml", "cohorts.yml", "experiments.yml"),
     ],
 )
-def test_what_only_judges_a_number_or_is_kept_in_the_warehouse_is_not_in_the_definition(settings: Settings, name: str) -> None:
+def test_what_judges_or_is_kept_in_the_warehouse_is_not_in_the_definition(
+    settings: Settings, name: str
+) -> None:
     before = definition(settings)
     path = settings.dbt_project / name
     path.parent.mkdir(exist_ok=True)
