@@ -20,6 +20,7 @@ TABLES: Final = (
     "marts.fct_conversion_calibration",
     "marts.fct_daily_actives",
     "marts.fct_event_transitions",
+    "marts.fct_experiment_results",
     "marts.fct_funnel_steps",
     "marts.fct_page_days",
     "marts.fct_retention",

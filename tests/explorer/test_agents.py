@@ -86,6 +86,10 @@ def home(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = home_of(published, tmp_path_factory.mktemp("agents"))
     document = json.dumps({"plan": SECRET, "seats": 4711})
     with duckdb.connect(str(home / "published" / "footfall.duckdb")) as connection:
+        connection.execute(
+            "update marts.fct_revenue_events set is_counted = true, problem = null, amount = 12.5, "
+            "currency = 'EUR'"
+        )
         columns = connection.execute(
             """
             select table_name, column_name from duckdb_columns()
@@ -178,6 +182,9 @@ def test_every_question_is_described_with_all_of_its_parameters(
             "from conversion_odds(1, question := 'invites', confidence := 0.9)",
         ),
         ("experiment", {"name": "plans"}, "from experiment('plans')"),
+        ("revenue", {"period": "month"}, "from revenue(period := 'month')"),
+        ("actives", {"actor": "account"}, "from actives(actor := 'account')"),
+        ("cohort_sizes", {"cohort": "ever"}, "from cohort_sizes(cohort := 'ever')"),
     ],
 )
 def test_an_answer_has_the_rows_of_the_macro_its_sql_and_what_is_counted(
@@ -241,9 +248,15 @@ def test_a_mistaken_question_is_answered_with_what_to_write(
 def test_a_statement_is_answered_from_the_marts_of_figures(
     agent: Agent, plain: duckdb.DuckDBPyConnection
 ) -> None:
-    sql = "from marts.fct_daily_actives order by activity_date;"
-    answer = agent.answer("sql", query=sql, rows=1000)
-    assert answer["rows"] == as_json(plain.execute(sql).fetchall())
+    for sql in (
+        "from marts.fct_daily_actives order by activity_date;",
+        "from marts.fct_experiment_results order by all",
+    ):
+        answer = agent.answer("sql", query=sql, rows=1000)
+        assert answer["rows"]
+        assert [[*map(str, row)] for row in answer["rows"]] == [
+            [*map(str, row)] for row in as_json(plain.execute(sql).fetchall())
+        ]
     described = agent.answer(
         "sql", query="select comment from duckdb_tables() where table_name = 'dim_events'"
     )

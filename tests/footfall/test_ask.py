@@ -92,6 +92,7 @@ def plain(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             lambda q: q.experiment("plans", period="day"),
             "from experiment('plans', period := 'day')",
         ),
+        (lambda q: q.actives(actor="account"), "from actives(actor := 'account')"),
         (lambda q: q.sql("from marts.fct_daily_actives"), "from marts.fct_daily_actives"),
     ],
 )
@@ -107,6 +108,18 @@ def test_a_question_in_python_is_its_macro_in_sql(
     rows = relation.fetchall()
     assert rows
     assert rows == expected.fetchall()
+
+
+def test_revenue_in_python_is_its_macro_in_sql(published: Path, tmp_path: Path) -> None:
+    file = shutil.copyfile(published, tmp_path / "footfall.duckdb")
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            "update marts.fct_revenue_events set is_counted = true, amount = 12.5, currency = 'EUR'"
+        )
+        expected = connection.sql("from revenue(period := 'month')").fetchall()
+    assert expected
+    with ask.published(file) as opened:
+        assert opened.revenue(period="month").fetchall() == expected
 
 
 def test_every_macro_of_the_document_can_be_asked() -> None:
