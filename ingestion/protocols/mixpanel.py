@@ -88,16 +88,17 @@ def shared(record: Json, properties: Json, zone: tzinfo = UTC) -> Iterator[Json]
     """
     name = record.get("event")
     told = properties.get("time")
-    seconds = None if told is None else _seconds(told)
+    moment = None if told is None else _moment(_seconds(told), zone)
     insert_id = properties.get("$insert_id")
     event = {
         **{field: value for field, value in record.items() if field not in ("event", "properties")},
         "type": "track",
         "event": name,
-        # Mixpanel itself counts equal ids of the same name and second as one event.
+        # Mixpanel itself counts equal ids of the same name and second as one event. The second is
+        # that of UTC, which live events have: of a clock on the wall it is another number.
         "messageId": insert_id
-        and derived_id("mixpanel", name, None if seconds is None else int(seconds), insert_id),
-        "timestamp": None if seconds is None else _time(seconds, zone),
+        and derived_id("mixpanel", name, moment and int(moment.timestamp()), insert_id),
+        "timestamp": moment and utc_text(moment),
         "properties": properties,
         "context": _context(properties),
     }
@@ -140,7 +141,7 @@ def _profile(profile: Json) -> Json:
     read = {
         # Operations that no trait can hold, such as $add.
         **{name: value for name, value in profile.items() if name not in _READ},
-        "timestamp": None if told is None else _time(_seconds(told), UTC),
+        "timestamp": None if told is None else utc_text(_moment(_seconds(told), UTC)),
         "traits": traits,
     }
     if "$group_key" in profile:
@@ -196,13 +197,13 @@ def _seconds(value: object) -> float:
     return value / 1000 if abs(value) >= SMALLEST_EPOCH_MS else value
 
 
-def _time(seconds: float, zone: tzinfo) -> str:
-    """The time in UTC. ``seconds`` are those of the clock on the wall of ``zone``.
+def _moment(seconds: float, zone: tzinfo) -> datetime:
+    """The moment in UTC. ``seconds`` are those of the clock on the wall of ``zone``.
 
     An hour that a clock repeats is taken for its first time.
     """
     try:
-        return utc_text((_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=zone))
+        return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=zone).astimezone(UTC)
     except (OverflowError, ValueError):
         raise Refused("invalid_timestamp", f"time is out of range: {seconds}") from None
 

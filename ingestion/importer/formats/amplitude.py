@@ -15,7 +15,7 @@ from ingestion.protocols.amplitude import shared
 
 #: Objects that may be JSON texts.
 _OBJECTS: Final = ("event_properties", "user_properties", "group_properties", "groups")
-_READ: Final = frozenset({"event_time", "uuid", "server_received_time"})
+_READ: Final = frozenset({"event_time", "$insert_id", "server_received_time"})
 
 
 def _read(record: Json, options: Options) -> Iterator[Json]:
@@ -28,12 +28,11 @@ def _read(record: Json, options: Options) -> Iterator[Json]:
     }
 
 
-def _id(record: Json) -> str | None:
-    if record.get("uuid"):
-        return derived_id("amplitude", record["uuid"])
+def _id(record: Json) -> object:
+    """The id that the same event has live, if its SDK gave it one; else that of Amplitude."""
     if record.get("$insert_id"):
-        return derived_id("amplitude", record.get("device_id"), record["$insert_id"])
-    return None
+        return record["$insert_id"]
+    return derived_id("amplitude", record["uuid"]) if record.get("uuid") else None
 
 
 AMPLITUDE: Final = Format(
@@ -42,7 +41,7 @@ AMPLITUDE: Final = Format(
     read=_read,
     fits=lambda record, _: {"event_type", "event_time", "device_id"} <= record.keys(),
     fields={
-        "uuid, else device_id and $insert_id": "event_id",
+        "$insert_id, else uuid": "event_id",
         "event_type": "event_name; $identify, $groupidentify, [Amplitude] Page Viewed and "
         "[Amplitude] Screen Viewed are the type",
         "user_id": "user_id; EMPTY is none",

@@ -84,16 +84,16 @@ def test_a_zip_of_gzip_files_is_imported(desk: Desk) -> None:
     assert refused["detail"].startswith("a.json.gz line 7 of ")
 
 
-def test_the_uuid_is_the_id_and_else_the_insert_id_of_its_device(desk: Desk) -> None:
+def test_the_insert_id_is_the_id_and_else_the_uuid_is(desk: Desk) -> None:
     rows = [
         amplitude(),
         amplitude(event_time="2025-04-01 10:00:01"),
-        amplitude(uuid=None),
-        amplitude(uuid=None, device_id="d2"),
+        amplitude(**{"$insert_id": None}),
+        amplitude(uuid="2", **{"$insert_id": ""}),
         amplitude(uuid=None, **{"$insert_id": None}),
     ]
     done = desk.run("amplitude", desk.write("a.json", rows))
     ids = [each["event_id"] for each in desk.events()]
-    assert ids[0] == ids[1]
+    assert ids[:2] == ["i1", "i1"]
     assert len(set(ids)) == 4
     assert "1 event without an id in the export" in done.out

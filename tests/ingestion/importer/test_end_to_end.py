@@ -35,7 +35,7 @@ def exports(desk: Desk, suffix: str) -> None:
             mixpanel("$identify", **{"$identified_id": "ann", "$anon_id": "$device:d1"}),
             mixpanel("Bought", distinct_id="ann", **{"$user_id": "ann", "$device_id": "d1"}),
         ],
-        "amplitude": [amplitude(), amplitude(uuid="2", event_type="$identify")],
+        "amplitude": [amplitude(), amplitude(**{"$insert_id": "i2"}, event_type="$identify")],
         "ga4": [ga4(1), ga4(2)],
         "segment": [segment(), segment(messageId="m2", type="page", event=None)],
         "snowplow": tsv(),
