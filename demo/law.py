@@ -30,6 +30,13 @@ INVITATION_RATES: Final = {"control": 0.2, "guided": 0.35}
 #: Among those who buy, whatever they used.
 ANNUAL_SHARE: Final = 0.3
 
+#: Share of purchases of which something is given back, and how much: all of it or half, evenly.
+REFUND_RATE: Final = 0.15
+REFUNDED_SHARES: Final = (1.0, 0.5)
+#: A refund is given from so long after the purchase on, and before this.
+REFUND_AFTER: Final = timedelta(days=1)
+REFUND_BEFORE: Final = timedelta(days=10)
+
 
 def purchase_probability(features: Iterable[str]) -> float:
     """Give the chance that a trial buys, by the features used before ``DECISION_AFTER``.

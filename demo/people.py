@@ -18,6 +18,10 @@ from demo.law import (
     FEATURES,
     INVITATION_RATES,
     PURCHASE_BEFORE,
+    REFUND_AFTER,
+    REFUND_BEFORE,
+    REFUND_RATE,
+    REFUNDED_SHARES,
     purchase_probability,
 )
 
@@ -310,9 +314,19 @@ class Household:
         price = {
             "amount": PRICES[plan],
             "currency": "EUR" if self._home in _HOMES_WITH_EURO else "USD",
+            "order_id": f"order-{person.user_id}",
         }
         yield self._track(person, laptop, at, "plan_purchased", {"value": plan, **price})
         yield from self._tell_account(person, laptop, at + timedelta(seconds=1), {"plan": plan})
+        yield from self._refund(person, at, price)
+
+    def _refund(self, person: Person, bought_at: datetime, price: dict[str, Any]) -> Iterator[Fact]:
+        """Perhaps give the price or half of it back, days later, in the currency of the order."""
+        rng = Random(f"{self._story.seed}/{person.user_id}/refund")
+        if rng.random() < REFUND_RATE:
+            at = bought_at + REFUND_AFTER + (REFUND_BEFORE - REFUND_AFTER) * rng.random()
+            refund = {**price, "amount": price["amount"] * rng.choice(REFUNDED_SHARES)}
+            yield self._track(person, person.devices[0], at, "plan_refunded", refund)
 
     def _tell_account(
         self,

@@ -13,7 +13,7 @@ from tests.explorer.site import serving
 def cook(home: Path) -> None:
     """Run every recipe on the published file of a demo's home."""
     found = recipes(COOKBOOK.read_text())
-    assert len(found) == COOKBOOK.read_text().count("\n## ") == 35
+    assert len(found) == COOKBOOK.read_text().count("\n## ") == 36
     with (
         duckdb.connect(str(home / "published" / "footfall.duckdb"), read_only=True) as connection,
         serving(home) as site,

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -126,6 +127,21 @@ def test_an_interrupted_demo_leaves_nothing_running_and_a_second_one_answers(
         # A clock is corrected up to the time that the request was on its way.
         error = abs(occurred_at.replace(tzinfo=UTC) - fact.occurred_at)
         assert error < timedelta(seconds=10 if fact.clock_error else 0.001)
+    money = Counter[tuple[str, str]]()
+    for event_id, *_ in told:
+        fact = truth[event_id]
+        if fact.name in ("plan_purchased", "plan_refunded"):
+            kind = "order" if fact.name == "plan_purchased" else "refund"
+            money[kind, fact.properties["currency"]] += fact.properties["amount"]
+    assert money
+    assert money == {
+        (kind, currency): float(amount)
+        for kind, currency, amount in rows(
+            home,
+            "select kind, currency, sum(amount) from marts.fct_revenue_events "
+            "where is_counted group by all",
+        )
+    }
     states = rows(home, "select distinct state from marts.fct_funnel_attempts order by all")
     assert ("dropped",) in states
     assert ("open",) in states

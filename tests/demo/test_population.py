@@ -14,6 +14,10 @@ from demo.law import (
     FEATURES,
     INVITATION_RATES,
     PURCHASE_BEFORE,
+    REFUND_AFTER,
+    REFUND_BEFORE,
+    REFUND_RATE,
+    REFUNDED_SHARES,
     purchase_probability,
 )
 from demo.people import CLOCK_ERROR
@@ -64,7 +68,7 @@ def test_a_change_to_the_story_comes_with_another_edition(facts: list[Fact]) -> 
         for fact in sorted(facts, key=lambda fact: (str(fact.anonymous_id), fact.occurred_at))
     ]
     digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
-    assert (EDITION, digest) == (5, "a45372019e1b")
+    assert (EDITION, digest) == (6, "13976230dc5a")
 
 
 def test_nothing_happens_or_is_delivered_before_the_start_or_after_the_end(
@@ -120,6 +124,32 @@ def test_purchases_follow_the_law() -> None:
     for user_id, purchase in purchases.items():
         took = purchase.occurred_at - trials[user_id].occurred_at
         assert DECISION_AFTER <= took <= PURCHASE_BEFORE
+
+
+def test_refunds_follow_the_law_in_two_currencies() -> None:
+    story = Story(seed=3, persons=3000, weeks=4, starts_on=STORY.starts_on)
+    told_until = NOW + timedelta(weeks=3)
+    facts = live(story, told_until)
+    purchases, refunds = named(facts, "plan_purchased"), named(facts, "plan_refunded")
+    assert len({each.event_id for each in facts if each.name == "plan_refunded"}) == len(refunds)
+    assert len({each.properties["order_id"] for each in purchases.values()}) == len(purchases)
+    shares = Counter[float]()
+    for user_id, refund in refunds.items():
+        purchase = purchases[user_id]
+        for name in ("order_id", "currency"):
+            assert refund.properties[name] == purchase.properties[name]
+        assert REFUND_AFTER <= refund.occurred_at - purchase.occurred_at < REFUND_BEFORE
+        shares[refund.properties["amount"] / purchase.properties["amount"]] += 1
+    assert shares.keys() == set(REFUNDED_SHARES)
+    assert {refund.properties["currency"] for refund in refunds.values()} == {"EUR", "USD"}
+    settled = [
+        user_id
+        for user_id, purchase in purchases.items()
+        if purchase.occurred_at < told_until - REFUND_BEFORE
+    ]
+    found = sum(user_id in refunds for user_id in settled)
+    deviation = sqrt(len(settled) * REFUND_RATE * (1 - REFUND_RATE))
+    assert abs(found - len(settled) * REFUND_RATE) < 4 * deviation
 
 
 def test_both_plans_are_bought(facts: list[Fact]) -> None:
