@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -17,7 +18,7 @@ import msgspec
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 #: Namespace of the ids that are derived from what identifies a record in its source. It must never
 #: change.
-_NAMESPACE: Final = uuid.UUID("0d3f6f5e-3a56-5c0a-9a55-6b1f0d5a7c31")
+_NAMESPACE: Final = uuid.UUID("0d3f6f5e-3a56-5c0a-9a55-6b1f0d5a7c31").bytes
 
 
 class UlidSequence:
@@ -43,7 +44,12 @@ class UlidSequence:
 def uuid7() -> str:
     """A UUIDv7 (RFC 9562) in its usual text form; it sorts by the millisecond it was made."""
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
+    return _uuid_text(value, version=7)
+
+
+def _uuid_text(value: int, *, version: int) -> str:
+    """128 bits as a UUID of this version, in its usual text form."""
+    value = value & ~(0xF << 76) | version << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
@@ -51,7 +57,9 @@ def uuid7() -> str:
 
 def derived_id(*parts: object) -> str:
     """The id of an event from what identifies it in its source: always the same."""
-    return str(uuid.uuid5(_NAMESPACE, msgspec.json.encode(parts).decode()))
+    # What uuid.uuid5 returns, in half the time: an import makes one for each event.
+    digest = hashlib.sha1(_NAMESPACE + msgspec.json.encode(parts)).digest()
+    return _uuid_text(int.from_bytes(digest[:16]), version=5)
 
 
 def writer_id() -> str:

@@ -110,7 +110,7 @@ def mapped(records: Sequence[Record], file: File, format_: Format, options: Opti
                     line.event_id = derived_id(format_.name, _content(record), number)
                     done.tally.ids_from_content += 1
             encoded = [encoded_without_key(line, None) for line in lines]
-            if any(len(line) > MAX_RECORD_BYTES for line in encoded):
+            if max(map(len, encoded), default=0) > MAX_RECORD_BYTES:
                 raise Refused("too_large", f"the event has more than {MAX_RECORD_BYTES} bytes")
         except Refused as problem:
             refused = Refused(problem.reason, f"{where} of {file.name}: {problem.detail}")

@@ -75,17 +75,17 @@ def page_path(url: object) -> str | None:
 def identifier(event: Json, name: str) -> str | None:
     """An id as text; None if it is absent, null or empty. 123 and 123.0 are the same id."""
     value = event.get(name)
+    if value is None:
+        return None
     if isinstance(value, float) and value.is_integer() and abs(value) < FIRST_INEXACT:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if value is None or value == "":
-        return None
     if not isinstance(value, str):
         raise Refused("invalid_id", f"{name} must be text or a whole number; send it as text")
     if len(value) > MAX_ID_LENGTH:
         raise Refused("id_too_long", f"{name} must have at most {MAX_ID_LENGTH} characters")
-    return value
+    return value or None
 
 
 def message_id(text: bytes, field: str | None, inside: str | None = None) -> str | None:

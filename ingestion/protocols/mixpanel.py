@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from ingestion.facts.clocks import SMALLEST_EPOCH_MS, utc_text
+from ingestion.facts.clocks import SMALLEST_EPOCH_MS
 from ingestion.facts.envelope import Json
 from ingestion.facts.identifiers import derived_id
 from ingestion.protocols.batch_json import Batch, fields_of_first, inflate, open_body
@@ -98,7 +98,7 @@ def shared(record: Json, properties: Json, zone: tzinfo = UTC) -> Iterator[Json]
         # that of UTC, which live events have: of a clock on the wall it is another number.
         "messageId": insert_id
         and derived_id("mixpanel", name, moment and int(moment.timestamp()), insert_id),
-        "timestamp": moment and utc_text(moment),
+        "timestamp": moment,
         "properties": properties,
         "context": _context(properties),
     }
@@ -141,7 +141,7 @@ def _profile(profile: Json) -> Json:
     read = {
         # Operations that no trait can hold, such as $add.
         **{name: value for name, value in profile.items() if name not in _READ},
-        "timestamp": None if told is None else utc_text(_moment(_seconds(told), UTC)),
+        "timestamp": None if told is None else _moment(_seconds(told), UTC),
         "traits": traits,
     }
     if "$group_key" in profile:

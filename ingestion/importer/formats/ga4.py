@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import msgspec
 
-from ingestion.facts.clocks import utc_text
 from ingestion.facts.envelope import Json
 from ingestion.facts.identifiers import derived_id
 from ingestion.importer.formats.format import Format, Options
@@ -74,8 +73,8 @@ def _id(record: Json, microseconds: int, parameters: Json) -> str:
     Tables of before July 2024 have none; there the content is.
     """
     who = record.get("user_pseudo_id") or record.get("user_id")
-    if all(record.get(each) is not None for each in _PLACE):
-        place = "-".join(f"{_whole(record, each):0{_DIGITS}}" for each in _PLACE)
+    if None not in map(record.get, _PLACE):
+        place = "-".join([f"{_whole(record, each):0{_DIGITS}}" for each in _PLACE])
         content = [record.get("event_name")]
     else:
         place, content = "", [record.get("event_name"), parameters]
@@ -92,37 +91,38 @@ def _whole(record: Json, name: str) -> int:
         raise Refused(reason, f"{name} must be a whole number") from None
 
 
-def _time(microseconds: int) -> str:
+def _time(microseconds: int) -> datetime:
     try:
-        return utc_text(_EPOCH + timedelta(microseconds=microseconds))
+        return _EPOCH + timedelta(microseconds=microseconds)
     except OverflowError:
         raise Refused("invalid_timestamp", "event_timestamp is out of range") from None
 
 
 def _listed(value: Any) -> list[Any]:
     """A repeated record. Without list inference, BigQuery's Parquet wraps each element."""
-    if isinstance(value, dict):
-        value = value.get("list")
-    if not isinstance(value, list):
-        return []
-    return [
-        each["element"] if isinstance(each, dict) and each.keys() == {"element"} else each
-        for each in value
-    ]
+    if isinstance(value, dict) and isinstance(value.get("list"), list):
+        return [
+            each["element"] if isinstance(each, dict) and each.keys() == {"element"} else each
+            for each in value["list"]
+        ]
+    return value if isinstance(value, list) else []
 
 
 def _typed(value: Any) -> Json:
     """Parameters by their keys. Each has one of four values, and numbers may be texts."""
     typed: Json = {}
     for each in _listed(value):
-        if not isinstance(each, dict) or not isinstance(each.get("value"), dict):
+        told = each.get("value") if isinstance(each, dict) else None
+        if not isinstance(told, dict):
             raise Refused("invalid_field", "a parameter must be a key and a value")
-        told = each["value"]
-        if (whole := told.get("int_value")) is not None:
-            typed[str(each.get("key"))] = int(whole)
-            continue
-        values = (told.get(kind) for kind in ("string_value", "double_value", "float_value"))
-        typed[str(each.get("key"))] = next((one for one in values if one is not None), None)
+        one = None
+        if told.get("int_value") is not None:
+            one = _whole(told, "int_value")
+        else:
+            for kind in ("string_value", "double_value", "float_value"):
+                if (one := told.get(kind)) is not None:
+                    break
+        typed[str(each.get("key"))] = one
     return typed
 
 
@@ -131,12 +131,10 @@ def _context(record: Json, parameters: Json) -> Json:
     context: Json = {}
     if page := page_of(parameters):
         context["page"] = page
-    campaign = {
-        field: (record.get("collected_traffic_source") or {}).get(name)
-        for name, field in _CAMPAIGN.items()
-    }
-    if any(campaign.values()):
-        context["campaign"] = {name: value for name, value in campaign.items() if value}
+    if source := record.get("collected_traffic_source"):
+        campaign = {field: source[name] for name, field in _CAMPAIGN.items() if source.get(name)}
+        if campaign:
+            context["campaign"] = campaign
     if device.get("category"):
         context["device"] = {"type": device["category"], "model": device.get("mobile_model_name")}
     if device.get("operating_system"):
