@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,35 @@ def test_a_chart_shows_what_the_mart_says(connection: duckdb.DuckDBPyConnection,
     dataset = BY_UUID[CHARTS[name]["dataset_uuid"]]
     shown = rows(connection, statement(CHARTS[name], dataset))
     assert shown == rows(connection, ANSWERS[name])
+
+
+def test_charts_of_revenue_show_what_the_mart_says_of_days_with_refunds_alone(
+    published: Path, tmp_path: Path
+) -> None:
+    file = shutil.copyfile(published, tmp_path / "footfall.duckdb")
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            """
+            update marts.fct_revenue_events as told
+            set is_counted = true, problem = null, kind = made.kind, currency = made.currency,
+                amount = made.amount, revenue_date = made.revenue_date
+            from (values
+                (1, 'order', 'EUR', 20.5, date '2026-03-14'),
+                (2, 'order', 'JPY', 1000, date '2026-03-14'),
+                (3, 'refund', 'EUR', 5.25, date '2026-03-15')
+            ) as made (number, kind, currency, amount, revenue_date)
+            inner join (
+                select event_id, row_number() over (order by event_id) as number
+                from marts.fct_revenue_events
+            ) as numbered on made.number = numbered.number
+            where told.event_id = numbered.event_id
+            """
+        )
+        for name in ("orders", "net_revenue", "revenue_by_currency", "revenue_not_counted"):
+            dataset = BY_UUID[CHARTS[name]["dataset_uuid"]]
+            shown = rows(connection, statement(CHARTS[name], dataset))
+            assert shown, name
+            assert shown == rows(connection, ANSWERS[name]), name
 
 
 @pytest.mark.parametrize("name", CHARTS)
