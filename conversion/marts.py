@@ -33,8 +33,11 @@ COMMENTS: Final = {
 COLUMNS: Final = {
     SCORES: {
         "question_name": ("varchar", "The conversion question."),
-        "actor_id": ("varchar", "The user or device whom the trial's start named."),
-        "person_id": ("varchar", "The person that this is by now."),
+        "actor_id": (
+            "varchar",
+            "The user or device whom the trial's start named, or the account of the trial.",
+        ),
+        "person_id": ("varchar", "The person, as known by now, who started the trial."),
         "trial_day": (
             "integer",
             "The age of the trial, in days of 24 hours or the question's unit.",

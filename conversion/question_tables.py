@@ -23,6 +23,7 @@ def question_rows(questions: Sequence[Question]) -> dict[str, list[tuple[Any, ..
                 each.is_repeat,
                 each.absence_days,
                 each.ages.unit,
+                each.actor,
             )
             for each in questions
         ],

@@ -71,6 +71,9 @@ class Question(Strict):
 
     name: Name = Field(description="What answers call it.")
     description: Text = Field(description="What is asked, in a sentence.")
+    actor: Literal["person", "account"] = Field(
+        "person", description="Whose trial it is: of a person, or of an account with its members."
+    )
     start: Events = Field(description="The event, or a list of events, that starts a trial.")
     conversion: Conversion = Field(
         description="The event, or a list, that is the conversion, or {without: …, within_days: …}."
@@ -107,8 +110,10 @@ class Question(Strict):
     @property
     def fingerprint(self) -> str:
         """A checksum of the question without its description. A change makes old scores invalid."""
-        # Days were once the only unit: what was asked in them is still the same question.
+        # Days and persons were once all there was: what was asked of them is the same question.
         left_out: dict[str, Any] = {"description": True}
+        if self.actor == "person":
+            left_out["actor"] = True
         if self.ages.unit == "days":
             left_out["ages"] = {"unit"}
         asked = self.model_dump_json(by_alias=True, exclude=left_out)

@@ -46,6 +46,7 @@ _WANTED: Final = {
     **dict.fromkeys(("property", "value"), "write a text without blanks around it"),
     **dict.fromkeys(("trial_days", "horizon_days", "within_days"), _DAYS),
     **dict.fromkeys(("from", "to"), f"write a whole number from 1 to {MAX_DAYS}"),
+    "actor": "write person or account",
     "unit": "write days, hours or minutes",
     "ages": "write the ages in days as {from: 1, to: 13}, or with unit: hours",
     "features": f"write 1 to {MAX_FEATURES} features, each as - {{name: …, event: …}}",

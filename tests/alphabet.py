@@ -279,6 +279,28 @@ QUESTIONS: Final = (
         }
         for days in (2, 8)
     ),
+    # Of accounts: what any member does.
+    *(
+        {
+            "name": f"account_{name}",
+            "description": f"Which account does {conversion}?",
+            "actor": "account",
+            "start": start,
+            "conversion": conversion,
+            "end": end,
+            "trial_days": 8,
+            "ages": {"from": 1, "to": 7},
+            "horizon_days": 2,
+            "features": [
+                {"name": "invites", "event": "invite_sent"},
+                {"name": "is_there", "event": "*"},
+            ],
+        }
+        for name, start, conversion, end in (
+            ("buys", "sign_up|page_view", "purchase", "identify"),
+            ("again", "group", "group", "purchase"),
+        )
+    ),
     # Ages that are shorter than a day: half-hours are pauses, too.
     *(
         {

@@ -26,6 +26,8 @@ READS_A_MART = {
     ("int_cohort_events_matched", "fct_events"),
     ("int_cohort_conditions_changed", "dim_persons"),
     ("int_traits_changed", "fct_events"),
+    ("int_trial_events_of_accounts", "fct_account_members"),
+    ("int_trial_events_of_accounts", "fct_events"),
     ("int_events_reattributed", "fct_events"),
     ("int_trial_features_touched", "fct_trial_day_features"),
 }

@@ -58,7 +58,7 @@ COLUMNS: Final = {
     ERASURES: "erased_at timestamp",
     CONVERSION_QUESTIONS: (
         "question_name varchar, description varchar, trial_days integer, horizon_days integer, "
-        "is_repeat boolean, absence_days integer, age_unit varchar"
+        "is_repeat boolean, absence_days integer, age_unit varchar, actor varchar"
     ),
     CONVERSION_AGES: "question_name varchar, trial_day integer, age_seconds integer",
     CONVERSION_EVENTS: (

@@ -65,7 +65,7 @@
     {% endif %}
     create table if not exists {{ definition_relation('conversion_questions') }} (
         question_name varchar, description varchar, trial_days integer, horizon_days integer,
-        is_repeat boolean, absence_days integer, age_unit varchar
+        is_repeat boolean, absence_days integer, age_unit varchar, actor varchar
     );
     create table if not exists {{ definition_relation('conversion_ages') }} (
         question_name varchar, trial_day integer, age_seconds integer

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from explorer import charts
+from explorer.pages.accounts import account_link
 from explorer.pages.page import Context, Page
 from explorer.pages.people import person_link
 from explorer.panels import Column, Panel
@@ -19,17 +23,23 @@ def panels(values: Values, context: Context) -> list[Panel]:
             key="scores",
             title="Who is about to convert",
             statement=f"""
-                select *
-                from marts.fct_conversion_scores
+                select
+                    scores.*,
+                    trials.actor,
+                    case
+                        when trials.actor = 'account' then actor_id else scores.person_id
+                    end as who
+                from marts.fct_conversion_scores as scores
+                left join marts.fct_trials as trials using (question_name, actor_id)
                 where {where} and outcome = 'open'
                 qualify as_of = max(as_of) over (partition by question_name, actor_id)
                 order by
-                    question_name, probability desc nulls last, like_rate desc nulls last, person_id
+                    question_name, probability desc nulls last, like_rate desc nulls last, who
                 limit 500
                 """,
             columns=[
                 Column("question_name", "Question"),
-                Column("person_id", "Person", link=lambda row: person_link(row["person_id"])),
+                Column("who", "Person or account", link=_link),
                 Column("trial_day", "Day of trial", "number"),
                 Column("probability", "Probability", "share"),
                 Column("top_reasons", "Because"),
@@ -77,6 +87,11 @@ def panels(values: Values, context: Context) -> list[Panel]:
             empty="No prediction's time is over yet.",
         ),
     ]
+
+
+def _link(row: Mapping[str, Any]) -> str:
+    """The page of the account or person whose trial it is."""
+    return account_link(row["who"]) if row["actor"] == "account" else person_link(row["who"])
 
 
 PAGE = Page(

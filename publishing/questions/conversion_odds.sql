@@ -5,7 +5,8 @@
 --
 -- It counts persons of the past who at that age were at risk, had used no feature of without, and
 -- used top_user_of more than nine tenths of those before them at that age had. It also gives what
--- the model predicts for persons in this situation now: the mean of marts.fct_conversion_scores.
+-- the model predicts for persons in this situation now: the mean of marts.fct_conversion_scores. If
+-- the question is about accounts, it counts accounts instead.
 create or replace macro conversion_odds(
     trial_day,
     without := [],
@@ -295,8 +296,11 @@ select
     case
         when intervals.is_enough then 'ok'
         else
-            'insufficient data: ' || intervals.n || ' persons of the past stood like this, and a rate takes '
-            || intervals.min_persons
+            'insufficient data: ' || intervals.n || ' ' || (
+                select min(trials.actor)
+                from marts.fct_trials as trials
+                where trials.question_name = chosen.question_name
+            ) || 's of the past stood like this, and a rate takes ' || intervals.min_persons
     end as verdict,
     intervals.model_probability,
     intervals.model_persons,

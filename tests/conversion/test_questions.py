@@ -62,6 +62,11 @@ def test_the_schema_is_what_the_models_say() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "mistake"),
     [
+        (
+            "trial_days: 14",
+            "trial_days: 14\n    actor: company",
+            "7: actor cannot be company; write person or account",
+        ),
         ("horizon_days: 3", "horizon_days: 0", "8: horizon_days cannot be 0; write a whole number"),
         ("horizon_days: 3", 'horizon_days: "3"', "8: horizon_days cannot be 3; write a whole"),
         ("name: plan", "name: A plan", "2: name cannot be A plan; write a name of small letters"),
@@ -182,6 +187,14 @@ def test_another_unit_asks_something_else_and_days_ask_what_they_always_asked() 
     (hours,) = questions(WELL.replace("to: 13", "to: 13, unit: hours"))
     assert plain.fingerprint == days.fingerprint == "00f55e5b042f"
     assert hours.fingerprint != plain.fingerprint
+
+
+def test_of_accounts_something_else_is_asked_and_persons_are_who_was_always_meant() -> None:
+    (plain,) = questions()
+    (persons,) = questions(WELL.replace("trial_days", "actor: person\n    trial_days"))
+    (accounts,) = questions(WELL.replace("trial_days", "actor: account\n    trial_days"))
+    assert (plain.actor, accounts.actor) == ("person", "account")
+    assert plain.fingerprint == persons.fingerprint != accounts.fingerprint
 
 
 def test_any_of_several_events_may_be_meant() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,37 @@ def test_every_number_is_that_of_the_statement_below_it(golden_site: Site, asked
         else:
             assert seen.cells == texts
     assert any(panel.rows or panel.figures for panel in page.panels.values()) or asked in EMPTY
+
+
+def test_a_trial_of_an_account_leads_to_the_account_and_one_of_a_person_to_the_person() -> None:
+    page = PAGES["conversion"]
+    scores, *_ = page.panels(read(page.parameters, []), Context(date(2026, 3, 1), date(2026, 3, 9)))
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts")
+        connection.execute(
+            """
+            create table marts.fct_trials as
+            from (values ('people', 'u1', 'person'), ('companies', 'acme', 'account'))
+            as trials(question_name, actor_id, actor)
+            """
+        )
+        connection.execute(
+            """
+            create table marts.fct_conversion_scores as
+            select question_name, actor_id, 'p1' as person_id, 'open' as outcome,
+                timestamp '2026-03-02' as as_of, 0.5 as probability, 0.5 as like_rate
+            from marts.fct_trials
+            """
+        )
+        cursor = connection.execute(scores.statement)
+        names = [name for name, *_ in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    (who,) = [column for column in scores.columns if column.name == "who"]
+    assert who.link is not None
+    assert [(row["who"], who.link(row)) for row in rows] == [
+        ("acme", "/accounts?account=acme"),
+        ("p1", "/people?person=p1"),
+    ]
 
 
 def test_the_overview_is_what_the_marts_say(golden_site: Site) -> None:

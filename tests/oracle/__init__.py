@@ -127,7 +127,7 @@ def warehouse(
     account_days = account_day_rows(belonging, calendar)
     attempts = funnel_attempts(events, people, list(funnels), calendar)
     trials, trial_days, trial_day_features = trial_rows(
-        events, people, questions, calendar.data_edge
+        events, people, belonging, questions, calendar.data_edge
     )
     members, cohorts_counted, cohort_days = cohort_rows(events, people, cohorts, calendar)
     known = Facts(events, sessions, people, calendar)

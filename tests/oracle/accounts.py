@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.oracle.activity import Calendar
 from tests.oracle.events import Event
-from tests.oracle.persons import People
+from tests.oracle.persons import People, sightings
 from tests.oracle.sessions import Session
 
 Rows = list[dict[str, Any]]
+INSTANT = timedelta(microseconds=1)
 
 
 class Accounts:
@@ -29,6 +31,12 @@ class Accounts:
             if any(each.user_id is not None or people.session_of(each) for each in own)
         }
         self._person_of = people.person_of
+        by_id = {event.event_id: event for event in events}
+        self._seen_at: dict[tuple[str, str | None], datetime] = {}
+        for sighting in sightings(events):
+            event = by_id[sighting.event_id]
+            key = (sighting.device, people.person_of(event))
+            self._seen_at[key] = min(event.known_at, self._seen_at.get(key, event.known_at))
 
     def of(self, event: Event) -> str | None:
         """The account it names, else its person's at that moment."""
@@ -39,6 +47,32 @@ class Accounts:
         until_then = [each for each in named if each.occurred_at <= event.occurred_at]
         first = [each for each in named if each.occurred_at == named[0].occurred_at]
         return (until_then or first)[-1].group_id
+
+    def known_at(self, event: Event) -> datetime:
+        """When it was known that the event happened and that its account is the one it has."""
+        if event.group_id is not None:
+            return event.known_at
+        person = self._person_of(event)
+        named = self.members[person or ""]
+        # Of the events of one moment the last decides.
+        told = {each.occurred_at: each.group_id for each in named}
+        since = until = None
+        for moment, account in told.items():
+            if account != self.of(event):
+                since = moment if moment <= event.occurred_at else since
+                until = until or (moment if moment > event.occurred_at else None)
+        # Only the first account also holds before it is named.
+        until = until if since is None else event.occurred_at + INSTANT
+        telling = [
+            each.known_at
+            for each in named
+            if each.group_id == self.of(event)
+            and (since is None or each.occurred_at > since)
+            and (until is None or each.occurred_at < until)
+        ]
+        device = (event.anonymous_id or "", person)
+        seen_at = event.known_at if event.user_id else self._seen_at.get(device, event.known_at)
+        return max(event.known_at, min(telling), seen_at)
 
 
 class AccountsAsPeople(People):

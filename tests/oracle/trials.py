@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from tests.oracle.accounts import Accounts
 from tests.oracle.events import Event
 from tests.oracle.funnels import inside, read_alternative, same, scalar_text
 from tests.oracle.persons import People
@@ -84,6 +85,7 @@ class Trial:
             "start_known_at": self.start.known_at,
             "converted_at": self.converted_at(data_edge),
             "ended_at": self.ended_at,
+            "actor": self.question.get("actor", "person"),
         }
 
     def looks(self, data_edge: datetime) -> Iterator[Look]:
@@ -178,11 +180,12 @@ class Look:
 def trial_rows(
     events: list[Event],
     people: People,
+    accounts: Accounts,
     questions: Iterable[Mapping[str, Any]],
     data_edge: datetime | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of trials, of their days at risk, and of those days' features."""
-    trials = [trial for question in questions for trial in trials_of(events, question)]
+    trials = [trial for question in questions for trial in trials_of(events, question, accounts)]
     looks = [] if data_edge is None else [x for trial in trials for x in trial.looks(data_edge)]
     at_risk = [look for look in looks if look.is_at_risk]
     return (
@@ -196,9 +199,11 @@ def trial_rows(
     )
 
 
-def trials_of(events: list[Event], question: Mapping[str, Any]) -> list[Trial]:
+def trials_of(events: list[Event], question: Mapping[str, Any], accounts: Accounts) -> list[Trial]:
     """One trial per actor; bots and those who name nobody have none."""
     humans = [event for event in events if not event.is_bot and named(event)]
+    if question.get("actor") == "account":
+        return trials_of_accounts(humans, question, accounts)
     starts = [event for event in humans if matches(event, question["start"])]
     firsts: dict[str, Event] = {}
     for start in sorted(starts, key=lambda e: (e.known_at, e.occurred_at, e.event_id)):
@@ -207,6 +212,23 @@ def trials_of(events: list[Event], question: Mapping[str, Any]) -> list[Trial]:
         Trial(question, actor_id, start, [e for e in humans if counts_for(e, actor_id, start)])
         for actor_id, start in sorted(firsts.items())
     ]
+
+
+def trials_of_accounts(
+    humans: list[Event], question: Mapping[str, Any], accounts: Accounts
+) -> list[Trial]:
+    """One trial per account; an event is known once it is known whose it is."""
+    own: dict[str, list[Event]] = {}
+    for event in humans:
+        if (account := accounts.of(event)) is not None:
+            own.setdefault(account, []).append(replace(event, known_at=accounts.known_at(event)))
+    trials = []
+    for account, events in sorted(own.items()):
+        starts = [event for event in events if matches(event, question["start"])]
+        if starts:
+            start = min(starts, key=lambda e: (e.known_at, e.occurred_at, e.event_id))
+            trials.append(Trial(question, account, start, events))
+    return trials
 
 
 def feature_row(look: Look, feature: Mapping[str, Any], looks: list[Look]) -> dict[str, Any]:

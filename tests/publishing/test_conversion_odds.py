@@ -30,7 +30,7 @@ class Published:
             create schema meta;
             create table meta.published as select timestamp '2026-03-01' as data_through;
             create table marts.fct_trials (question_name varchar, actor_id varchar,
-                converted_at timestamp);
+                converted_at timestamp, actor varchar);
             create table marts.fct_trial_days (question_name varchar, actor_id varchar,
                 trial_day integer, as_of timestamp, horizon_days integer, age_unit varchar);
             create table marts.fct_trial_day_features (question_name varchar, actor_id varchar,
@@ -53,6 +53,7 @@ class Published:
         share: float | None = 1.0,
         question: str = "plan",
         trial_day: int = 8,
+        who: str = "person",
     ) -> None:
         """Persons alike: who converted so long after, used these letters, and ranks so in c."""
         for _ in range(count):
@@ -60,7 +61,8 @@ class Published:
             actor = f"u{self.persons}"
             converted_at = None if after is None else as_of + after
             self.connection.execute(
-                "insert into marts.fct_trials values (?, ?, ?)", [question, actor, converted_at]
+                "insert into marts.fct_trials values (?, ?, ?, ?)",
+                [question, actor, converted_at, who],
             )
             self.connection.execute(
                 "insert into marts.fct_trial_days values (?, ?, ?, ?, 3, 'days')",
@@ -152,6 +154,11 @@ def test_of_too_few_no_rate_is_told(published: Published) -> None:
     assert [row[each] for each in ("rate", "low", "high", "base_rate")] == [None] * 4
     published.add()
     assert published.odds()["verdict"] == "ok"
+
+
+def test_of_accounts_the_answer_says_accounts(published: Published) -> None:
+    published.add(29, who="account")
+    assert published.odds()["verdict"].startswith("insufficient data: 29 accounts of the past ")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,12 @@ trials as (
 
 ),
 
+persons as (
+
+    select * from {{ ref('int_persons_touched') }}
+
+),
+
 questions as (
 
     select * from {{ source('meta', 'conversion_questions') }}
@@ -76,7 +82,7 @@ edge_before as (
 names_arrived as (
 
     select distinct
-        events.user_id is not null as is_user_name,
+        case when events.user_id is not null then 'user' else 'device' end as named_by,
         coalesce(events.user_id, events.anonymous_id) as actor_name
 
     from events
@@ -85,6 +91,19 @@ names_arrived as (
         on events.load_number = loads.load_number
 
     where events.visitor_id is not null
+
+),
+
+-- All accounts that events of the touched persons name: an event may belong to another of them than
+-- before, and an account may lose the start of its trial.
+accounts_touched as (
+
+    select distinct events.account_id
+
+    from {{ ref('int_trial_events_of_accounts') }} as events
+
+    inner join persons
+        on events.person_id = persons.person_id
 
 ),
 
@@ -106,7 +125,7 @@ trials_aged as (
     inner join ages
         on trials.question_name = ages.question_name
 
-    where trials.is_user_name
+    where trials.named_by <> 'device'
 
 ),
 
@@ -147,8 +166,17 @@ trials_touched as (
     from trials
     inner join names_arrived
         on
-            trials.is_user_name = names_arrived.is_user_name
+            trials.named_by = names_arrived.named_by
             and trials.actor_name = names_arrived.actor_name
+
+    union
+
+    select
+        questions.question_name,
+        accounts_touched.account_id as actor_id
+    from questions
+    cross join accounts_touched
+    where questions.actor = 'account'
 
     union
 

@@ -2,7 +2,53 @@
 
 with events as (
 
-    select * from {{ ref('stg_footfall__events') }}
+    select *
+    from {{ ref('stg_footfall__events') }}
+    where is_activity and not is_bot
+
+),
+
+accounts as (
+
+    select * from {{ ref('int_trial_events_of_accounts') }}
+
+),
+
+events_named as (
+
+    select
+        event_id,
+        source_id,
+        visitor_id,
+        anonymous_id,
+        occurred_at,
+        opens_session,
+        utm_source,
+        referrer,
+        page_url,
+        known_at,
+        case when user_id is not null then 'user' else 'device' end as named_by,
+        coalesce(user_id, anonymous_id) as actor_name
+    from events
+
+    union all
+
+    select
+        events.event_id,
+        events.source_id,
+        events.visitor_id,
+        events.anonymous_id,
+        events.occurred_at,
+        events.opens_session,
+        events.utm_source,
+        events.referrer,
+        events.page_url,
+        accounts.known_at,
+        'account' as named_by,
+        accounts.account_id as actor_name
+    from events
+    inner join accounts
+        on events.event_id = accounts.event_id
 
 ),
 
@@ -39,12 +85,10 @@ events_known as (
 
     from trials
 
-    inner join events
+    inner join events_named as events
         on
-            trials.is_user_name = (events.user_id is not null)
-            and trials.actor_name = coalesce(events.user_id, events.anonymous_id)
-
-    where events.is_activity and not events.is_bot
+            trials.named_by = events.named_by
+            and trials.actor_name = events.actor_name
 
 ),
 

@@ -11,7 +11,7 @@ with events as (
         events.anonymous_id,
         -- The user that the event names is what the product said at the time. The person whom that
         -- user is today may come from a later merge, which would tell of the future.
-        events.user_id is not null as is_user_name,
+        case when events.user_id is not null then 'user' else 'device' end as named_by,
         coalesce(events.user_id, events.anonymous_id) as actor_name,
         events.occurred_at,
         events.known_at,
@@ -67,7 +67,7 @@ events_matched as (
         'conditions_met',
         [
             'load_number', 'question_name', 'event_role', 'feature_name', 'event_id', 'source_id',
-            'anonymous_id', 'is_user_name', 'actor_name', 'occurred_at', 'known_at'
+            'anonymous_id', 'named_by', 'actor_name', 'occurred_at', 'known_at'
         ],
         'asked_number'
     ) }}

@@ -45,12 +45,12 @@ uses as (
         }}
             as known_day
 
-    from {{ ref('int_trial_events_matched') }} as events
+    from {{ ref('int_trial_events_attributed') }} as events
 
     inner join trials
         on
             events.question_name = trials.question_name
-            and events.is_user_name = trials.is_user_name
+            and events.named_by = trials.named_by
             and events.actor_name = trials.actor_name
 
     where events.event_role = 'feature' and events.occurred_at >= trials.started_at

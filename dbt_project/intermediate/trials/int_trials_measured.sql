@@ -17,7 +17,7 @@ questions as (
 events as (
 
     select *
-    from {{ ref('int_trial_events_matched') }}
+    from {{ ref('int_trial_events_attributed') }}
     where event_role in ('conversion', 'absence', 'end')
 
 ),
@@ -64,7 +64,7 @@ trials_beside_events as (
     left join events
         on
             trials.question_name = events.question_name
-            and trials.is_user_name = events.is_user_name
+            and trials.named_by = events.named_by
             and trials.actor_name = events.actor_name
 
 ),

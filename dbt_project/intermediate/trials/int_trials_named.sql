@@ -4,7 +4,7 @@
 with starts as (
 
     select *
-    from {{ ref('int_trial_events_matched') }}
+    from {{ ref('int_trial_events_attributed') }}
     where event_role = 'start'
 
 ),
@@ -47,6 +47,7 @@ trials as (
     select
         starts_numbered.question_name,
         starts_numbered.actor_name as actor_id,
+        questions.actor,
         starts_numbered.anonymous_id as device_id,
         starts_numbered.event_id as start_event_id,
         starts_numbered.source_id,
@@ -74,11 +75,12 @@ trials as (
 ),
 
 -- Events count for the user they name. Events that name no user count for the device of the start.
+-- An account has the events that belong to it.
 trials_named as (
 
     select
         *,
-        true as is_user_name,
+        case when actor = 'account' then actor else 'user' end as named_by,
         actor_id as actor_name
     from trials
 
@@ -86,10 +88,10 @@ trials_named as (
 
     select
         *,
-        false as is_user_name,
+        'device' as named_by,
         device_id as actor_name
     from trials
-    where device_id is not null
+    where device_id is not null and actor = 'person'
 
 )
 

@@ -8,6 +8,12 @@ with trials as (
 
 ),
 
+questions as (
+
+    select * from {{ source('meta', 'conversion_questions') }}
+
+),
+
 events as (
 
     select
@@ -28,12 +34,16 @@ trials_attributed as (
         trials.started_at,
         trials.start_known_at,
         trials.converted_at,
-        trials.ended_at
+        trials.ended_at,
+        questions.actor
 
     from trials
 
     inner join events
         on trials.start_event_id = events.event_id
+
+    inner join questions
+        on trials.question_name = questions.question_name
 
 )
 
