@@ -6,7 +6,10 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
+from itertools import product
+from math import prod
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -17,6 +20,8 @@ from transformation.event_grammar import CONDITION, EventMeant, read_step
 #: A year. What is older than this is a count over all time.
 MAX_DAYS: Final = 366
 MAX_TIMES: Final = 1_000_000
+#: Each clause has its own row for every moment at which it changes.
+MAX_CLAUSES: Final = 100
 
 
 def _step(text: str) -> str:
@@ -53,7 +58,7 @@ class FirstSeen(Strict):
 
 
 class Condition(Strict):
-    """One thing that is true of a person: one of did, did_not, first_seen, trait and member_of."""
+    """One thing that is true of a person: one of did, did_not, first_seen, trait and so on."""
 
     did: Step | None = Field(None, description="Did this event …")
     did_not: Step | None = Field(None, description="Did not do this event …")
@@ -66,12 +71,21 @@ class Condition(Strict):
     trait: TraitCondition | None = Field(
         None, description="Has a trait by then, such as plan=annual, seats>=5 or plan in (a, b)."
     )
+    account_trait: TraitCondition | None = Field(
+        None, description="Belongs to an account with such a trait by then."
+    )
     member_of: Name | None = Field(None, description="Is a member of this other cohort.")
+    not_member_of: Name | None = Field(None, description="Is no member of this other cohort.")
 
     @property
     def meant(self) -> list[EventMeant]:
         """The alternatives of the event that is counted; none of another condition."""
         return read_step(self.did or self.did_not or "")
+
+    @property
+    def other(self) -> str | None:
+        """The cohort that the person must or must not be a member of."""
+        return self.member_of or self.not_member_of
 
     @property
     def limits(self) -> tuple[int, int | None]:
@@ -97,15 +111,52 @@ class CohortFile(Strict):
     cohorts: list[Cohort] = Field(description="One entry a cohort.")
 
 
-def all_conditions(cohort: Cohort, cohorts: Mapping[str, Cohort]) -> list[Condition]:
-    """The conditions of a cohort, with those of the cohorts that it is a part of in their place.
+@dataclass(frozen=True)
+class Literal:
+    """A condition about the person alone, or the opposite of one."""
 
-    ``cohorts`` are all of them by name, and none leads back to itself.
+    condition: Condition
+    is_negated: bool = False
+
+
+#: Of these at least one holds.
+Clause = list[Literal]
+
+
+class TooManyClauses(ValueError):
+    """A cohort that is not a member of cohorts that are not members of others, and so on."""
+
+
+def clauses(cohort: Cohort, cohorts: Mapping[str, Cohort]) -> list[Clause]:
+    """A cohort in conjunctive normal form, with the cohorts that it names written in their place.
+
+    ``cohorts`` are all of them by name, and none leads back to itself. Raises TooManyClauses.
     """
-    found: list[Condition] = []
+    found: list[Clause] = []
     for each in cohort.conditions:
-        others = all_conditions(cohorts[each.member_of], cohorts) if each.member_of else [each]
+        if each.member_of:
+            others = clauses(cohorts[each.member_of], cohorts)
+        elif each.not_member_of:
+            others = _negated(clauses(cohorts[each.not_member_of], cohorts))
+        else:
+            others = [[Literal(each)]]
         found += [other for other in others if other not in found]
+    return found
+
+
+def _negated(all_of: list[Clause]) -> list[Clause]:
+    """The opposite: of some clause no literal holds, whichever literal one takes of each clause."""
+    if prod(map(len, all_of)) > MAX_CLAUSES:
+        raise TooManyClauses
+    found: list[Clause] = []
+    for literals in product(*all_of):
+        clause: Clause = []
+        for literal in literals:
+            opposite = Literal(literal.condition, not literal.is_negated)
+            if opposite not in clause:
+                clause.append(opposite)
+        if clause not in found:
+            found.append(clause)
     return found
 
 

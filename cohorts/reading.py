@@ -9,15 +9,18 @@ from typing import Final
 from pydantic import BaseModel
 
 from cohorts.definitions import (
+    MAX_CLAUSES,
     MAX_DAYS,
     MAX_TIMES,
     Cohort,
     CohortFile,
     Condition,
     FirstSeen,
+    TooManyClauses,
+    clauses,
 )
 from transformation.definition_rules import BUILT_IN, doubts, judge_conditions, what_to_send
-from transformation.event_grammar import TRAIT
+from transformation.event_grammar import ACCOUNT_TRAIT, TRAIT
 from transformation.seed_files import Mistake
 from transformation.yaml_files import Place, YamlFile, read_yaml, repeated_names
 
@@ -27,7 +30,11 @@ _AN_EVENT: Final = "write the name of an event, or 'event|other_event[property=v
 _TIMES: Final = f"write a whole number from 1 to {MAX_TIMES}"
 _A_DAY: Final = "write a day as 2026-03-01"
 #: The keys of which a condition has one.
-_KINDS: Final = ("did", "did_not", "first_seen", "trait", "member_of")
+_KINDS: Final = (
+    *("did", "did_not", "first_seen", "trait", "account_trait", "member_of", "not_member_of"),
+)
+#: Those that name another cohort.
+_MEMBERS: Final = ("member_of", "not_member_of")
 #: Key → what to write there.
 _WANTED: Final = {
     "cohorts": "write cohorts: and below it one entry a cohort, each with a - before it",
@@ -40,8 +47,11 @@ _WANTED: Final = {
     "within_days": f"write a whole number of days from 1 to {MAX_DAYS}, or leave it out",
     "first_seen": "write the days as {since: 2026-03-01, until: 2026-03-31}, or one of the two",
     **dict.fromkeys(("since", "until"), _A_DAY),
-    "trait": "write a condition about a trait, as 'plan=annual', 'seats>=5' or 'plan in (a, b)'",
-    "member_of": "write the name of another cohort",
+    **dict.fromkeys(
+        ("trait", "account_trait"),
+        "write a condition about a trait, as 'plan=annual', 'seats>=5' or 'plan in (a, b)'",
+    ),
+    **dict.fromkeys(_MEMBERS, "write the name of another cohort"),
 }
 
 
@@ -90,6 +100,8 @@ def read_cohorts(content: bytes) -> Read:
         cohorts,
         {str(entry.get("name")) for entry in file.listed("cohorts") if isinstance(entry, dict)},
     )
+    if not mistakes and not judged:
+        judged += _judge_sizes(cohorts)
     mistakes += [Mistake(file.line(place), text) for place, text in judged]
     doubtful = [
         Mistake(file.line(("cohorts", number, "conditions", place)), text)
@@ -132,8 +144,9 @@ def _judge(condition: Condition) -> Iterator[tuple[Place, str]]:
     for meant in condition.meant:
         for text in judge_conditions(meant):
             yield (kind,), text
-    if condition.trait and condition.trait.lstrip().startswith(TRAIT):
-        yield ("trait",), f"trait names the trait alone; remove {TRAIT} before it"
+    for key, before in (("trait", TRAIT), ("account_trait", ACCOUNT_TRAIT)):
+        if (getattr(condition, key) or "").lstrip().startswith(before):
+            yield (key,), f"{key} names the trait alone; remove {before} before it"
     seen = condition.first_seen
     if seen and seen.since is None and seen.until is None:
         yield ("first_seen",), f"first_seen names no day; {_WANTED['first_seen']}"
@@ -146,13 +159,14 @@ def _judge_members(
 ) -> Iterator[tuple[Place, str]]:
     """Cohorts that are a part of themselves or of one that is not there."""
     others = {
-        cohort.name: [each.member_of for each in cohort.conditions if each.member_of]
+        cohort.name: [each.other for each in cohort.conditions if each.other]
         for _, cohort in cohorts
     }
     for number, cohort in cohorts:
         for place, condition in enumerate(cohort.conditions):
-            other = condition.member_of
-            path = ("cohorts", number, "conditions", place, "member_of")
+            other = condition.other
+            key = "member_of" if condition.member_of else "not_member_of"
+            path = ("cohorts", number, "conditions", place, key)
             if other is None:
                 continue
             if other not in names:
@@ -163,11 +177,25 @@ def _judge_members(
                 )
             elif circle := _way(other, cohort.name, others):
                 way = " → ".join([cohort.name, *circle])
-                yield path, f"{way} leads back to itself; remove one of these member_of"
+                yield path, f"{way} leads back to itself; remove one of these"
+
+
+def _judge_sizes(cohorts: Sequence[tuple[int, Cohort]]) -> Iterator[tuple[Place, str]]:
+    """Cohorts that leave out those who leave out others, until nobody can count the ways."""
+    by_name = {cohort.name: cohort for _, cohort in cohorts}
+    for number, cohort in cohorts:
+        try:
+            clauses(cohort, by_name)
+        except TooManyClauses:
+            yield (
+                ("cohorts", number),
+                f"{cohort.name} is more than {MAX_CLAUSES} combinations of conditions, because "
+                "not_member_of names a cohort with not_member_of; write fewer conditions in these",
+            )
 
 
 def _way(start: str, goal: str, others: Mapping[str, Sequence[str]]) -> list[str]:
-    """Cohorts from one to another over member_of, both included; none if there is no way."""
+    """Cohorts from one to another that each names, both included; none if there is no way."""
     ways = [[start]]
     seen = {start}
     for way in ways:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cohorts.definitions import Cohort, Condition, all_conditions
+from cohorts.definitions import Clause, Cohort, Condition, Literal, clauses
 from warehouse import meta
 
 
@@ -24,11 +24,15 @@ def cohort_rows(cohorts: Sequence[Cohort]) -> dict[str, list[tuple[Any, ...]]]:
         for cohort in cohorts
     ]
     conditions = [
-        (cohort.name, number, *_row(condition))
+        (cohort.name, number, *_row(literal.condition), clause, literal.is_negated)
         for cohort in cohorts
-        for number, condition in enumerate(all_conditions(cohort, by_name), start=1)
+        for number, (clause, literal) in enumerate(_numbered(clauses(cohort, by_name)), start=1)
     ]
     return {meta.COHORTS: described, meta.COHORT_CONDITIONS: conditions}
+
+
+def _numbered(all_of: Sequence[Clause]) -> list[tuple[int, Literal]]:
+    return [(number, each) for number, clause in enumerate(all_of, start=1) for each in clause]
 
 
 def _row(condition: Condition) -> tuple[Any, ...]:
@@ -36,7 +40,8 @@ def _row(condition: Condition) -> tuple[Any, ...]:
     least, most = condition.limits
     if seen:
         return "first_seen", None, None, None, None, seen.since, seen.until
-    if condition.trait:
-        return "trait", f"*[{condition.trait}]", None, None, None, None, None
+    for kind, trait in (("trait", condition.trait), ("account_trait", condition.account_trait)):
+        if trait:
+            return kind, f"*[{trait}]", None, None, None, None, None
     step = condition.did or condition.did_not
     return "event", step, least, most, condition.within_days, None, None

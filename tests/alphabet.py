@@ -337,6 +337,12 @@ COHORTS: Final = tuple(
             "nested",
             [{"member_of": "early"}, {"member_of": "quiet"}, {"did_not": "*", "within_days": 2}],
         ),
+        ("of_annual", [{"account_trait": "plan=annual"}]),
+        ("of_others", [{"account_trait": "plan!=annual"}, {"did": "*", "within_days": 2}]),
+        ("of_many", [{"account_trait": "plan>=1"}, {"not_member_of": "often"}]),
+        ("outside", [{"not_member_of": "nested"}]),
+        ("inside", [{"not_member_of": "outside"}, {"not_member_of": "some"}]),
+        ("neither", [{"not_member_of": "inside"}, {"not_member_of": "of_many"}]),
         ("deeper", [{"member_of": "nested"}, {"did": "identify", "within_days": 31}]),
     )
 )

@@ -25,6 +25,8 @@ READS_A_MART = {
     ("int_funnel_events_matched", "fct_events"),
     ("int_cohort_events_matched", "fct_events"),
     ("int_cohort_conditions_changed", "dim_persons"),
+    ("int_cohort_account_traits_changed", "fct_account_members"),
+    ("int_cohort_persons_touched", "fct_account_members"),
     ("int_traits_changed", "fct_events"),
     ("int_trial_events_of_accounts", "fct_account_members"),
     ("int_trial_events_of_accounts", "fct_events"),

@@ -67,7 +67,8 @@ COLUMNS: Final = {
     COHORTS: "cohort_name varchar, description varchar, conditions varchar",
     COHORT_CONDITIONS: (
         "cohort_name varchar, cohort_condition_number integer, kind varchar, step varchar, "
-        "at_least integer, at_most integer, within_days integer, first_day date, last_day date"
+        "at_least integer, at_most integer, within_days integer, first_day date, last_day date, "
+        "clause_number integer, is_negated boolean"
     ),
     EXPERIMENT_PLANS: (
         "experiment_name varchar, description varchar, control_variant varchar, starts_on date, "

@@ -78,7 +78,8 @@
     );
     create table if not exists {{ definition_relation('cohort_conditions') }} (
         cohort_name varchar, cohort_condition_number integer, kind varchar, step varchar,
-        at_least integer, at_most integer, within_days integer, first_day date, last_day date
+        at_least integer, at_most integer, within_days integer, first_day date, last_day date,
+        clause_number integer, is_negated boolean
     );
     create table if not exists {{ definition_relation('experiment_plans') }} (
         experiment_name varchar, description varchar, control_variant varchar, starts_on date,

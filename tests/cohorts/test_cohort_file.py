@@ -108,6 +108,36 @@ def test_the_schema_is_what_the_models_say() -> None:
             "member_of: early_power_users",
             "6: power_users → early_power_users → power_users leads back to itself; remove",
         ),
+        (
+            "did_not: plan_cancelled",
+            "not_member_of: early_power_users",
+            "6: power_users → early_power_users → power_users leads back to itself; remove",
+        ),
+        (
+            "member_of: power_users",
+            "not_member_of: early_power_users",
+            "11: early_power_users → early_power_users leads back to itself; remove one of these",
+        ),
+        (
+            "member_of: power_users",
+            "not_member_of: power_usrs",
+            "11: there is no cohort power_usrs; write one of: power_users",
+        ),
+        (
+            "trait: 'plan in (annual, team)'",
+            "account_trait: 'plan=='",
+            "7: account_trait cannot be",
+        ),
+        (
+            "trait: 'plan in",
+            "account_trait: 'account.plan in",
+            "7: account_trait names the trait alone; remove account. before it",
+        ),
+        (
+            "did_not: plan_cancelled",
+            "trait: plan, account_trait: plan",
+            "6: trait and account_trait are 2 conditions; write one of did, did_not",
+        ),
         (WELL, "cohorts: 3", "1: cohorts cannot be 3; write cohorts: and below it one entry"),
         ("cohorts:", "cohorts: [", "2: this is not YAML: "),
         ("name: power_users", "name: power_users\n    name: b", "3: name stands there twice"),
@@ -127,9 +157,9 @@ def test_a_circle_is_told_to_each_cohort_in_it_and_to_no_other() -> None:
         for name, other in (("a", "b"), ("b", "c"), ("c", "b"), ("d", "d"))
     )
     assert mistakes(f"cohorts:\n{circle}") == [
-        "3: b → c → b leads back to itself; remove one of these member_of",
-        "4: c → b → c leads back to itself; remove one of these member_of",
-        "5: d → d leads back to itself; remove one of these member_of",
+        "3: b → c → b leads back to itself; remove one of these",
+        "4: c → b → c leads back to itself; remove one of these",
+        "5: d → d leads back to itself; remove one of these",
     ]
 
 
@@ -142,6 +172,47 @@ def test_a_cohort_with_another_mistake_is_not_unknown_as_well() -> None:
 def test_a_file_without_cohorts_defines_none(text: str) -> None:
     assert mistakes(text) == []
     assert cohorts(text) == []
+
+
+def test_who_is_not_in_a_cohort_meets_the_opposite_of_one_of_its_conditions() -> None:
+    text = WELL.replace("- member_of: power_users", "- not_member_of: power_users")
+    text += """\
+  - name: others
+    description: All who are not such early others.
+    conditions: [{not_member_of: early_power_users}]
+"""
+    rows = cohort_rows(cohorts(text))["meta.cohort_conditions"]
+    told = [(row[0], row[-2], row[2] if row[2] != "event" else row[3], row[-1]) for row in rows]
+    saved = "query_saved|report_created[kind=a]"
+    assert told[3:] == [
+        ("early_power_users", 1, saved, True),
+        ("early_power_users", 1, "plan_cancelled", True),
+        ("early_power_users", 1, "trait", True),
+        ("early_power_users", 2, "first_seen", False),
+        # Not (not a or not b, and c) is (a or not c) and (b or not c).
+        ("others", 1, saved, False),
+        ("others", 1, "first_seen", True),
+        ("others", 2, "plan_cancelled", False),
+        ("others", 2, "first_seen", True),
+        ("others", 3, "trait", False),
+        ("others", 3, "first_seen", True),
+    ]
+
+
+def test_cohorts_that_leave_out_those_who_leave_out_others_end_somewhere() -> None:
+    listed = "".join(f"      - {{did: event_{number}}}\n" for number in range(11))
+    one = "".join(
+        f"  - name: c{number}\n    description: X\n    conditions:\n{listed.replace('event', name)}"
+        for number, name in enumerate("ab")
+    )
+    none = (
+        "  - name: none\n    description: X\n    conditions:\n"
+        "      - {not_member_of: c0}\n      - {not_member_of: c1}\n"
+    )
+    assert mistakes(f"cohorts:\n{one}{none}") == []
+    rest = "  - {name: rest, description: X, conditions: [{not_member_of: none}]}\n"
+    (told,) = mistakes(f"cohorts:\n{one}{none}{rest}")
+    assert told.partition(": ")[2].startswith("rest is more than 100 combinations of conditions")
 
 
 def test_an_event_nobody_planned_or_sent_is_told_with_its_line(tmp_path: Path) -> None:

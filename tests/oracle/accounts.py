@@ -40,11 +40,16 @@ class Accounts:
 
     def of(self, event: Event) -> str | None:
         """The account it names, else its person's at that moment."""
-        person = self._person_of(event)
-        named = self.members.get(person or "", [])
-        if event.group_id is not None or not named:
+        if event.group_id is not None:
             return event.group_id
-        until_then = [each for each in named if each.occurred_at <= event.occurred_at]
+        return self.at(self._person_of(event) or "", event.occurred_at)
+
+    def at(self, person: str, moment: datetime) -> str | None:
+        """The account that a person belongs to at a moment."""
+        named = self.members.get(person, [])
+        if not named:
+            return None
+        until_then = [each for each in named if each.occurred_at <= moment]
         first = [each for each in named if each.occurred_at == named[0].occurred_at]
         return (until_then or first)[-1].group_id
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from tests.oracle.accounts import Accounts
 from tests.oracle.activity import Calendar, spine
 from tests.oracle.events import Event
 from tests.oracle.funnels import inside, meets, read_alternative
@@ -24,6 +25,9 @@ class Person:
     person_id: str
     events: list[Event]
     calendar: Calendar
+    accounts: Accounts
+    #: The events of all people that say something of an account, in their order.
+    told: list[Event]
 
     def meets(self, condition: Mapping[str, Any], moment: datetime, cohorts: Sequence[Any]) -> bool:
         """Whether the condition holds at the moment."""
@@ -33,6 +37,8 @@ class Person:
         if "member_of" in condition:
             (other,) = (each for each in cohorts if each["name"] == condition["member_of"])
             return self.is_member(other, moment, cohorts)
+        if "not_member_of" in condition:
+            return not self.meets({"member_of": condition["not_member_of"]}, moment, cohorts)
         if "first_seen" in condition:
             days = condition["first_seen"]
             day = self.calendar.day_of(known[0].occurred_at)
@@ -44,9 +50,14 @@ class Person:
                 traits = {**event.set_once, **traits, **event.traits}
                 for name in event.unset:
                     traits.pop(name, None)
-            bare = {"property_name": "", "property_value": ""}
-            ((name, sign, value),) = read_alternative(f"*[{condition['trait']}]", bare).conditions
-            return meets(inside(traits, name), sign, value)
+            return has_trait(traits, condition["trait"])
+        if "account_trait" in condition:
+            account = self.accounts.at(self.person_id, moment)
+            traits = {}
+            for event in self.told:
+                if event.group_id == account is not None and event.occurred_at <= moment:
+                    traits |= event.account_traits
+            return has_trait(traits, condition["account_trait"])
         times = len(
             [
                 event
@@ -78,6 +89,7 @@ class Person:
             for event in self.events
             for length in {*windows - {FOREVER}, timedelta()}
         }
+        moments |= {event.occurred_at for event in self.told}
         judged = [(each, self.is_member(cohort, each, cohorts)) for each in sorted(moments)]
         changes = [judged[0][0]] if judged[0][1] else []
         changes += [moment for (_, was), (moment, now) in pairwise(judged) if was != now]
@@ -86,6 +98,13 @@ class Person:
 
 
 FOREVER = timedelta(days=365_000)
+
+
+def has_trait(traits: Mapping[str, Any], condition: str) -> bool:
+    """Whether traits meet a condition as the file writes it."""
+    bare = {"property_name": "", "property_value": ""}
+    ((name, sign, value),) = read_alternative(f"*[{condition}]", bare).conditions
+    return meets(inside(traits, name), sign, value)
 
 
 def window(condition: Mapping[str, Any]) -> timedelta:
@@ -107,8 +126,10 @@ def member_rows(
     for event in sorted(events, key=lambda event: event.order):
         if (person_id := people.person_of(event)) is not None:
             own.setdefault(person_id, []).append(event)
+    accounts = Accounts(events, people)
+    told = sorted((each for each in events if each.account_traits), key=lambda each: each.order)
     persons = [
-        Person(person_id, each, calendar)
+        Person(person_id, each, calendar, accounts, told)
         for person_id, each in own.items()
         if not all(event.is_bot for event in each)
     ]

@@ -1,4 +1,4 @@
-{% set touched = rebuild_touched('int_persons_touched', keys=['person_id']) %}
+{% set touched = rebuild_touched('int_cohort_persons_touched', keys=['person_id']) %}
 
 -- dim_persons is a mart. It says when a person was first seen, and who is a bot.
 with persons as (
@@ -30,6 +30,17 @@ traits as (
     select traits.*
 
     from {{ ref('int_traits_changed') }} as traits
+
+    inner join persons
+        on traits.person_id = persons.person_id
+
+),
+
+account_traits as (
+
+    select traits.*
+
+    from {{ ref('int_cohort_account_traits_changed') }} as traits
 
     inner join persons
         on traits.person_id = persons.person_id
@@ -104,13 +115,15 @@ trait_steps as (
 
     select *
     from conditions
-    where kind = 'trait'
+    where kind in ('trait', 'account_trait')
 
 ),
 
 trait_alternatives as (
 
-    {{ event_alternatives('trait_steps', 'step', ['cohort_name', 'cohort_condition_number']) }}
+    {{ event_alternatives(
+        'trait_steps', 'step', ['cohort_name', 'cohort_condition_number', 'kind']
+    ) }}
 
 ),
 
@@ -120,6 +133,7 @@ trait_conditions as (
     select
         cohort_name,
         cohort_condition_number,
+        kind,
         property_name,
         {{ first_part('property_name') }} as outer_name,
         comparison,
@@ -143,6 +157,25 @@ traits_told as (
 
     inner join traits
         on traits.trait_name in (definitions.property_name, definitions.outer_name)
+
+    where definitions.kind = 'trait'
+
+    union all
+
+    select
+        definitions.*,
+        traits.person_id,
+        traits.changed_at,
+        traits.trait_number,
+        traits.trait_name = definitions.property_name as is_whole,
+        coalesce(traits.trait_value, '') as trait_value
+
+    from trait_conditions as definitions
+
+    inner join account_traits as traits
+        on traits.trait_name in (definitions.property_name, definitions.outer_name)
+
+    where definitions.kind = 'account_trait'
 
     union all
 
@@ -215,7 +248,7 @@ traits_found as (
 
 ),
 
--- What holds from each moment on.
+-- What holds from each moment on. Of what must not hold, a person is first asked when first seen.
 conditions_judged as (
 
     select
@@ -269,6 +302,44 @@ conditions_judged as (
             and coalesce({{ reporting_date('persons.first_seen_at') }} <= conditions.last_day, true)
     where conditions.kind = 'first_seen'
 
+    union all
+
+    select
+        conditions.cohort_name,
+        conditions.cohort_condition_number,
+        persons.person_id,
+        persons.first_seen_at as changed_at,
+        0 as is_met
+    from conditions
+    cross join persons
+    where conditions.is_negated
+
+),
+
+conditions_negated as (
+
+    select
+        judged.cohort_name,
+        judged.cohort_condition_number,
+        judged.person_id,
+        judged.changed_at,
+        case when conditions.is_negated then 1 - max(judged.is_met) else max(judged.is_met) end
+            as is_met
+
+    from conditions_judged as judged
+
+    inner join conditions
+        on
+            judged.cohort_name = conditions.cohort_name
+            and judged.cohort_condition_number = conditions.cohort_condition_number
+
+    group by
+        judged.cohort_name,
+        judged.cohort_condition_number,
+        judged.person_id,
+        judged.changed_at,
+        conditions.is_negated
+
 ),
 
 conditions_compared as (
@@ -284,7 +355,7 @@ conditions_compared as (
             ), 0
         ) as amount
 
-    from conditions_judged
+    from conditions_negated
 
 ),
 

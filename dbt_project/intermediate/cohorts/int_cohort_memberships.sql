@@ -1,4 +1,4 @@
-{% set touched = rebuild_touched('int_persons_touched', keys=['person_id']) %}
+{% set touched = rebuild_touched('int_cohort_persons_touched', keys=['person_id']) %}
 
 with changes as (
 
@@ -10,17 +10,77 @@ with changes as (
 
 ),
 
+conditions as (
+
+    select * from {{ source('meta', 'cohort_conditions') }}
+
+),
+
 cohorts as (
 
     select
         cohort_name,
-        count(*) as condition_count
-    from {{ source('meta', 'cohort_conditions') }}
+        count(distinct clause_number) as clause_count
+    from conditions
     group by cohort_name
 
 ),
 
+-- Of the conditions of a clause one is enough.
 conditions_counted as (
+
+    select
+        changes.cohort_name,
+        conditions.clause_number,
+        changes.person_id,
+        changes.changed_at,
+        sum(sum(changes.amount)) over (
+            partition by changes.cohort_name, conditions.clause_number, changes.person_id
+            order by changes.changed_at
+        ) as conditions_met
+
+    from changes
+
+    inner join conditions
+        on
+            changes.cohort_name = conditions.cohort_name
+            and changes.cohort_condition_number = conditions.cohort_condition_number
+
+    group by
+        changes.cohort_name, conditions.clause_number, changes.person_id, changes.changed_at
+
+),
+
+clauses_judged as (
+
+    select
+        cohort_name,
+        clause_number,
+        person_id,
+        changed_at,
+        case when conditions_met > 0 then 1 else 0 end as is_met
+
+    from conditions_counted
+
+),
+
+clauses_changed as (
+
+    select
+        cohort_name,
+        person_id,
+        changed_at,
+        is_met - coalesce(
+            lag(is_met) over (
+                partition by cohort_name, clause_number, person_id order by changed_at
+            ), 0
+        ) as amount
+
+    from clauses_judged
+
+),
+
+clauses_counted as (
 
     select
         cohort_name,
@@ -28,9 +88,9 @@ conditions_counted as (
         changed_at,
         sum(sum(amount)) over (
             partition by cohort_name, person_id order by changed_at
-        ) as conditions_met
+        ) as clauses_met
 
-    from changes
+    from clauses_changed
 
     group by cohort_name, person_id, changed_at
 
@@ -39,15 +99,15 @@ conditions_counted as (
 memberships_judged as (
 
     select
-        conditions_counted.cohort_name,
-        conditions_counted.person_id,
-        conditions_counted.changed_at,
-        conditions_counted.conditions_met = cohorts.condition_count as is_member
+        clauses_counted.cohort_name,
+        clauses_counted.person_id,
+        clauses_counted.changed_at,
+        clauses_counted.clauses_met = cohorts.clause_count as is_member
 
-    from conditions_counted
+    from clauses_counted
 
     inner join cohorts
-        on conditions_counted.cohort_name = cohorts.cohort_name
+        on clauses_counted.cohort_name = cohorts.cohort_name
 
 ),
 
