@@ -16,7 +16,7 @@ from datetime import datetime
 import duckdb
 
 from publishing.copy_changes import Brought
-from warehouse.meta import BUILDS, CHANGED_ROWS, ERASURES, PUBLISHED
+from warehouse.meta import BUILDS, CHANGED_ROWS, ERASURES, PUBLISHED, SUMS_WITHDRAWN
 from warehouse.sql import create_described
 
 TABLE = "restatements"
@@ -27,7 +27,7 @@ COLUMNS = {
     "restated_at": ("timestamp not null", "When that was, UTC."),
     "run_id": ("varchar", "The Dagster run that published; null outside of Dagster."),
     "table_name": ("varchar not null", "The mart that holds the figure."),
-    "figure": ("varchar not null", "The mart's column."),
+    "figure": ("varchar not null", "The mart's column, or what is counted of its rows."),
     "slice": (
         "varchar not null",
         "Funnel and step, as 'trial 2', or the currency; empty where there is none.",
@@ -60,16 +60,45 @@ ACTIVES: dict[str, tuple[int | None, int]] = {
     "events": (0, 0),
     "bot_actives": (0, 0),
 }
-#: Figure of the events of fct_revenue_events that count → how it is made of those of a day and
-#: currency. Whether one counts may depend on an order of any day before.
-REVENUE = {
-    "orders": "count(*) filter (where kind = 'order')",
-    "gross_amount": "coalesce(sum(amount) filter (where kind = 'order'), 0)",
-    "refunds": "count(*) filter (where kind = 'refund')",
-    "refunded_amount": "coalesce(sum(amount) filter (where kind = 'refund'), 0)",
-}
-#: Days before a figure's own if all of them count: no warehouse is as old.
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Figures that are sums over the rows of a mart which count, by day and slice."""
+
+    day: str
+    figures: dict[str, str]
+    slice: str = "''"
+    condition: str = "true"
+    #: How many days after its own an event may decide a figure.
+    days_after: int = 0
+
+
+#: Days before or after a figure's own if all of them count: no warehouse is as old.
 ALL_DAYS = 100_000
+#: Mart → its sums. Whether an order counts may depend on an order of any day before; to which
+#: account an event belongs, on an event of any day that names one.
+SUMS = {
+    "fct_revenue_events": Sums(
+        "revenue_date",
+        {
+            "orders": "count(*) filter (where kind = 'order')",
+            "gross_amount": "coalesce(sum(amount) filter (where kind = 'order'), 0)",
+            "refunds": "count(*) filter (where kind = 'refund')",
+            "refunded_amount": "coalesce(sum(amount) filter (where kind = 'refund'), 0)",
+        },
+        slice="currency",
+        condition="is_counted",
+    ),
+    "fct_account_days": Sums(
+        "activity_date",
+        {
+            "active_accounts": "count(distinct account_id)",
+            "active_members": "count(distinct (account_id, person_id))",
+        },
+        days_after=ALL_DAYS,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -123,7 +152,8 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
                 coalesce(was.activity_date, now.activity_date) as figure_date,
                 was.{figure} as from_value, now.{figure} as to_value,
                 {ALL_DAYS if before is None else before} as days_before, {after} as days_after,
-                true as is_of_activity, false as is_of_money
+                true as is_of_activity, false as is_of_money,
+                false as is_of_accounts
             from previous.marts.fct_daily_actives as was
             full outer join marts.fct_daily_actives as now using (activity_date)
             where was.{figure} is distinct from now.{figure} and coalesce(
@@ -151,7 +181,7 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
                     from intermediate.int_funnel_steps_listed as steps
                     where steps.funnel_name = was.funnel_name
                 ) as days_after,
-                false as is_of_activity, false as is_of_money
+                false as is_of_activity, false as is_of_money, false as is_of_accounts
             from previous.marts.fct_funnel_steps as was
             left join marts.fct_funnel_steps as now using (funnel_name, entry_date, step_number)
             where
@@ -166,22 +196,27 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
                 )
             """
         )
-    if all(_has(connection, each, "marts", "fct_revenue_events") for each in ("previous", None)):
-        questions += [
+    for mart, each in SUMS.items():
+        if not all(_has(connection, database, "marts", mart) for database in ("previous", None)):
+            continue
+        was = sums(mart, "previous.marts")
+        if _has(connection, "previous", *SUMS_WITHDRAWN.split(".")):
+            was = f"select * from previous.{SUMS_WITHDRAWN} where table_name = '{mart}'"
+        questions.append(
             f"""
             select
-                'fct_revenue_events' as table_name, '{figure}' as figure, currency as slice,
-                revenue_date as figure_date, was.value as from_value, now.value as to_value,
-                {ALL_DAYS} as days_before, 0 as days_after,
-                false as is_of_activity, true as is_of_money
-            from ({_revenue("previous.marts", made)}) as was
-            full outer join ({_revenue("marts", made)}) as now using (revenue_date, currency)
-            where coalesce(was.value, 0) <> coalesce(now.value, 0) and revenue_date <= (
+                '{mart}' as table_name, figure, slice, figure_date,
+                was.value as from_value, now.value as to_value,
+                {ALL_DAYS} as days_before, {each.days_after} as days_after,
+                false as is_of_activity, {mart == "fct_revenue_events"} as is_of_money,
+                {mart == "fct_account_days"} as is_of_accounts
+            from ({was}) as was
+            full outer join ({sums(mart, "marts")}) as now using (figure, slice, figure_date)
+            where coalesce(was.value, 0) <> coalesce(now.value, 0) and figure_date <= (
                 select max(activity_date) from previous.marts.fct_daily_actives where is_complete
             )
             """
-            for figure, made in REVENUE.items()
-        ]
+        )
     if not questions or not _has(connection, "previous", "marts", "fct_events"):
         return 0
     connection.execute(
@@ -191,17 +226,24 @@ def _compare_figures(connection: duckdb.DuckDBPyConnection) -> int:
     return int(found[0]) if found else 0
 
 
-def _revenue(marts: str, made: str) -> str:
-    return f"""
-        select revenue_date, currency, {made} as value
-        from {marts}.fct_revenue_events where is_counted group by all
+def sums(mart: str, marts: str) -> str:
+    """A statement with a row for each figure, slice and day of a mart of SUMS."""
+    each = SUMS[mart]
+    return " union all ".join(
+        f"""
+        select
+            '{mart}' as table_name, '{figure}' as figure, {each.slice} as slice,
+            {each.day} as figure_date, cast({made} as decimal(38, 8)) as value
+        from {marts}.{mart} where {each.condition} group by all
         """
+        for figure, made in each.figures.items()
+    )
 
 
 def _compare_facts(
     connection: duckdb.DuckDBPyConnection, time_zone: str, *, is_noted: bool
 ) -> None:
-    """Write the changes of events to the temporary table facts_changed, with their days."""
+    """Count the changes of events by day in the temporary table facts_changed."""
     noted = ""
     if is_noted:
         noted = f"""
@@ -210,7 +252,7 @@ def _compare_facts(
             )
         """
     columns = "event_id, source_id, event_name, occurred_at, user_id, anonymous_id, person_id"
-    columns += ", event_type, session_id, properties"
+    columns += ", event_type, session_id, properties, group_id"
     # A file of an older version has no is_activity. In it, all activity had a session.
     has_activity = _has(connection, "previous", "marts", "fct_events", "is_activity")
     was_activity = "is_activity" if has_activity else "session_id is not null"
@@ -240,16 +282,17 @@ def _compare_facts(
                 coalesce(was.is_of_activity, false) or coalesce(now.is_of_activity, false)
                     as is_of_activity,
                 event_id in ({money or "null"}) as is_of_money,
+                was.group_id is not null or now.group_id is not null as is_of_accounts,
                 case
                     when was.event_id is null then 'late'
                     when now.event_id is null then 'removed'
                     when
                         (
                             was.occurred_at, was.event_name, was.source_id, was.user_id,
-                            was.anonymous_id, was.properties
+                            was.anonymous_id, was.properties, was.group_id
                         ) is distinct from (
                             now.occurred_at, now.event_name, now.source_id, now.user_id,
-                            now.anonymous_id, now.properties
+                            now.anonymous_id, now.properties, now.group_id
                         )
                         then 'redelivered'
                     when was.person_id <> now.person_id then 'reattributed'
@@ -264,27 +307,34 @@ def _compare_facts(
             full outer join now using (event_id)
         )
 
-        select
-            unnest(list_distinct([was_date, now_date])) as fact_date,
-            is_of_activity,
-            is_of_money,
-            change
-        from compared
-        where change is not null
+        select *, count(*) as events
+        from (
+            select
+                unnest(list_distinct([was_date, now_date])) as fact_date,
+                is_of_activity,
+                is_of_money,
+                is_of_accounts,
+                change
+            from compared
+            where change is not null
+        )
+        group by all
         """
     )
 
 
 def _explain(connection: duckdb.DuckDBPyConnection, publishing: Publishing) -> None:
     """Write the changed figures and the reasons found in the changed facts."""
-    count = "count(*) filter (where facts.change = '{}')"
+    count = "cast(coalesce(sum(facts.events) filter (where facts.change = '{}'), 0) as bigint)"
     is_erased = _is_erased(connection)
     connection.execute(
         f"""
         insert into published.marts.{TABLE} by name
         with explained as (
             select
-                figures.* exclude (days_before, days_after, is_of_activity, is_of_money),
+                figures.* exclude (
+                    days_before, days_after, is_of_activity, is_of_money, is_of_accounts
+                ),
                 {count.format("late")} as late_events,
                 {count.format("reattributed")} as reattributed_events,
                 {count.format("removed")} as removed_events,
@@ -295,6 +345,11 @@ def _explain(connection: duckdb.DuckDBPyConnection, publishing: Publishing) -> N
                     and figures.figure_date + figures.days_after
                     and (facts.is_of_activity or not figures.is_of_activity)
                     and (facts.is_of_money or not figures.is_of_money)
+                    and (
+                        not figures.is_of_accounts
+                        or facts.is_of_accounts
+                        or (facts.is_of_activity and facts.fact_date = figures.figure_date)
+                    )
             group by all
         )
 

@@ -13,7 +13,9 @@ import duckdb
 from ingestion.landing.tombstones import Tombstones
 from ingestion.settings import Settings
 from publishing.publish import STORAGE_VERSION, swap_in
-from warehouse.meta import PUBLISHED
+from publishing.restatements import SUMS, sums
+from warehouse.meta import COLUMNS as COLUMNS_OF_META
+from warehouse.meta import PUBLISHED, SUMS_WITHDRAWN
 from warehouse.sql import literal
 
 logger = logging.getLogger(__name__)
@@ -132,5 +134,15 @@ def _copy(
         f"update fresh.{PUBLISHED} set row_count = $1 where table_name = $2",
         [[rows[table], table] for table in gone],
     )
+    _keep_sums(connection, {table for _, table in tables})
     connection.execute("detach fresh")
     return rows
+
+
+def _keep_sums(connection: duckdb.DuckDBPyConnection, tables: set[str]) -> None:
+    """Keep what people have read, for the next publish to say what the erasure changed."""
+    if SUMS_WITHDRAWN.partition(".")[2] in tables:
+        return
+    connection.execute(f"create table fresh.{SUMS_WITHDRAWN} ({COLUMNS_OF_META[SUMS_WITHDRAWN]})")
+    for mart in SUMS.keys() & tables:
+        connection.execute(f"insert into fresh.{SUMS_WITHDRAWN} {sums(mart, 'old.marts')}")

@@ -46,6 +46,8 @@ DEFINITION_TABLES: Final = (*CONVERSION_TABLES, COHORTS, COHORT_CONDITIONS, *EXP
 CONVERSION_SCORES: Final = "meta.conversion_scores"
 #: In the published file: its version, how new its data is, and the rows of each mart.
 PUBLISHED: Final = "meta.published"
+#: In a published file without people who were erased since: the sums that people had read before.
+SUMS_WITHDRAWN: Final = "meta.sums_withdrawn"
 
 #: Table → its columns, for tables that Python creates too. If dbt runs first, it creates the same.
 COLUMNS: Final = {
@@ -85,6 +87,9 @@ COLUMNS: Final = {
     PUBLISHED: (
         "version varchar, published_at timestamp, data_through timestamp, table_name varchar, "
         "row_count bigint, whole_row_bytes double, whole_rows bigint, definition varchar"
+    ),
+    SUMS_WITHDRAWN: (
+        "table_name varchar, figure varchar, slice varchar, figure_date date, value decimal(38, 8)"
     ),
 }
 

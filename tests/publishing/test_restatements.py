@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from ingestion.landing.tombstones import Entry, Tombstones
 from ingestion.settings import Settings
 from publishing.publish import PublishReport, publish
+from publishing.withdraw import withdraw
 from tests.models_in_memory import CompiledModels, MemoryWarehouse
 from tests.oracle import File, Line
 from warehouse.connection import connect
@@ -321,3 +323,68 @@ def test_a_file_that_cannot_be_read_begins_a_new_record(
     assert site.read("select count(*) from marts.restatements") == [(0,)]
     with connect(site.settings, read_only=True) as connection:
         assert connection.execute("select count(*) from marts.fct_events").fetchone() == (4,)
+
+
+def member(event_id: str, occurred_at: str, who: str, account: str, **changed: Any) -> Line:
+    told = {"type": "group", "event_name": "group", "user_id": who, "group_id": account}
+    return line(event_id, occurred_at, None, **told, **changed)
+
+
+ACCOUNTS = """
+    select figure, figure_date, from_value, to_value, reasons, late_events, reattributed_events
+    from marts.restatements where table_name = 'fct_account_days' order by all
+"""
+
+
+def test_accounts_of_a_settled_day_are_restated(compiled: CompiledModels, tmp_path: Path) -> None:
+    site = Site(compiled, tmp_path)
+    visits = [
+        line(f"{who}{day}", f"{day}T10:00", who, user_id=who)
+        for who in ("ana", "ben", "cy")
+        for day in ("02", "03")
+    ]
+    site.night(*visits, member("g1", "02T09:00", "ana", "acme"))
+    # Of a day that is not over: it says where ben was on the days before.
+    site.night(
+        member("g2", "04T09:00", "ben", "acme", received_at="2026-03-04T09:00:00Z"),
+        line("other", "02T12:00", "stranger"),
+    )
+    late = "late_events"
+    assert site.read(ACCOUNTS) == [
+        ("active_members", MONDAY, 1, 2, late, 2, 0),
+        ("active_members", TUESDAY, 1, 2, late, 1, 0),
+    ]
+    # What names an account on Monday is of that account.
+    site.night(line("late", "02T12:00", "best", user_id="dan", context={"groupId": "best"}))
+    assert site.read(ACCOUNTS)[0] == ("active_accounts", MONDAY, 1, 2, late, 1, 0)
+
+
+def test_what_was_withdrawn_of_the_published_file_is_restated_too(
+    compiled: CompiledModels, tmp_path: Path
+) -> None:
+    site = Site(compiled, tmp_path)
+    site.night(
+        {**sale("o1", "02T10:00", "10.50"), "user_id": "ana"},
+        {**sale("o2", "02T11:00", "7"), "user_id": "ben"},
+        member("g1", "02T09:00", "ana", "acme"),
+        member("g2", "02T09:00", "ben", "best"),
+        line("t1", "03T10:00"),
+    )
+    before = site.read("select count(*) from marts.fct_account_days")
+    for who in ("ana", "nobody else"):
+        digest = Tombstones(b"salt").digest(who).hex()
+        entry = Entry(erasure_id="1", subject=digest, begun_at="now", users=(digest,))
+        withdraw(site.settings, Tombstones(b"salt", (entry,)))
+    assert site.read("select count(*) from marts.fct_account_days") != before
+    site.memory.connection.execute("delete from raw.events where user_id = 'ana'")
+    site.memory.connection.execute(
+        "create table meta.erasures as select now() at time zone 'UTC' as erased_at"
+    )
+    site.night(full_refresh=True, whole=True)
+
+    assert site.restated("gross_amount", "active_accounts", "active_members") == {
+        ("gross_amount", MONDAY): (17.5, 7, "erasure"),
+        ("active_accounts", MONDAY): (2, 1, "erasure"),
+        ("active_members", MONDAY): (2, 1, "erasure"),
+    }
+    assert site.night(full_refresh=True).restated == 0
