@@ -189,6 +189,10 @@ def test_revenue_is_broken_down_and_filtered_like_every_question(compiled: Compi
     ("question", "sentence"),
     [
         ("revenue(period := 'year')", "period is 'hour', 'day', 'week', 'month' or null"),
+        ("revenue(period := 3)", "period is 'hour', 'day', 'week', 'month' or null"),
+        ("revenue(actor := 3)", "actor is 'person' or 'account'"),
+        ("revenue(reporting_currency := 3)", "has no rate to 3"),
+        ("revenue(by := '')", "no dimension is called ''; write one of: "),
         ("revenue(source := 'nowhere')", "nowhere"),
         ("revenue(since := 'soon')", "since and until are days"),
         (

@@ -34,7 +34,9 @@ def panels(values: Values, context: Context) -> list[Panel]:
         **asked(values),
     }
     whole = {**parameters, "by": None}
+    # What is asked for comes first, with what is wrong in it.
     return [
+        *([_broken_down(values, parameters)] if parameters["by"] else []),
         Panel(
             key="sums",
             title=f"{since} to {until}",
@@ -65,7 +67,6 @@ def panels(values: Values, context: Context) -> list[Panel]:
             ),
             empty="Nothing was sold.",
         ),
-        *([_broken_down(values, parameters)] if parameters["by"] else []),
         _not_counted(values, context),
         _value_of_buyers(),
     ]

@@ -250,7 +250,7 @@ def _periods_of(table: str) -> str:
                 case when period is not null then started_in end as period_start,
                 coalesce(
                     bool_and(
-                        started_in + period_length(coalesce(period, 'day'))
+                        started_in + period_length(coalesce(cast(period as varchar), 'day'))
                         <= (select reporting_time(edge_of(source)))
                         and (since is null or period is null or started_in >= as_day(since))
                         and (
@@ -263,11 +263,15 @@ def _periods_of(table: str) -> str:
                 ) as is_complete
             from (
                 select distinct
-                    period_of(coalesce(period, 'day'), activity_date + to_hours(hours.hour))
-                        as started_in
+                    period_of(
+                        coalesce(cast(period as varchar), 'day'),
+                        activity_date + to_hours(hours.hour)
+                    ) as started_in
                 from marts.fct_daily_actives
                 cross join (
-                    select unnest(range(case when period = 'hour' then 24 else 1 end)) as hour
+                    select unnest(
+                        range(case when cast(period as varchar) = 'hour' then 24 else 1 end)
+                    ) as hour
                 ) as hours
                 where
                     is_asked(activity_date, since, until)

@@ -150,14 +150,14 @@ end;
 
 -- The start of the period that a local time is in, and the length of a period; null for no period.
 create or replace macro period_of(period, local_time) as cast(
-    case period
+    case cast(period as varchar)
         when 'hour' then date_trunc('hour', local_time)
         when 'day' then date_trunc('day', local_time)
         when 'week' then date_trunc('week', local_time)
         when 'month' then date_trunc('month', local_time)
     end as timestamp
 );
-create or replace macro period_length(period) as case period
+create or replace macro period_length(period) as case cast(period as varchar)
     when 'hour' then interval 1 hour
     when 'day' then interval 1 day
     when 'week' then interval 7 day
@@ -166,7 +166,7 @@ end;
 
 -- The cohort of a day: the day itself, or the first day of its week or month. A period of retention is
 -- so many days, a calendar week or a calendar month.
-create or replace macro cohort_of(period, day) as case period
+create or replace macro cohort_of(period, day) as case cast(period as varchar)
     when 'week' then cast(date_trunc('week', day) as date)
     when 'month' then cast(date_trunc('month', day) as date)
     else day
@@ -185,9 +185,9 @@ create or replace macro bracket_of(brackets, numbers_by_day, period_number) as c
 end;
 create or replace macro date_after(period, period_days, first_day, periods) as cast(
     case
-        when period = 'month' then first_day + to_months(cast(periods as integer))
+        when cast(period as varchar) = 'month' then first_day + to_months(cast(periods as integer))
         else first_day
-            + cast(periods * case when period = 'week' then 7 else period_days end as integer)
+            + cast(periods * case when cast(period as varchar) = 'week' then 7 else period_days end as integer)
     end as date
 );
 

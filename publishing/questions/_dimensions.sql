@@ -134,7 +134,7 @@ create or replace macro unknown_dimension(dimension) as case
         and dimension not like '{trait}_%'
         and dimension not like '{account_trait}_%'
         and dimension not in ({names})
-        then 'no dimension is called ' || dimension || '; {known}'
+        then 'no dimension is called ' || coalesce(nullif(dimension, ''), '''''') || '; {known}'
 end;
 
 -- The conditions that filters are, and what is wrong with how a filter is written. A filter with a

@@ -382,12 +382,12 @@ window alternatives as (partition by step_number, alternative_number);
 
 -- For whom an event counts, and what is wrong with who is asked for; null if nothing is.
 create or replace macro actor_of(actor, person_id, account_id) as
-case when actor = 'account' then account_id else person_id end;
+case when cast(actor as varchar) = 'account' then account_id else person_id end;
 
 create or replace macro mistake_of_actor(actor) as case
-    when actor is null or actor not in ('person', 'account')
+    when actor is null or cast(actor as varchar) not in ('person', 'account')
         then 'actor is ''person'' or ''account'': who is counted'
-    when actor = 'account' and not exists (select 1 from marts.dim_accounts)
+    when cast(actor as varchar) = 'account' and not exists (select 1 from marts.dim_accounts)
         then 'no event names an account; docs/metrics.md (Accounts) says how events name one'
 end;
 
@@ -453,9 +453,9 @@ select
     *,
     actor_of(actor, person_id, dimension_account) as actor_id,
     {value_of:cast("by" as varchar)} as breakdown_value
-from events_described([cast("by" as varchar), actor]) as events
+from events_described([cast("by" as varchar), cast(actor as varchar)]) as events
 where
-    (actor = 'person' or dimension_account is not null)
+    (cast(actor as varchar) = 'person' or dimension_account is not null)
     and action is null
     and not events.is_bot
     and events.is_activity
@@ -468,9 +468,9 @@ select
     *,
     actor_of(actor, person_id, dimension_account) as actor_id,
     {value_of:cast("by" as varchar)} as breakdown_value
-from events_described([cast("by" as varchar), actor]) as events
+from events_described([cast("by" as varchar), cast(actor as varchar)]) as events
 where
-    (actor = 'person' or dimension_account is not null)
+    (cast(actor as varchar) = 'person' or dimension_account is not null)
     and action is not null
     and not events.is_bot
     and (source is null or events.source_id = source)
@@ -484,9 +484,9 @@ select
     *,
     actor_of(actor, person_id, dimension_account) as actor_id,
     {value_of:cast("by" as varchar)} as breakdown_value
-from events_described([cast("by" as varchar), actor]) as events
+from events_described([cast("by" as varchar), cast(actor as varchar)]) as events
 where
-    (actor = 'person' or dimension_account is not null)
+    (cast(actor as varchar) = 'person' or dimension_account is not null)
     and (action like '%[%' or len(try_cast(filters as varchar[])) > 0)
     and (action is not null or events.is_activity)
     and events.event_id in (select events_met.event_id from events_met);

@@ -47,7 +47,7 @@ mistakes as (
     from (
         select
             case
-                when period is null or period not in ('day', 'week', 'month')
+                when period is null or cast(period as varchar) not in ('day', 'week', 'month')
                     then 'period is ''day'', ''week'' or ''month'''
                 else coalesce(
                     mistake_of_days(since, until),

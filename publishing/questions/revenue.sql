@@ -22,13 +22,13 @@ create or replace macro revenue(
 with told_read as materialized (
 
     select
-        period_of(coalesce(period, 'day'), reporting_time(events.occurred_at)) as started_in,
+        period_of(coalesce(cast(period as varchar), 'day'), reporting_time(events.occurred_at)) as started_in,
         told.revenue_date,
         told.currency as told_currency,
-        coalesce(upper(reporting_currency), told.currency) as currency,
+        coalesce(upper(cast(reporting_currency as varchar)), told.currency) as currency,
         told.kind,
         case
-            when reporting_currency is null or told.currency = upper(reporting_currency)
+            when reporting_currency is null or told.currency = upper(cast(reporting_currency as varchar))
                 then cast(told.amount as decimal(38, 8))
             when told.amount < 10000000000 then cast(told.amount * rates.rate as decimal(38, 8))
             -- More than 38 digits would be an error; without its cents no amount has so many.
@@ -45,7 +45,7 @@ with told_read as materialized (
     left join marts.dim_exchange_rates as rates
         on
             told.currency = rates.from_currency
-            and rates.to_currency = upper(reporting_currency)
+            and rates.to_currency = upper(cast(reporting_currency as varchar))
             and told.revenue_date >= rates.valid_from
             and (rates.valid_to is null or told.revenue_date < rates.valid_to)
 
@@ -72,7 +72,7 @@ mistakes as (
                         when not exists (select 1 from marts.fct_revenue_events)
                             then 'no event of seeds/revenue_events.csv was ever sent; write there which '
                                 || 'events tell of orders and refunds'
-                        when reporting_currency is not null and upper(reporting_currency) not in (
+                        when reporting_currency is not null and upper(cast(reporting_currency as varchar)) not in (
                             select rates.to_currency from marts.dim_exchange_rates as rates
                             union all
                             select told.currency
@@ -80,7 +80,7 @@ mistakes as (
                             where told.is_counted
                         )
                             then 'seeds/exchange_rates.csv has no rate to '
-                                || coalesce(nullif(reporting_currency, ''), 'an empty currency')
+                                || coalesce(nullif(cast(reporting_currency as varchar), ''), 'an empty currency')
                         when not exists (select 1 from periods)
                             then 'nothing happened then; days are ' || days_there()
                         else (

@@ -86,7 +86,7 @@ sessions_met as materialized (
     select
         *,
         row_number() over () as visit_number,
-        period_of(coalesce(period, 'day'), reporting_time(started_at)) as started_in
+        period_of(coalesce(cast(period as varchar), 'day'), reporting_time(started_at)) as started_in
     from marts.fct_sessions as sessions
     where
         not is_bot

@@ -252,6 +252,14 @@ def test_what_makes_no_sense_gets_a_sentence_and_the_page_stands(
     assert page.text.rstrip().endswith("</html>")
 
 
+def test_a_mistake_in_what_revenue_is_broken_down_by_is_told_below_the_form(
+    golden_site: Site,
+) -> None:
+    page = golden_site.page("/revenue?by=contry")
+    assert any("no dimension is called contry" in problem for problem in page.problems)
+    assert next(iter(page.panels)) == "values"
+
+
 def test_there_is_a_sentence_for_an_address_that_is_no_page(golden_site: Site) -> None:
     for path in ("/nope", "/trends/trend.exe", "/nope/trend.csv", "/trends/nope.csv", "/a/b/c"):
         answered = golden_site.get(path)

@@ -169,6 +169,7 @@ def test_a_period_without_events_has_a_row_with_zeros(shop: MemoryWarehouse) -> 
     ("arguments", "advice"),
     [
         ("'baught'", r"never seen: baught"),
+        ("null, period := 3", r"period is 'hour', 'day', 'week' or 'month'"),
         ("null, period := 'year'", r"period is 'hour', 'day', 'week' or 'month'"),
         ("null, since := 'monday'", r"write since := date '2026-03-01'"),
         (

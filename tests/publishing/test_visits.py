@@ -137,6 +137,7 @@ def test_a_filter_by_a_list_of_a_sessions_values_reads_every_value(shop: MemoryW
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
+        ("period := 3", r"period is 'hour', 'day', 'week', 'month' or null"),
         ("period := 'year'", r"period is 'hour', 'day', 'week', 'month' or null"),
         ("since := 'monday'", r"write since := date '2026-03-01'"),
         ("since := date '2030-01-01'", r"nothing happened then; days are 2026-03-01 to"),
