@@ -83,6 +83,8 @@ GROUPED: dict[int, Line] = {
     2: {"$groups": {"company": "g3", "project": "g1"}},
     5: {"$group_type": "project", "$groups": {"project": "g1"}},
     7: {"$group_type": "company", "$groups": {"company": "NULL"}},
+    4: {"mp_lib": "web", "company": ["g2", "g1"]},
+    6: {"mp_lib": "web", "company": "g1"},
 }
 
 

@@ -21,12 +21,14 @@
 
 {#
     The account that an event names: the group of a group call, the groupId of another call or of its
-    context, as Segment has them, or the one of PostHog's groups whose type is that of accounts.
-    Searching for a word costs a fraction of parsing the JSON of every event.
+    context, as Segment has them, or the one of PostHog's and Amplitude's groups whose type is that of
+    accounts. Events of Mixpanel have a property of that name; of a list the first counts. Searching for a word costs a fraction of parsing the JSON of every event.
 #}
 {% macro account_of(event) -%}
     {%- set context, properties = event ~ '.context', event ~ '.properties' -%}
     {%- set group = "'$groups." ~ var('account_group_type') ~ "'" -%}
+    {%- set key = "'" ~ var('account_group_type') ~ "'" -%}
+    {%- set first = "'" ~ var('account_group_type') ~ ".0'" -%}
     coalesce(
         case when {{ is_of_account(event) }} then {{ known_id(event ~ '.group_id') }} end,
         case
@@ -36,6 +38,13 @@
         case
             when {{ properties }} like '%"$groups"%'
                 then {{ known_id(property_text(properties, group)) }}
+        end,
+        case
+            when {{ properties }} like '%"mp_lib"%'
+                then {{ known_id(
+                    'coalesce(' ~ property_text(properties, key) ~ ', '
+                    ~ property_text(properties, first) ~ ')'
+                ) }}
         end
     )
 {%- endmacro %}

@@ -112,9 +112,14 @@ def shared(event: Json) -> Json:
         read |= _traits(event, "user_properties")
     elif type_ == "group":
         read |= _traits(event, "group_properties")
-        # Group type → its names. A group call has one group.
-        names = next(iter(json_object(event, "groups").values()), None)
-        read["groupId"] = names[0] if isinstance(names, list) and names else names
+    groups = _groups(event)
+    if type_ == "group" and groups:
+        # A group call has one group.
+        group_type, read["groupId"] = next(iter(groups.items()))
+        read["properties"] = read["traits"] | properties | {"$group_type": group_type}
+    elif groups:
+        # What a call says of its person stays beside it, for questions about such calls.
+        read["properties"] = read.get("traits", {}) | properties | {"$groups": groups}
     return read
 
 
@@ -126,6 +131,16 @@ def read(event: Json, beside: Mapping[str, Any]) -> Json:
     # Only Node's SDK says when it sent.
     told = {name: value for name, value in beside.items() if name != "client_upload_time"}
     return {**told, **read, "sentAt": beside.get("client_upload_time")}
+
+
+def _groups(event: Json) -> Json:
+    """Type → group, as PostHog says it. Of several groups of a type the first counts."""
+    told = json_object(event, "groups")
+    firsts = {
+        group_type: names[0] if isinstance(names, list) and names else names
+        for group_type, names in told.items()
+    }
+    return {name: group for name, group in firsts.items() if isinstance(group, str | int)}
 
 
 def _told(event: Json, name: str) -> str | None:

@@ -147,7 +147,12 @@ def _profile(profile: Json) -> Json:
     if "$group_key" in profile:
         key, group = identifier(profile, "$group_key"), identifier(profile, "$group_id")
         # Nobody acts here, so the group stands for itself.
-        return read | {"type": "group", "groupId": group, "anonymousId": f"${key}_{group}"}
+        return read | {
+            "type": "group",
+            "groupId": group,
+            "anonymousId": f"${key}_{group}",
+            "properties": traits | {"$group_type": key},
+        }
     distinct_id = identifier(profile, "$distinct_id")
     if distinct_id and distinct_id.startswith(_DEVICE):
         return read | {"type": "identify", "anonymousId": _device(distinct_id)}

@@ -304,12 +304,16 @@ def is_of_account(line: Line) -> bool:
 
 
 def account(line: Line) -> str | None:
-    """The account that it names: as its group, in its context, or among PostHog's groups."""
-    groups = (line.get("properties") or {}).get("$groups") or {}
+    """The account that it names: as its group, in its context, or among its groups of a type."""
+    properties = line.get("properties") or {}
+    groups = properties.get("$groups") or {}
+    # Mixpanel's events have a property that is called as the type.
+    told = properties.get(ACCOUNT_TYPE) if "mp_lib" in properties else None
     return (
         (identifier(line, "group_id") if is_of_account(line) else None)
         or known((line.get("context") or {}).get("groupId"))
         or known(groups.get(ACCOUNT_TYPE))
+        or known(told[0] if isinstance(told, list) else told)
     )
 
 

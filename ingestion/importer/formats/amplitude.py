@@ -50,7 +50,8 @@ AMPLITUDE: Final = Format(
         "server_received_time, else server_upload_time": "received_at",
         "event_properties": "properties; pages also in context",
         "user_properties": "traits of a $identify; of other events in context.extra_fields",
-        "groups, group_properties": "group_id and traits of a $groupidentify",
+        "groups, group_properties": "group_id and traits of a $groupidentify; of other "
+        "events properties.$groups",
         "library, os_name, os_version, device_type, device_brand, version_name": "context",
     },
 )

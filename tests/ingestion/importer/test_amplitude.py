@@ -77,6 +77,7 @@ def test_a_zip_of_gzip_files_is_imported(desk: Desk) -> None:
     assert (anonymous["user_id"], anonymous["anonymous_id"]) == (None, "d1")
     assert (identify["type"], identify["traits"]) == ("identify", {"tier": "gold"})
     assert (group["type"], group["group_id"], group["traits"]) == ("group", "acme", {"size": 9})
+    assert group["properties"] == {"plan": "annual", "size": 9, "$group_type": "company"}
     assert (page["type"], page["context"]["page"]) == ("page", {"url": "https://x.org/a"})
     assert (screen["type"], screen["properties"]["name"]) == ("screen", "Home")
     (refused,) = desk.refused()
@@ -97,3 +98,24 @@ def test_the_insert_id_is_the_id_and_else_the_uuid_is(desk: Desk) -> None:
     assert ids[:2] == ["i1", "i1"]
     assert len(set(ids)) == 4
     assert "1 event without an id in the export" in done.out
+
+
+def test_groups_of_an_event_are_said_as_posthog_says_them(desk: Desk) -> None:
+    rows = [
+        amplitude(uuid="1", groups={"company": ["acme", "best"], "team": "t1", "odd": [{}]}),
+        amplitude(uuid="2", event_type="$identify", groups={"company": ["acme"]}),
+        amplitude(uuid="3", groups={"company": []}),
+        amplitude(uuid="4", event_type="$groupidentify", groups={}),
+    ]
+    done = desk.run("amplitude", desk.write("a.json", rows))
+    assert done.code == 0
+    track, identify, none, nameless = desk.events()
+    assert track["properties"] == {
+        "plan": "annual",
+        "$groups": {"company": "acme", "team": "t1"},
+    }
+    assert track["context"]["extra_fields"]["groups"]["company"] == ["acme", "best"]
+    assert identify["properties"]["$groups"] == {"company": "acme"}
+    assert identify["properties"]["tier"] == identify["traits"]["tier"] == "gold"
+    assert "$groups" not in none["properties"]
+    assert nameless["group_id"] is None

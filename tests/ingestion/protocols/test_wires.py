@@ -91,6 +91,26 @@ def fact(line: dict[str, Any]) -> Facts:
     return line["type"], line["event_name"], line["user_id"], anonymous, line["group_id"]
 
 
+def test_groups_of_amplitude_and_mixpanel_have_a_type_as_those_of_posthog() -> None:
+    told = {
+        run: [
+            line["properties"]
+            for each in recordings(run, OWN_FOLDER)
+            for line in landed(each)
+            if {"$groups", "$group_type"} & line["properties"].keys()
+        ]
+        for run in ("node_amplitude", "py_amplitude", "node_mixpanel", "py_mixpanel")
+    }
+    joined = [{"company": "g1", "$groups": {"company": "g1"}}]
+    described = [{"name": "Acme", "$group_type": "company"}]
+    assert told == {
+        "node_amplitude": joined,
+        "py_amplitude": joined,
+        "node_mixpanel": described,
+        "py_mixpanel": described,
+    }
+
+
 def test_every_recorded_run_is_expected_here() -> None:
     assert runs(OWN_FOLDER) == sorted(EXPECTED)
 
