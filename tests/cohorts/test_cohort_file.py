@@ -14,8 +14,8 @@ from cohorts.tables import cohort_rows
 from ingestion.settings import Settings
 from orchestration.definition_files import MistakenSeeds, cohorts_defined, refuse_mistakes
 from tests.orchestration.test_definition_files import site
-from transformation.definition import definition
 from warehouse.definition_tables import keep
+from warehouse.pending_loads import is_full_refresh_due
 
 CHECKOUT = Path(__file__).parents[2]
 WELL = """\
@@ -231,12 +231,14 @@ def test_an_event_nobody_planned_or_sent_is_told_with_its_line(tmp_path: Path) -
     refuse_mistakes(settings)
 
 
-def test_a_changed_cohort_is_another_definition(tmp_path: Path) -> None:
-    settings = site(tmp_path)
-    (settings.dbt_project / "cohorts.yml").write_text(WELL)
-    before = definition(settings)
-    (settings.dbt_project / "cohorts.yml").write_text(WELL.replace("at_least: 3", "at_least: 4"))
-    assert definition(settings) != before
+def test_a_changed_cohort_orders_a_full_refresh_and_the_same_one_does_not() -> None:
+    with duckdb.connect() as connection:
+        keep(connection, cohort_rows(cohorts()))
+        connection.execute("delete from meta.full_refresh_due")
+        keep(connection, cohort_rows(cohorts(f"# A comment.\n{WELL}")))
+        assert not is_full_refresh_due(connection)
+        keep(connection, cohort_rows(cohorts(WELL.replace("at_least: 3", "at_least: 4"))))
+        assert is_full_refresh_due(connection)
 
 
 def test_a_part_of_a_cohort_has_its_conditions_in_the_tables_of_the_models() -> None:
