@@ -193,6 +193,7 @@ def test_revenue_is_broken_down_and_filtered_like_every_question(compiled: Compi
         ("revenue(actor := 3)", "actor is 'person' or 'account'"),
         ("revenue(reporting_currency := 3)", "has no rate to 3"),
         ("revenue(by := '')", "no dimension is called ''; write one of: "),
+        ("revenue(by := 'nope') where orders > 0", "no dimension is called nope"),
         ("revenue(source := 'nowhere')", "nowhere"),
         ("revenue(since := 'soon')", "since and until are days"),
         (
