@@ -5,17 +5,50 @@ DuckDB reads Avro with an extension that it has to download. fastavro is here wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import bz2
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, Protocol
 
 import fastavro
+import fastavro.read
 import msgspec
+from fastavro.io.binary_decoder import BinaryDecoder
 
 from ingestion.facts.lines import BadLine, bad_line
 
 _AVRO: Final = b"Obj\x01"
+#: A block may inflate to this; those of exports have a few megabytes.
+BLOCK_BYTES: Final = 256 * 2**20
+
+
+class _Inflater(Protocol):
+    def decompress(self, data: bytes, most: int, /) -> bytes: ...
+
+
+def _bounded(inflater: Callable[[], _Inflater]) -> Callable[[BinaryIO], io.BytesIO]:
+    """A reader of blocks that bounds the memory of a decompression bomb."""
+
+    def block(stream: BinaryIO) -> io.BytesIO:
+        packed: bytes = BinaryDecoder(stream).read_bytes()  # type: ignore[no-untyped-call]
+        inflated = inflater().decompress(packed, BLOCK_BYTES)
+        if len(inflated) == BLOCK_BYTES:
+            raise ValueError(f"a block inflates past {BLOCK_BYTES} bytes, as no export's does")
+        return io.BytesIO(inflated)
+
+    return block
+
+
+# The readers of fastavro inflate a block of any size. That of Snappy grows little.
+fastavro.read.BLOCK_READERS |= {
+    "deflate": _bounded(lambda: zlib.decompressobj(-zlib.MAX_WBITS)),
+    "bzip2": _bounded(bz2.BZ2Decompressor),
+    "xz": _bounded(lzma.LZMADecompressor),
+}
 
 
 def is_avro(path: Path) -> bool:

@@ -10,6 +10,8 @@ import duckdb
 import fastavro
 import pytest
 
+from ingestion.facts.lines import BadLine
+from ingestion.importer.avro import avro_rows
 from tests.ingestion.importer.conftest import Desk, Line
 
 AT = 1_743_501_600_123_456
@@ -174,6 +176,21 @@ def test_avro_parquet_and_lines_of_the_same_rows_are_the_same_events(
         landed = sorted(json.dumps(each, sort_keys=True) for each in desk.events())
         found.append((len(landed) - before, len(set(landed))))
     assert found == [(9, 9), (9, 9), (9, 9)]
+
+
+@pytest.mark.parametrize("codec", ["deflate", "bzip2", "xz"])
+def test_no_block_of_avro_inflates_without_a_bound(
+    desk: Desk, codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [*(of_avro(index) for index in range(9)), of_avro(9) | {"user_id": "u" * 5_000}]
+    path = desk.write("a.avro", avro(rows, codec))
+    assert len([row for _, row in avro_rows(path) if isinstance(row, bytes)]) == 10
+    monkeypatch.setattr("ingestion.importer.avro.BLOCK_BYTES", 5_000)
+    *read, (number, bad) = avro_rows(path)
+    assert 0 < len(read) == number - 1 < 10
+    assert isinstance(bad, BadLine)
+    assert bad.is_end
+    assert "a block inflates past 5000 bytes, as no export's does" in bad.reason
 
 
 @pytest.mark.parametrize("codec", ["null", "deflate", "snappy"])
