@@ -8,7 +8,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from explorer.pages.experiments import INTERVALS
+from explorer.pages.experiments import (
+    INTERVALS,
+    METRIC,
+    SHARES,
+    VERDICT,
+    difference_columns,
+)
 from explorer.panels import Column, Kind, Panel
 from footfall.ask import literal, statement
 
@@ -178,14 +184,10 @@ def _experiments(since: date, until: date) -> Panel:
             """,
         columns=[
             Column("experiment_name", "Experiment"),
-            Column("variant", "Variant"),
-            Column("is_control", "Control", "yes"),
-            Column("persons", "Persons", "number"),
-            Column("share", "Share", "share"),
+            *SHARES,
             Column("planned_persons", "Planned in all", "number"),
             Column("days_until_planned", "Days to go", "number"),
-            Column("ratio_p_value", "Chance of these shares", "share"),
-            Column("verdict", "What holds"),
+            *VERDICT,
         ],
         definition="Experiments of experiments.yml with a result in this week, as it was known on "
         "its last day. If the chance of the shares is below 0.1 %, persons were not assigned as "
@@ -208,18 +210,9 @@ def _differences(key: str, title: str, since: date, until: date, kind: Kind) -> 
             """,
         columns=[
             Column("experiment_name", "Experiment"),
-            Column("metric_name", "Metric"),
-            Column("is_guardrail", "Guardrail", "yes"),
-            Column("variant", "Variant"),
-            Column("mature_persons", "Persons", "number"),
+            *METRIC,
             *([] if kind == "share" else [Column("currency", "Currency")]),
-            Column("mean_value", "Rate" if kind == "share" else "Mean", kind),
-            Column("difference", "Difference", kind),
-            Column("always_low", "at least", kind),
-            Column("always_high", "at most", kind),
-            Column("final_difference", "Final difference", kind),
-            Column("final_low", "at least", kind),
-            Column("final_high", "at most", kind),
+            *difference_columns(kind),
         ],
         definition=INTERVALS,
         empty="",

@@ -18,6 +18,38 @@ INTERVALS = (
 )
 
 
+#: Columns that the report has too: who saw what, what follows from it, and of which metric.
+SHARES = (
+    Column("variant", "Variant"),
+    Column("is_control", "Control", "yes"),
+    Column("persons", "Persons", "number"),
+    Column("share", "Share", "share"),
+)
+VERDICT = (
+    Column("ratio_p_value", "Chance of these shares", "share"),
+    Column("verdict", "What holds"),
+)
+METRIC = (
+    Column("metric_name", "Metric"),
+    Column("is_guardrail", "Guardrail", "yes"),
+    Column("variant", "Variant"),
+    Column("mature_persons", "Persons", "number"),
+)
+
+
+def difference_columns(kind: Kind) -> list[Column]:
+    """The values of a variant and its differences to the control, of rates or of amounts."""
+    return [
+        Column("mean_value", "Rate" if kind == "share" else "Mean", kind),
+        Column("difference", "Difference", kind),
+        Column("always_low", "at least", kind),
+        Column("always_high", "at most", kind),
+        Column("final_difference", "Final difference", kind),
+        Column("final_low", "at least", kind),
+        Column("final_high", "at most", kind),
+    ]
+
+
 def panels(values: Values, context: Context) -> list[Panel]:
     """All experiments, or one with its persons, its metrics and how they came about."""
     name = values.optional("experiment")
@@ -79,14 +111,10 @@ def _persons(name: str) -> Panel:
             order by is_control desc, variant
             """,
         columns=[
-            Column("variant", "Variant"),
-            Column("is_control", "Control", "yes"),
-            Column("persons", "Persons", "number"),
-            Column("share", "Share", "share"),
+            *SHARES,
             Column("several_variants_persons", "Saw another later", "number"),
             Column("unplanned_persons", "Saw only unplanned ones", "number"),
-            Column("ratio_p_value", "Chance of these shares", "share"),
-            Column("verdict", "What holds"),
+            *VERDICT,
         ],
         definition="A person is in the variant that they saw first. Who saw several is in no "
         "result. If the chance of the shares is below 0.1 %, persons were not assigned as planned.",
@@ -105,18 +133,9 @@ def _metrics(name: str, key: str, title: str, where: str, kind: Kind) -> Panel:
             order by is_guardrail, metric_name, is_control desc, variant
             """,
         columns=[
-            Column("metric_name", "Metric"),
-            Column("is_guardrail", "Guardrail", "yes"),
-            Column("variant", "Variant"),
-            Column("mature_persons", "Persons", "number"),
+            *METRIC,
             Column("open_persons", "Open", "number"),
-            Column("mean_value", "Rate" if kind == "share" else "Mean", kind),
-            Column("difference", "Difference", kind),
-            Column("always_low", "at least", kind),
-            Column("always_high", "at most", kind),
-            Column("final_difference", "Final difference", kind),
-            Column("final_low", "at least", kind),
-            Column("final_high", "at most", kind),
+            *difference_columns(kind),
             *(
                 []
                 if kind == "share"

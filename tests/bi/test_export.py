@@ -17,6 +17,7 @@ from publishing.questions import tables_of
 from tests.bi.answers import ANSWERS
 from tests.bi.export import EXPORT, assets, charts_of, listed, rows, source, statement
 from tests.explorer.test_exposures import exposed, models
+from tests.selling import sell
 
 DATABASES, DATASETS, CHARTS, DASHBOARDS = map(
     assets, ("databases", "datasets", "charts", "dashboards")
@@ -129,22 +130,11 @@ def test_charts_of_revenue_show_what_the_mart_says_of_days_with_refunds_alone(
 ) -> None:
     file = shutil.copyfile(published, tmp_path / "footfall.duckdb")
     with duckdb.connect(str(file)) as connection:
-        connection.execute(
-            """
-            update marts.fct_revenue_events as told
-            set is_counted = true, problem = null, kind = made.kind, currency = made.currency,
-                amount = made.amount, revenue_date = made.revenue_date
-            from (values
-                (1, 'order', 'EUR', 20.5, date '2026-03-14'),
-                (2, 'order', 'JPY', 1000, date '2026-03-14'),
-                (3, 'refund', 'EUR', 5.25, date '2026-03-15')
-            ) as made (number, kind, currency, amount, revenue_date)
-            inner join (
-                select event_id, row_number() over (order by event_id) as number
-                from marts.fct_revenue_events
-            ) as numbered on made.number = numbered.number
-            where told.event_id = numbered.event_id
-            """
+        sell(
+            connection,
+            ("order", "EUR", 20.5, "2026-03-14"),
+            ("order", "JPY", 1000, "2026-03-14"),
+            ("refund", "EUR", 5.25, "2026-03-15"),
         )
         for name in ("orders", "net_revenue", "revenue_by_currency", "revenue_not_counted"):
             dataset = BY_UUID[CHARTS[name]["dataset_uuid"]]

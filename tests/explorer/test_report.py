@@ -16,6 +16,7 @@ from explorer.report_days import last_day_over, report_path
 from tests.explorer.conftest import home_of
 from tests.explorer.site import Page
 from tests.explorer.test_pages import rows_of
+from tests.selling import sell
 
 
 @pytest.fixture
@@ -127,23 +128,15 @@ def test_the_report_says_of_a_business_what_the_questions_answer(
 ) -> None:
     day = date(2026, 3, 20)
     with duckdb.connect(str(file)) as connection:
+        sell(
+            connection,
+            ("order", "EUR", 20.5, "2026-03-14"),
+            ("refund", "EUR", 5.25, "2026-03-20"),
+            ("order", "JPY", 1000, "2026-03-20"),
+            ("order", "EUR", 10, "2026-03-13"),
+        )
         connection.execute(
             """
-            update marts.fct_revenue_events as told
-            set is_counted = true, problem = null, kind = made.kind, currency = made.currency,
-                amount = made.amount, revenue_date = made.revenue_date
-            from (values
-                (1, 'order', 'EUR', 20.5, date '2026-03-14'),
-                (2, 'refund', 'EUR', 5.25, date '2026-03-20'),
-                (3, 'order', 'JPY', 1000, date '2026-03-20'),
-                (4, 'order', 'EUR', 10, date '2026-03-13')
-            ) as made (number, kind, currency, amount, revenue_date)
-            inner join (
-                select event_id, row_number() over (order by event_id) as number
-                from marts.fct_revenue_events
-            ) as numbered on made.number = numbered.number
-            where told.event_id = numbered.event_id;
-
             update marts.fct_account_days
             set activity_date = if(account_id = 'acme', date '2026-03-14', date '2026-03-13');
 

@@ -25,23 +25,30 @@ events as (
 
 ),
 
+-- A person has traits of their own, and those of the account they are in.
 traits as (
 
-    select traits.*
-
+    select
+        'trait' as kind,
+        traits.person_id,
+        traits.trait_name,
+        traits.trait_number,
+        traits.changed_at,
+        traits.trait_value
     from {{ ref('int_traits_changed') }} as traits
-
     inner join persons
         on traits.person_id = persons.person_id
 
-),
+    union all
 
-account_traits as (
-
-    select traits.*
-
+    select
+        'account_trait' as kind,
+        traits.person_id,
+        traits.trait_name,
+        traits.trait_number,
+        traits.changed_at,
+        traits.trait_value
     from {{ ref('int_cohort_account_traits_changed') }} as traits
-
     inner join persons
         on traits.person_id = persons.person_id
 
@@ -156,26 +163,9 @@ traits_told as (
     from trait_conditions as definitions
 
     inner join traits
-        on traits.trait_name in (definitions.property_name, definitions.outer_name)
-
-    where definitions.kind = 'trait'
-
-    union all
-
-    select
-        definitions.*,
-        traits.person_id,
-        traits.changed_at,
-        traits.trait_number,
-        traits.trait_name = definitions.property_name as is_whole,
-        coalesce(traits.trait_value, '') as trait_value
-
-    from trait_conditions as definitions
-
-    inner join account_traits as traits
-        on traits.trait_name in (definitions.property_name, definitions.outer_name)
-
-    where definitions.kind = 'account_trait'
+        on
+            definitions.kind = traits.kind
+            and traits.trait_name in (definitions.property_name, definitions.outer_name)
 
     union all
 
