@@ -25,7 +25,7 @@ from publishing.restatements import TABLE as RESTATEMENTS
 from publishing.restatements import Publishing, definition_of, record
 from transformation.current import note_published
 from warehouse.connection import connect
-from warehouse.meta import CHECK_OUTCOMES, COLUMNS, PUBLISHED, create
+from warehouse.meta import CHECK_OUTCOMES, COLUMNS, PUBLISHED, SUMS_WITHDRAWN, create
 from warehouse.sql import comment_on, literal
 
 logger = logging.getLogger(__name__)
@@ -183,6 +183,8 @@ def _write(
     if not tables:
         raise PublishError("the warehouse has no marts: run the nightly job first")
     _drop_all_but(connection, {RESTATEMENTS, *(table.name for table in tables)})
+    # They say what the copied file had before a withdrawal, and nothing of this one.
+    connection.execute(f"drop table if exists published.{SUMS_WITHDRAWN}")
     brought = {table.name: bring(connection, table) for table in tables}
     _describe(connection)
     events = brought.get("fct_events")

@@ -359,8 +359,9 @@ def test_accounts_of_a_settled_day_are_restated(compiled: CompiledModels, tmp_pa
     assert site.read(ACCOUNTS)[0] == ("active_accounts", MONDAY, 1, 2, late, 1, 0)
 
 
+@pytest.mark.parametrize("whole", [True, False])
 def test_what_was_withdrawn_of_the_published_file_is_restated_too(
-    compiled: CompiledModels, tmp_path: Path
+    compiled: CompiledModels, tmp_path: Path, whole: bool
 ) -> None:
     site = Site(compiled, tmp_path)
     site.night(
@@ -380,7 +381,7 @@ def test_what_was_withdrawn_of_the_published_file_is_restated_too(
     site.memory.connection.execute(
         "create table meta.erasures as select now() at time zone 'UTC' as erased_at"
     )
-    site.night(full_refresh=True, whole=True)
+    site.night(full_refresh=True, whole=whole)
 
     assert site.restated("gross_amount", "active_accounts", "active_members") == {
         ("gross_amount", MONDAY): (17.5, 7, "erasure"),
