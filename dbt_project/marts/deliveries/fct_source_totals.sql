@@ -39,17 +39,31 @@ events as (
 
 sessions as (
 
-    select * from {{ ref('fct_sessions') }}
+    select
+        days.source_id,
+        days.activity_date
+    from {{ ref('fct_sessions') }} as sessions
+    inner join days
+        on sessions.source_id = days.source_id and sessions.session_date = days.activity_date
+    where not sessions.is_bot
 
 ),
 
 person_days as (
 
-    select * from {{ ref('fct_person_days') }}
+    select
+        days.source_id,
+        days.activity_date
+    from {{ ref('fct_person_days') }} as person_days
+    inner join days
+        on
+            person_days.source_id = days.source_id
+            and person_days.activity_date = days.activity_date
 
 ),
 
--- Tools that count events count those of bots too. Tools that count visits leave them out.
+-- Of the days that have a total, and no others. Tools that count events count those of bots too.
+-- Tools that count visits leave them out.
 counted as (
 
     select
@@ -88,13 +102,12 @@ counted as (
 
     select
         source_id,
-        session_date as activity_date,
+        activity_date,
         'visits' as metric,
         '' as event_name,
         count(*) as counted
     from sessions
-    where not is_bot
-    group by source_id, session_date
+    group by source_id, activity_date
 
     union all
 
