@@ -54,11 +54,11 @@ def make_folders(folder: Path, *, root: Path) -> None:
             fsync_folder(each.parent)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file with one rename, durably, readable by this user only; raises OSError."""
+def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file with one rename, durably, by default for this user only; raises OSError."""
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with open(fd, "wb") as out:
         out.write(content)
         out.flush()

@@ -7,12 +7,14 @@ source_totals, which the mart fct_source_totals puts beside what is counted here
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from ingestion.facts.disk import replace_file
 from ingestion.facts.envelope import Json
 from ingestion.facts.lines import BadLine
 from ingestion.importer.reading import File, ImportFailed, records
@@ -100,9 +102,9 @@ def kept_totals(path: Path) -> Totals:
 
 def keep_totals(path: Path, totals: Totals) -> None:
     """Write the seed; raises OSError. A reader sees the old file or the new one."""
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(_HEADER)
-        writer.writerows((*key, total) for key, total in sorted(totals.items()))
-    beside.replace(path)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_HEADER)
+    writer.writerows((*key, total) for key, total in sorted(totals.items()))
+    # Others read the project too.
+    replace_file(path, text.getvalue().encode(), mode=0o666)

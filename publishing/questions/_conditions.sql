@@ -187,7 +187,10 @@ create or replace macro date_after(period, period_days, first_day, periods) as c
     case
         when cast(period as varchar) = 'month' then first_day + to_months(cast(periods as integer))
         else first_day
-            + cast(periods * case when cast(period as varchar) = 'week' then 7 else period_days end as integer)
+            + cast(
+                periods * case when cast(period as varchar) = 'week' then 7 else period_days end
+                as integer
+            )
     end as date
 );
 
