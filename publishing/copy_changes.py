@@ -8,6 +8,8 @@ copying it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import duckdb
@@ -41,18 +43,24 @@ class Brought:
     is_noted: bool
 
 
-def bring(connection: duckdb.DuckDBPyConnection, table: Table) -> Brought:
+def bring(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    body_there: str | None,
+    noted: Mapping[str, list[str]] | None,
+) -> Brought:
     """Make the table of the attached database ``published`` equal to the warehouse's.
 
-    Raises duckdb.Error if either cannot be read or written.
+    ``body_there`` has the columns of the published table, if there is one; ``noted`` is of
+    `noted_changes`. Raises duckdb.Error if either cannot be read or written.
     """
     there = f'published.{table.schema}."{table.name}"'
     here = f'{table.schema}."{table.name}"'
-    if _body(connection, table) == table.body:
-        written = _write_changes(connection, table, here, there)
+    if body_there == table.body:
+        written = _write_changes(connection, table, here, there, (noted or {}).get(table.name, []))
         rows, is_equal = _compare(connection, here, there)
         if is_equal:
-            return Brought(rows, written, is_noted=_notes_changes(connection))
+            return Brought(rows, written, is_noted=noted is not None)
     connection.execute(f"drop table if exists {there}")
     # `create table as` would lose constraints and the descriptions that people read.
     connection.execute(f"create table {there}{table.body}")
@@ -62,40 +70,45 @@ def bring(connection: duckdb.DuckDBPyConnection, table: Table) -> Brought:
     return Brought(rows, rows, is_noted=False)
 
 
+def tables_of(connection: duckdb.DuckDBPyConnection, database: str, schema: str) -> list[Table]:
+    """The tables of a schema, by name. DuckDB takes some milliseconds for the statements."""
+    found = connection.execute(
+        """
+        select table_name, sql from duckdb_tables()
+        where database_name = ? and schema_name = ? order by table_name
+        """,
+        [database, schema],
+    ).fetchall()
+    return [Table(schema, name, sql[sql.index("(") :]) for name, sql in found]
+
+
+def noted_changes(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]] | None:
+    """Table → the keys under which its changed rows are noted; None if no model notes any.
+
+    A key is the names of its columns, joined by commas.
+    """
+    try:
+        found = connection.execute(
+            f"select table_name, list(distinct key_columns) from {CHANGED_ROWS} group by table_name"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return None
+    return dict(found)
+
+
 def forget_changes(connection: duckdb.DuckDBPyConnection) -> None:
     """Empty the list of changed rows, because they are published."""
-    if _notes_changes(connection):
+    with suppress(duckdb.CatalogException):
         connection.execute(f"delete from {CHANGED_ROWS}")
 
 
-def _body(connection: duckdb.DuckDBPyConnection, table: Table) -> str | None:
-    found = connection.execute(
-        """
-        select sql from duckdb_tables()
-        where database_name = 'published' and schema_name = ? and table_name = ?
-        """,
-        [table.schema, table.name],
-    ).fetchone()
-    return body_of(found[0]) if found else None
-
-
-def body_of(sql: str) -> str:
-    """The part of a create statement from its first bracket on."""
-    return sql[sql.index("(") :]
-
-
 def _write_changes(
-    connection: duckdb.DuckDBPyConnection, table: Table, here: str, there: str
+    connection: duckdb.DuckDBPyConnection, table: Table, here: str, there: str, keys: list[str]
 ) -> int:
-    if not _notes_changes(connection):
+    if len(keys) != 1:
+        # Nothing changed, or the key did. If it did, every row was written again.
         return 0
-    lists = connection.execute(
-        f"select distinct key_columns from {CHANGED_ROWS} where table_name = ?", [table.name]
-    ).fetchall()
-    if len(lists) != 1:
-        # Nothing changed, or the keys did. If they did, every row was written again.
-        return 0
-    columns = lists[0][0].split(",")
+    columns = keys[0].split(",")
     key = f"concat_ws(chr({UNIT_SEPARATOR}), {', '.join(columns)})"
     if len(columns) == 1:
         key = f"cast({columns[0]} as varchar)"
@@ -105,18 +118,6 @@ def _write_changes(
         f"insert into {there} select * from {here} where {changed}"
     ).fetchone()
     return int(inserted[0]) if inserted else 0
-
-
-def _notes_changes(connection: duckdb.DuckDBPyConnection) -> bool:
-    found = connection.execute(
-        """
-        select count(*) from duckdb_tables()
-        where database_name = current_database()
-            and schema_name || '.' || table_name = ?
-        """,
-        [CHANGED_ROWS],
-    ).fetchone()
-    return bool(found and found[0])
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, here: str, there: str) -> tuple[int, bool]:

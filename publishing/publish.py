@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.settings import Settings
-from publishing.copy_changes import Brought, Table, body_of, bring, forget_changes
+from publishing.copy_changes import Brought, bring, forget_changes, noted_changes, tables_of
 from publishing.event_views import write_event_views
 from publishing.questions import install
 from publishing.restatements import TABLE as RESTATEMENTS
@@ -170,23 +170,21 @@ def _write(
     connection.execute(f"attach {path} as published (storage_version '{STORAGE_VERSION}')")
     connection.execute(f"create schema if not exists published.{SCHEMA}")
     connection.execute("create schema if not exists published.meta")
-    tables = [
-        Table(SCHEMA, name, body_of(sql))
-        for name, sql in connection.execute(
-            """
-            select table_name, sql from duckdb_tables()
-            where database_name = current_database() and schema_name = ? order by table_name
-            """,
-            [SCHEMA],
-        ).fetchall()
-    ]
+    (warehouse,) = connection.execute("select current_database()").fetchone() or ("",)
+    tables = tables_of(connection, warehouse, SCHEMA)
     if not tables:
         raise PublishError("the warehouse has no marts: run the nightly job first")
-    _drop_all_but(connection, {RESTATEMENTS, *(table.name for table in tables)})
+    there = {table.name: table.body for table in tables_of(connection, "published", SCHEMA)}
+    # Marts that are no longer in the warehouse.
+    for name in there.keys() - {RESTATEMENTS, *(table.name for table in tables)}:
+        connection.execute(f'drop table published.{SCHEMA}."{name}"')
     # They say what the copied file had before a withdrawal, and nothing of this one.
     connection.execute(f"drop table if exists published.{SUMS_WITHDRAWN}")
-    brought = {table.name: bring(connection, table) for table in tables}
-    _describe(connection)
+    noted = noted_changes(connection)
+    brought = {
+        table.name: bring(connection, table, there.get(table.name), noted) for table in tables
+    }
+    _describe(connection, warehouse)
     events = brought.get("fct_events")
     restated = record(
         connection,
@@ -222,25 +220,10 @@ def _write(
     return brought, data_through, restated, left_out
 
 
-def _drop_all_but(connection: duckdb.DuckDBPyConnection, names: set[str]) -> None:
-    """Drop published marts that are no longer in the warehouse."""
-    published = connection.execute(
-        """
-        select table_name from duckdb_tables()
-        where database_name = 'published' and schema_name = ?
-        """,
-        [SCHEMA],
-    ).fetchall()
-    for (name,) in published:
-        if name not in names:
-            connection.execute(f'drop table published.{SCHEMA}."{name}"')
-
-
-def _describe(connection: duckdb.DuckDBPyConnection) -> None:
+def _describe(connection: duckdb.DuckDBPyConnection, warehouse: str) -> None:
     """Give the published tables and columns the comments of the warehouse."""
-    (here,) = connection.execute("select current_database()").fetchone() or ("",)
     there = _comments(connection, "published")
-    for subject, comment in _comments(connection, here).items():
+    for subject, comment in _comments(connection, warehouse).items():
         # A copied file has most of them, and each costs a transaction.
         if there.get(subject) != comment:
             kind, _, name = subject.partition(" ")
