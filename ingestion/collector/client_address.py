@@ -67,10 +67,10 @@ def kept_address(address: Address | None, policy: str) -> str | None:
         return None
     if policy == "keep":
         return str(address)
-    bits = 24 if address.version == 4 else 48
+    dropped = address.max_prefixlen - (24 if address.version == 4 else 48)
     if isinstance(address, ipaddress.IPv6Address) and address.sixtofour:
-        bits = 16 + 24  # 6to4 has the whole IPv4 address in its first 48 bits
-    return str(ipaddress.ip_network((address, bits), strict=False).network_address)
+        dropped += 8  # 6to4 has the whole IPv4 address in its first 48 bits
+    return str(type(address)(int(address) >> dropped << dropped))
 
 
 def _is_among(address: Address, networks: Sequence[IpNetwork]) -> bool:
