@@ -31,16 +31,17 @@ class Arrivals:
     def __init__(self, body_seconds: float, pending_bytes: int) -> None:
         self._body_seconds = body_seconds
         self._pending_bytes = pending_bytes
-        self._timeouts: set[asyncio.Timeout] = set()
+        #: Each request whose body is arriving → when it must be whole, the earliest first.
+        self._due: dict[asyncio.Task[Any] | None, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
         #: Bytes of all bodies that are not forgotten yet.
         self.bytes = 0
 
     def hurry(self) -> None:
         """Give bodies that are still arriving a last moment."""
         last = asyncio.get_running_loop().time() + LAST_BODY_SECONDS
-        for timeout in self._timeouts:
-            when = timeout.when()
-            timeout.reschedule(min(last, when) if when is not None else last)
+        self._due = {task: min(last, due) for task, due in self._due.items()}
+        self._watch()
 
     async def read(
         self,
@@ -52,35 +53,41 @@ class Arrivals:
 
         Bytes past the limit are read and thrown away; all of them if ``into`` is None.
         """
-        length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > DRAIN_BYTES:
+        length = _length(headers)
+        if length and length > DRAIN_BYTES:
             raise _too_large()
         arrived = 0
         busy = False
+        task = asyncio.current_task()
+        self._due[task] = asyncio.get_running_loop().time() + self._body_seconds
+        if self._timer is None:
+            self._watch()
         try:
-            async with asyncio.timeout(self._body_seconds) as timeout:
-                self._timeouts.add(timeout)
-                try:
-                    while True:
-                        message = await receive()
-                        if message["type"] == "http.disconnect":
-                            # The sender left, or its chunks are malformed. Only in the second
-                            # case it gets this answer.
-                            raise Unreadable(400, BROKEN_OFF, "send the whole body")
-                        chunk = message.get("body", b"")
-                        arrived += len(chunk)
-                        if arrived > DRAIN_BYTES:
-                            raise _too_large()
-                        if into is not None and not busy:
-                            busy = not self._keep(chunk, into)
-                        if not message.get("more_body"):
-                            break
-                finally:
-                    self._timeouts.discard(timeout)
-        except TimeoutError:
+            # The server tells the end of a body in a message of its own, which takes as long as
+            # the body itself. Where the length is known, nobody waits for it.
+            while arrived != length:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    # The sender left, or its chunks are malformed. Only in the second
+                    # case it gets this answer.
+                    raise Unreadable(400, BROKEN_OFF, "send the whole body")
+                chunk = message.get("body", b"")
+                arrived += len(chunk)
+                if arrived > DRAIN_BYTES:
+                    raise _too_large()
+                if into is not None and not busy:
+                    busy = not self._keep(chunk, into)
+                if not message.get("more_body"):
+                    break
+        except asyncio.CancelledError:
+            if task is None or task in self._due:
+                raise
+            task.uncancel()
             raise Unreadable(
                 408, TOO_SLOW, f"send the whole body within {self._body_seconds:g} s"
             ) from None
+        finally:
+            self._due.pop(task, None)
         if into is not None and arrived > MAX_BATCH_BYTES:
             raise _too_large()
         if busy:
@@ -94,6 +101,17 @@ class Arrivals:
         """Free the memory that ``body`` counts for."""
         self.bytes -= len(body)
 
+    def _watch(self) -> None:
+        """Cancel what is late, and look again when the next one is due: one timer for all."""
+        loop = asyncio.get_running_loop()
+        for task in [task for task, due in self._due.items() if due <= loop.time()]:
+            del self._due[task]
+            if task:
+                task.cancel()
+        if self._timer:
+            self._timer.cancel()
+        self._timer = loop.call_at(min(self._due.values()), self._watch) if self._due else None
+
     def _keep(self, chunk: bytes, into: bytearray) -> bool:
         """Add a chunk, up to a batch; False, with the body dropped, if there is no room."""
         kept = chunk[: MAX_BATCH_BYTES - len(into)]
@@ -104,6 +122,14 @@ class Arrivals:
         self.bytes += len(kept)
         into += kept
         return True
+
+
+def _length(headers: Mapping[bytes, bytes]) -> int | None:
+    """The bytes of a body; None if only its end tells."""
+    if b"transfer-encoding" in headers:
+        return None
+    length = headers.get(b"content-length", b"0")
+    return int(length) if length.isdigit() else None
 
 
 def _too_large() -> Unreadable:
