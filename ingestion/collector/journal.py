@@ -74,6 +74,7 @@ class Journal:
         self._writer = writer
         self._retire_to = retire
         self._metrics = metrics
+        metrics.pending_bytes.set_function(lambda: self._waiting_bytes)
         self._disk = disk or Disk()
         self._ulids = ulids or UlidSequence()
         self._changed = threading.Condition()
@@ -114,7 +115,6 @@ class Journal:
             if self._waiting_bytes and self._waiting_bytes + size > self._limits.pending_bytes:
                 raise Unavailable("busy", "too much waits to be written; send again later", 1)
             self._waiting_bytes += size
-            self._metrics.pending_bytes.set(self._waiting_bytes)
             self._pending.append(entry)
             self._changed.notify()
         await entry.done
@@ -281,7 +281,6 @@ class Journal:
     def _finish(self, group: list[_Entry], problem: Unavailable | None) -> None:
         with self._changed:
             self._waiting_bytes -= sum(entry.size for entry in group)
-            self._metrics.pending_bytes.set(self._waiting_bytes)
         self._metrics.commits.inc()
         for loop in {entry.loop for entry in group}:
             waiters = [entry.done for entry in group if entry.loop is loop]
