@@ -71,7 +71,8 @@ class Journal:
     ) -> None:
         self._folder = folder
         self._limits = limits
-        self._writer = writer
+        #: Its id: in the names of its segments, and in those of requests to seal them.
+        self.writer = writer
         self._retire_to = retire
         self._metrics = metrics
         metrics.pending_bytes.set_function(lambda: self._waiting_bytes)
@@ -204,7 +205,7 @@ class Journal:
 
     def _probe(self) -> None:
         """Check with a page in a file of its own whether the disk writes again; raises OSError."""
-        path = self._folder / f"{self._ulids.next()}-{self._writer}.probe{NEWBORN}"
+        path = self._folder / f"{self._ulids.next()}-{self.writer}.probe{NEWBORN}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
         try:
             write_all(fd, bytes(PROBE_BYTES), self._disk)
@@ -222,7 +223,7 @@ class Journal:
         ):
             self._retire(kind)
         if kind not in self._segments:
-            name = f"{self._ulids.next()}-{self._writer}"
+            name = f"{self._ulids.next()}-{self.writer}"
             self._segments[kind] = OpenSegment.create(self._folder, name, kind)
             self._opened[kind] = (time.monotonic(), hour)
         return self._segments[kind]

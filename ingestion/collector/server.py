@@ -210,7 +210,7 @@ async def _watch_requests(folder: Path, journal: Journal) -> None:
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         with suppress(OSError):  # the journal reports errors of the disk
-            if await asyncio.to_thread(is_asked, folder):
+            if await asyncio.to_thread(is_asked, folder, journal.writer):
                 journal.rotate()
 
 

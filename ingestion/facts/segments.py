@@ -117,6 +117,11 @@ def base_name(path: Path) -> str:
     return path.name.removesuffix(".ndjson").rpartition(".")[0]
 
 
+def writer_of(path: Path) -> str:
+    """The id of the writer that made an open segment, from its name: past the ULID and a dash."""
+    return base_name(path)[27:]
+
+
 def minted_at(path: Path) -> datetime:
     """When a segment was opened, to the millisecond, from the ULID in its name."""
     milliseconds = 0

@@ -119,7 +119,7 @@ def test_what_is_no_segment_or_still_being_written_asks_for_nothing(site: Site) 
         "events/read.me",
         "events/.half.ndjson",
         "events/.tmp/x.ndjson",
-        "open/seal.request",
+        "open/host-1-abcd.seal",
     ):
         site.land(name)
     assert site.tick() == "nothing new"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.collector import sealing_requests
-from ingestion.collector.sealing_requests import REQUEST, is_asked, seal_now
+from ingestion.collector.sealing_requests import is_asked, request_to, seal_now
 from ingestion.facts.disk import Disk
 from ingestion.facts.segments import EVENTS, OpenSegment
 from ingestion.settings import Settings
@@ -33,7 +33,19 @@ def test_what_was_acknowledged_is_in_the_landing_at_once(
         assert len(collector.landed()) == count
     # With nothing open nobody is asked.
     assert seal_now(Settings(home=tmp_path))
-    assert not (tmp_path / "landing" / "open" / REQUEST).exists()
+    assert not list((tmp_path / "landing" / "open").iterdir())
+
+
+def test_each_collector_of_a_home_is_asked(tmp_path: Path, collector: LiveCollector) -> None:
+    other = LiveCollector(tmp_path, collector.variables).start()
+    try:
+        for each in (collector, other):
+            assert each.post("/v1/track", {"userId": "u", "event": "bought"}).status == 200
+        assert seal_now(Settings(home=tmp_path))
+        assert len(collector.landed()) == 2
+    finally:
+        other.stop()
+        other.process.stderr.close()  # type: ignore[union-attr]
 
 
 def test_a_segment_of_a_dead_collector_is_waited_for_for_seconds_only(
@@ -58,7 +70,8 @@ def test_a_home_without_a_collector_asks_nobody(tmp_path: Path) -> None:
 
 
 def test_a_request_is_answered_once(tmp_path: Path) -> None:
-    assert not is_asked(tmp_path)
-    (tmp_path / REQUEST).touch()
-    assert is_asked(tmp_path)
-    assert not is_asked(tmp_path)
+    assert not is_asked(tmp_path, "host-1-abcd")
+    request_to(tmp_path, "host-1-abcd").touch()
+    assert not is_asked(tmp_path, "host-2-abcd")
+    assert is_asked(tmp_path, "host-1-abcd")
+    assert not is_asked(tmp_path, "host-1-abcd")
