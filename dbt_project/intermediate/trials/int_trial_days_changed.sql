@@ -123,12 +123,78 @@ events_counted as (
         known_day,
         sum(case when is_in_trial then 1 else 0 end) as events,
         max(case when is_in_trial then occurred_at end) as last_event_at,
-        min(place) as entry_place,
-        min_by(entry_source, place) as entry_source
+        min(place) as entry_place
 
     from events
 
     group by question_name, actor_id, known_day
+
+),
+
+entries as (
+
+    select
+        events.question_name,
+        events.actor_id,
+        events.place,
+        events.utm_source,
+        {{ host_of('events.referrer') }} as referrer_host,
+        {{ host_of('events.page_url') }} as page_host
+
+    from events
+
+    inner join events_counted
+        on
+            events.question_name = events_counted.question_name
+            and events.actor_id = events_counted.actor_id
+            and events.place = events_counted.entry_place
+
+),
+
+all_hosts as (
+
+    select referrer_host as host from entries
+
+    union all
+
+    select page_host as host from entries
+
+),
+
+domains as (
+
+    {{ domains_of('all_hosts') }}
+
+),
+
+sites as (
+
+    {{ sites_of('domains') }}
+
+),
+
+-- A campaign says more than an address, and a page of the site itself says nothing.
+entries_with_source as (
+
+    select
+        entries.question_name,
+        entries.actor_id,
+        entries.place,
+        coalesce(
+            entries.utm_source,
+            case
+                when referrer_sites.site <> coalesce(page_sites.site, '') then entries.referrer_host
+            end,
+            'direct'
+        ) as entry_source
+
+    from entries
+
+    left join sites as referrer_sites
+        on entries.referrer_host = referrer_sites.host
+
+    left join sites as page_sites
+        on entries.page_host = page_sites.host
 
 ),
 
@@ -141,12 +207,18 @@ days_changed as (
         events_counted.events,
         events_counted.last_event_at,
         events_counted.entry_place,
-        events_counted.entry_source,
+        entries_with_source.entry_source,
         coalesce(changes_counted.active_days, 0) as active_days,
         coalesce(changes_counted.sessions, 0) as sessions,
         coalesce(changes_counted.devices, 0) as devices
 
     from events_counted
+
+    inner join entries_with_source
+        on
+            events_counted.question_name = entries_with_source.question_name
+            and events_counted.actor_id = entries_with_source.actor_id
+            and events_counted.entry_place = entries_with_source.place
 
     left join changes_counted
         on

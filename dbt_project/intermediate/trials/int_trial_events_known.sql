@@ -80,8 +80,8 @@ events_known as (
         floor({{ days_elapsed('trials.started_at', 'events.occurred_at') }}) as day_number,
         events.occurred_at >= trials.started_at as is_in_trial,
         events.utm_source,
-        {{ host_of('events.referrer') }} as referrer_host,
-        {{ host_of('events.page_url') }} as page_host
+        events.referrer,
+        events.page_url
 
     from trials
 
@@ -90,62 +90,6 @@ events_known as (
             trials.named_by = events.named_by
             and trials.actor_name = events.actor_name
 
-),
-
-all_hosts as (
-
-    select referrer_host as host from events_known
-
-    union all
-
-    select page_host as host from events_known
-
-),
-
-domains as (
-
-    {{ domains_of('all_hosts') }}
-
-),
-
-sites as (
-
-    {{ sites_of('domains') }}
-
-),
-
--- A campaign says more than an address, and a page of the site itself says nothing.
-events_with_source as (
-
-    select
-        events_known.question_name,
-        events_known.actor_id,
-        events_known.event_id,
-        events_known.source_id,
-        events_known.visitor_id,
-        events_known.anonymous_id,
-        events_known.occurred_at,
-        events_known.opens_session,
-        events_known.known_day,
-        events_known.day_number,
-        events_known.is_in_trial,
-        coalesce(
-            events_known.utm_source,
-            case
-                when referrer_sites.site <> coalesce(page_sites.site, '')
-                    then events_known.referrer_host
-            end,
-            'direct'
-        ) as entry_source
-
-    from events_known
-
-    left join sites as referrer_sites
-        on events_known.referrer_host = referrer_sites.host
-
-    left join sites as page_sites
-        on events_known.page_host = page_sites.host
-
 )
 
-select * from events_with_source
+select * from events_known
