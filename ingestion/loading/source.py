@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -178,4 +179,5 @@ def _resource(table: str, rows: Iterator[Any]) -> DltResource:
         {"name": name, "data_type": _DLT_TYPES[type_]}  # type: ignore[typeddict-item]
         for name, type_ in RAW_TABLES[table].items()
     ]
-    return dlt.resource(rows, name=table, write_disposition="append", columns=columns)
+    # Of a generator dlt would look for the module, among the files of all that are imported.
+    return dlt.resource(chain(rows), name=table, write_disposition="append", columns=columns)
