@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         default="x-forwarded-for",
         description="The header these proxies write: x-forwarded-for, or forwarded (RFC 7239).",
     )
+    collector_processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes of the collector that share its port; about one for each core.",
+    )
     connections: int = Field(
         default=8192,
         ge=16,

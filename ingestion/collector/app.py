@@ -89,7 +89,7 @@ class Collector:
         self._tombstones = tombstones
         self._demo_page = demo_page
         self._clock = clock
-        metrics.arriving_bytes.set_function(lambda: arrivals.bytes)
+        metrics.follow(metrics.arriving_bytes, lambda: arrivals.bytes)
         self._stopping = False
 
     def stop(self) -> None:

@@ -75,7 +75,7 @@ class Journal:
         self.writer = writer
         self._retire_to = retire
         self._metrics = metrics
-        metrics.pending_bytes.set_function(lambda: self._waiting_bytes)
+        metrics.follow(metrics.pending_bytes, lambda: self._waiting_bytes)
         self._disk = disk or Disk()
         self._ulids = ulids or UlidSequence()
         self._changed = threading.Condition()

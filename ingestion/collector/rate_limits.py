@@ -5,17 +5,39 @@ Pure: the clock is an argument, in monotonic seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, Protocol
 
 #: Events: rounding errors over a long uptime must not make a sender wait another second.
 TOLERANCE: Final = 0.001
+#: The tokens of a key, and when it had them.
+Bucket = tuple[float, float]
 
 
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    at: float
+class Buckets(Protocol):
+    """Where buckets are kept; ``held`` keeps other processes from them."""
+
+    def held(self) -> AbstractContextManager[object]:
+        """Hold all buckets for a moment."""
+
+    def get(self, key: str) -> Bucket | None:
+        """The bucket of a key; None if it has none."""
+
+    def put(self, key: str, bucket: Bucket) -> None:
+        """Keep a bucket."""
+
+
+class OwnBuckets:
+    """The buckets of one process."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, Bucket] = {}
+        self.get = self._buckets.get
+        self.put = self._buckets.__setitem__
+
+    def held(self) -> AbstractContextManager[object]:
+        """Nobody else uses them."""
+        return nullcontext()
 
 
 class RateLimits:
@@ -26,21 +48,19 @@ class RateLimits:
     then wait until the bucket is above zero again.
     """
 
-    def __init__(self, rate: float, burst: int) -> None:
+    def __init__(self, rate: float, burst: int, buckets: Buckets | None = None) -> None:
         self._rate = rate
         self._burst = float(burst)
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets = buckets or OwnBuckets()
 
     def take(self, key: str, events: int, now: float) -> float:
         """0.0 if the events may pass, else the seconds until they may; then nothing is counted."""
         if not self._rate:
             return 0.0
-        bucket = self._buckets.setdefault(key, _Bucket(self._burst, now))
-        elapsed = max(0.0, now - bucket.at)
-        bucket.tokens = min(self._burst, bucket.tokens + elapsed * self._rate)
-        bucket.at = max(bucket.at, now)
-        missing = min(float(events), self._burst) - bucket.tokens
-        if missing > TOLERANCE:
-            return missing / self._rate
-        bucket.tokens -= events
-        return 0.0
+        with self._buckets.held():
+            tokens, at = self._buckets.get(key) or (self._burst, now)
+            tokens = min(self._burst, tokens + max(0.0, now - at) * self._rate)
+            missing = min(float(events), self._burst) - tokens
+            passes = missing <= TOLERANCE
+            self._buckets.put(key, (tokens - events if passes else tokens, max(at, now)))
+        return 0.0 if passes else missing / self._rate

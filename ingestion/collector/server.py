@@ -7,6 +7,7 @@ import logging
 import resource
 import signal
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from ingestion.collector.app import Collector
-from ingestion.collector.auth import KEYS_FILE_SECONDS, KeysFile, read_keys
+from ingestion.collector.auth import KEYS_FILE_SECONDS, KeyRing, KeysFile, read_keys
 from ingestion.collector.client_address import AddressPolicy
 from ingestion.collector.journal import Journal, Limits
 from ingestion.collector.logs import report
@@ -27,6 +28,7 @@ from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.request_bodies import Arrivals
 from ingestion.collector.sealer import Sealer
 from ingestion.collector.sealing_requests import LOOK_SECONDS, is_asked
+from ingestion.collector.shared_buckets import SharedBuckets
 from ingestion.facts.disk import make_folders
 from ingestion.facts.identifiers import writer_id
 from ingestion.landing.recovery import leftovers
@@ -44,14 +46,21 @@ BACKLOG: Final = 1024
 SPARE_FILES: Final = 256
 #: Seconds between two looks at the tombstones. An erasure waits for two of them.
 ERASURES_SECONDS: Final = 1.0
+#: In the folder of several processes: their rate limits.
+LIMITS_FILE: Final = "limits"
+#: Seconds by which the gauges of other processes may be late.
+GAUGES_SECONDS: Final = 1.0
 
 
 class CannotStart(Exception):
     """The collector cannot run here; the message names the variable and what to do."""
 
 
-def run(settings: Settings) -> None:
-    """Collect until SIGTERM or SIGINT, then seal everything; raises before it listens."""
+def prepare(settings: Settings) -> KeyRing:
+    """Check what a site must set, and make the folders; returns the keys.
+
+    Raises KeysUnusable, LandingUnusable or CannotStart.
+    """
     keys = read_keys(settings)
     # A source that is misspelt here would accept events of every page.
     unknown = sorted(settings.allowed_origins.keys() - keys.sources)
@@ -60,20 +69,36 @@ def run(settings: Settings) -> None:
             f"FOOTFALL_ALLOWED_ORIGINS: no write key is of source {unknown[0]!r}; "
             f"the sources are {', '.join(sorted(keys.sources))}"
         )
+    landing = Landing(settings.landing)
+    folder = settings.open_segments
+    _make_folder(folder, "FOOTFALL_HOME", root=settings.home)
+    _make_folder(
+        landing.workshop(folder), "FOOTFALL_LANDING_URL", root=landing.folder or settings.home
+    )
+    try:
+        TombstoneFile(settings.home).read()
+    except TombstonesUnusable as problem:
+        raise CannotStart(str(problem)) from problem
+    return keys
+
+
+def run(settings: Settings, shared: Path | None = None) -> None:
+    """Collect until SIGTERM or SIGINT, then seal everything; raises before it listens.
+
+    ``shared`` is a folder of several processes on one port: their parent has checked the port, and
+    metrics and rate limits are those of all.
+    """
+    keys = prepare(settings)
     connections = _connections(settings.connections)
+    if shared is None:
+        check_port(settings.host, settings.port)
     landing = Landing(settings.landing)
     folder = settings.open_segments
     workshop = landing.workshop(folder)
-    _prepare(folder, "FOOTFALL_HOME", root=settings.home)
-    _prepare(workshop, "FOOTFALL_LANDING_URL", root=landing.folder or settings.home)
-    _check_port(settings.host, settings.port)
     erasures = TombstoneFile(settings.home)
-    try:
-        erasures.read()
-    except TombstonesUnusable as problem:
-        raise CannotStart(str(problem)) from problem
+    erasures.read()
 
-    metrics = Metrics()
+    metrics = Metrics(shared)
     sealer = Sealer(landing, workshop, metrics=metrics, tombstones=erasures.read)
     for segment in leftovers(folder, workshop):
         sealer.add(segment)
@@ -99,7 +124,11 @@ def run(settings: Settings) -> None:
         ),
         places=places,
         origins=OriginPolicy(settings.allowed_origins),
-        limits=RateLimits(settings.rate_limit, settings.rate_limit_burst),
+        limits=RateLimits(
+            settings.rate_limit,
+            settings.rate_limit_burst,
+            SharedBuckets(shared / LIMITS_FILE) if shared else None,
+        ),
         arrivals=Arrivals(settings.body_seconds, settings.pending_bytes),
         tombstones=lambda: erasures.held,
         demo_page=settings.demo_page,
@@ -109,8 +138,22 @@ def run(settings: Settings) -> None:
         keys_file = KeysFile(settings.write_keys_file, keys, metrics)
     sealer.start()
     journal.start()
+    # The standard input of one of several processes ends with their parent.
+    lifeline = None if shared is None else sys.stdin.fileno()
     try:
-        asyncio.run(_serve(collector, settings, connections, keys_file, erasures, places, journal))
+        asyncio.run(
+            _serve(
+                collector,
+                settings,
+                connections,
+                keys_file,
+                erasures,
+                places,
+                journal,
+                metrics,
+                lifeline,
+            )
+        )
     finally:
         journal.close()
         if not sealer.close():
@@ -125,6 +168,8 @@ async def _serve(
     erasures: TombstoneFile,
     places: Places,
     journal: Journal,
+    metrics: Metrics,
+    lifeline: int | None,
 ) -> None:
     server: Any = Server(
         collector,
@@ -148,16 +193,23 @@ async def _serve(
         collector.stop()
         server.stop()
 
+    def orphaned(lifeline: int) -> None:
+        loop.remove_reader(lifeline)
+        stop()
+
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(report)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop)
     loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    if lifeline is not None:
+        loop.add_reader(lifeline, orphaned, lifeline)
     watching = [
         loop.create_task(_watch(keys_file, hung_up)),
         loop.create_task(_watch_erasures(erasures, journal)),
         loop.create_task(_watch_places(places)),
         loop.create_task(_watch_requests(settings.open_segments, journal)),
+        loop.create_task(_watch_gauges(metrics)),
     ]
     logger.info("collecting on http://%s:%d", settings.host, settings.port)
     await server.serve()
@@ -214,6 +266,13 @@ async def _watch_requests(folder: Path, journal: Journal) -> None:
                 journal.rotate()
 
 
+async def _watch_gauges(metrics: Metrics) -> None:
+    """Show the other processes what this one holds."""
+    while True:
+        metrics.refresh()
+        await asyncio.sleep(GAUGES_SECONDS)
+
+
 def _connections(wanted: int) -> int:
     """The wanted count of connections, or fewer if the system limits open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -227,7 +286,7 @@ def _connections(wanted: int) -> int:
     return wanted
 
 
-def _prepare(folder: Path, variable: str, *, root: Path) -> None:
+def _make_folder(folder: Path, variable: str, *, root: Path) -> None:
     """Create a folder and check that files can be created in it."""
     try:
         make_folders(folder, root=root)
@@ -241,7 +300,7 @@ def _prepare(folder: Path, variable: str, *, root: Path) -> None:
         ) from error
 
 
-def _check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int) -> None:
     """Check that the port is free: two Granian servers would silently share it."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,6 +78,30 @@ def killed_again_and_again(home: Path, lives: int, dice: random.Random) -> Accou
     assert collector.open_files() == []
     account.settle(home / "landing")
     return account
+
+
+def test_a_kill_of_one_of_two_processes_loses_nothing_acknowledged(
+    tmp_path: Path, rounds: int, dice: random.Random
+) -> None:
+    two = SMALL_SEGMENTS | {"FOOTFALL_COLLECTOR_PROCESSES": "2"}
+    collector = LiveCollector(tmp_path / "home", two, port=free_port())
+    load = Load(collector.port, dice)
+    with ended(collector):
+        try:
+            collector.start()
+            load.up.set()
+            for _ in range(rounds):
+                load.until(50)
+                with suppress(ProcessLookupError):
+                    os.kill(dice.choice(collector.workers()), signal.SIGKILL)
+        finally:
+            account = load.stop()
+        # The last one may not have been replaced yet, so the next start seals what it left.
+        stop(collector)
+        collector.start()
+        stop(collector)
+    assert collector.open_files() == []
+    account.settle(collector.home / "landing")
 
 
 def test_sigterm_under_load_seals_everything(

@@ -107,6 +107,11 @@ class LiveCollector:
         self.process.kill()
         self.process.wait(PATIENCE_SECONDS)
 
+    def workers(self) -> list[int]:
+        """The processes that the collector started."""
+        pid = self.process.pid
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def landed(self, kind: str = "events") -> list[dict[str, Any]]:
         return landed(self.home / "landing", kind)
 
