@@ -26,7 +26,7 @@ class Person:
     events: list[Event]
     calendar: Calendar
     accounts: Accounts
-    #: The events of all people that say something of an account, in their order.
+    #: What anybody says of an account that the person ever named, in order.
     told: list[Event]
 
     def meets(self, condition: Mapping[str, Any], moment: datetime, cohorts: Sequence[Any]) -> bool:
@@ -63,8 +63,8 @@ class Person:
                 event
                 for event in known
                 if not event.is_bot
-                and matches(event, condition.get("did") or condition["did_not"])
                 and moment < event.occurred_at + window(condition)
+                and matches(event, condition.get("did") or condition["did_not"])
             ]
         )
         if "did_not" in condition:
@@ -129,7 +129,13 @@ def member_rows(
     accounts = Accounts(events, people)
     told = sorted((each for each in events if each.account_traits), key=lambda each: each.order)
     persons = [
-        Person(person_id, each, calendar, accounts, told)
+        Person(
+            person_id,
+            each,
+            calendar,
+            accounts,
+            [other for other in told if other.group_id in {event.group_id for event in each}],
+        )
         for person_id, each in own.items()
         if not all(event.is_bot for event in each)
     ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -219,6 +220,13 @@ def read_funnels(definitions: list[Mapping[str, Any]]) -> list[Funnel]:
         ]
         funnels.append(Funnel(funnel_name, steps, timedelta(hours=windows.pop())))
     return funnels
+
+
+@cache
+def read_alternatives(text: str) -> list[Alternative]:
+    """The alternatives of a step that has all conditions in its text."""
+    bare = {"property_name": "", "property_value": ""}
+    return [read_alternative(each, bare) for each in text.split("|")]
 
 
 def read_alternative(text: str, row: Mapping[str, Any]) -> Alternative:

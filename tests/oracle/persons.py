@@ -26,7 +26,9 @@ class People:
 
     def __init__(self, events: list[Event], sessions: list[Session]) -> None:
         """Read every sighting, alias and session once."""
-        self._sightings = sightings(events)
+        self._sightings: dict[str, list[Sighting]] = {}
+        for sighting in sightings(events):
+            self._sightings.setdefault(sighting.device, []).append(sighting)
         self._canonical = canonical_users(events)
         self._session_by_event = {
             event.event_id: session for session in sessions for event in session.path
@@ -54,7 +56,7 @@ class People:
 
     def _user_on(self, device: str, since: datetime) -> str | None:
         """The next user seen on the device from then on, else the last one before."""
-        on_device = [sighting for sighting in self._sightings if sighting.device == device]
+        on_device = self._sightings.get(device, [])
         after = [sighting for sighting in on_device if sighting.seen_at >= since]
         before = [sighting for sighting in on_device if sighting.seen_at < since]
         if after:
@@ -144,11 +146,11 @@ def person_rows(
     """One row per person with at least one event of any type."""
     rows = []
     person_of = {event.event_id: people.person_of(event) for event in events}
-    for person_id in sorted({person for person in person_of.values() if person is not None}):
-        own = sorted(
-            (event for event in events if person_of[event.event_id] == person_id),
-            key=lambda event: event.order,
-        )
+    events_of: dict[str, list[Event]] = {}
+    for event in sorted(events, key=lambda event: event.order):
+        if (person := person_of[event.event_id]) is not None:
+            events_of.setdefault(person, []).append(event)
+    for person_id, own in sorted(events_of.items()):
         traits: dict[str, Any] = {}
         for event in own:
             traits = {**event.set_once, **traits, **event.traits}

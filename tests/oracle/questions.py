@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -43,14 +43,17 @@ def actives(
     read = value_of(facts, by)
     events = activity(facts, means, filters)
     rows_of = broken_down(Counter(map(read, events)))
+    active: dict[tuple[date, Breakdown], set[str | None]] = defaultdict(set)
+    for event in events:
+        day = facts.calendar.day_of(event.occurred_at)
+        active[day, rows_of[read(event)]].add(facts.people.person_of(event))
     return [
         {
             "activity_date": day,
             "persons": distinct(
-                facts.people.person_of(event)
-                for event in events
-                if day - trailing_days * DAY < facts.calendar.day_of(event.occurred_at) <= day
-                and rows_of[read(event)] == breakdown
+                person
+                for age in range(trailing_days)
+                for person in active.get((day - age * DAY, breakdown), ())
             ),
             **columns(breakdown),
         }

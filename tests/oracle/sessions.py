@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -244,6 +245,7 @@ def cut_at_full_days(turn: Piece) -> Iterator[Piece]:
         yield Piece(turn.split_reason if n == 0 else "max_duration", events)
 
 
+@cache
 def host(address: str | None) -> str | None:
     """The host of an address as a browser reads it; what has no scheme begins with it."""
     text = (address or "").strip(BLANKS)
@@ -256,6 +258,7 @@ def host(address: str | None) -> str | None:
     return name if 0 < len(name) <= 253 else None
 
 
+@cache
 def site(name: str) -> str:
     """What somebody registered, of which the host is a part."""
     if name.startswith("[") or re.fullmatch(r"\d+|0x[\da-f]*", name.rpartition(".")[2]):

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.oracle.accounts import Accounts
 from tests.oracle.events import Event
-from tests.oracle.funnels import inside, read_alternative, same, scalar_text
+from tests.oracle.funnels import inside, read_alternatives, same, scalar_text
 from tests.oracle.persons import People
 from tests.oracle.sessions import SESSION_TIMEOUT, host, site
 
@@ -273,8 +273,7 @@ def matches(event: Event, wanted: str | Mapping[str, Any] | list[Any] | None) ->
     if wanted is None:
         return False
     if isinstance(wanted, str):
-        bare = {"property_name": "", "property_value": ""}
-        return any(read_alternative(each, bare).means(event) for each in wanted.split("|"))
+        return any(each.means(event) for each in read_alternatives(wanted))
     if event.event_name != wanted["event"]:
         return False
     wanted_text = scalar_text(wanted["value"])

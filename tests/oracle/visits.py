@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,11 +12,13 @@ from tests.oracle.breakdowns import (
     WHOLE,
     Breakdown,
     Filter,
+    ValueOf,
     broken_down,
     distinct,
     passes,
     value_of,
 )
+from tests.oracle.events import Event
 from tests.oracle.facts import Facts
 from tests.oracle.funnels import meets
 from tests.oracle.sessions import Session
@@ -35,15 +37,20 @@ def visits(
     """One row per period and breakdown; without a period, all days are one."""
     calendar, wanted = facts.calendar, list(filters)
     rows = {session.first.event_id: _row(session, facts) for session in facts.sessions}
+    columns = next(iter(rows.values()), {}).keys()
+    # Of a visit itself, or of any of its events.
+    read = None if by is None or by in columns else value_of(facts, by)
+    of_visits = {dimension for dimension, _, _ in wanted} <= columns
+    meets_all = None if of_visits else passes(facts, wanted)
     own = [
         session
         for session in facts.sessions
         if not session.is_bot
         and since <= calendar.day_of(session.started_at) <= until
-        and _is_found(session, rows[session.first.event_id], wanted, facts)
+        and _is_found(session, rows[session.first.event_id], wanted, meets_all)
     ]
     values = {
-        session.first.event_id: _values(session, rows[session.first.event_id], by, facts)
+        session.first.event_id: _values(session, rows[session.first.event_id], by, read)
         for session in own
     }
     rows_of = broken_down(Counter(each for found in values.values() for each in found))
@@ -94,17 +101,23 @@ def _row(session: Session, facts: Facts) -> dict[str, Any]:
     return session.row(facts.people, facts.calendar)
 
 
-def _values(session: Session, row: dict[str, Any], by: str | None, facts: Facts) -> set[str | None]:
-    if by is None or by in row:
+def _values(
+    session: Session, row: dict[str, Any], by: str | None, read: ValueOf | None
+) -> set[str | None]:
+    if read is None:
         return {row[by] if by else None}
-    read = value_of(facts, by)
     return {read(event) for event in session.path}
 
 
-def _is_found(session: Session, row: dict[str, Any], filters: list[Filter], facts: Facts) -> bool:
-    if all(dimension in row for dimension, _, _ in filters):
+def _is_found(
+    session: Session,
+    row: dict[str, Any],
+    filters: list[Filter],
+    meets_all: Callable[[Event], bool] | None,
+) -> bool:
+    if meets_all is None:
         return all(meets(row[dimension], sign, wanted) for dimension, sign, wanted in filters)
-    return any(map(passes(facts, filters), session.path))
+    return any(map(meets_all, session.path))
 
 
 def _is_over(start: datetime, unit: str, facts: Facts) -> bool:

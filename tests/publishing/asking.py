@@ -15,7 +15,7 @@ from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 from tests.oracle.breakdowns import Filter
 from tests.oracle.events import Event, File
 from tests.oracle.facts import Facts
-from tests.oracle.funnels import read_alternative
+from tests.oracle.funnels import read_alternatives
 
 Rows = list[dict[str, Any]]
 #: What a macro answers about an event, a property or a number that nobody has sent.
@@ -77,9 +77,7 @@ def meaning(step: str | None) -> Callable[[Event], bool]:
     """Whether an event is what a step means; without a step, whether it is activity."""
     if step is None:
         return lambda event: event.is_activity
-    condition = {"property_name": "", "property_value": ""}
-    alternatives = [read_alternative(text, condition) for text in step.split("|")]
-    return lambda event: any(each.means(event) for each in alternatives)
+    return lambda event: any(each.means(event) for each in read_alternatives(step))
 
 
 def in_order(rows: Rows) -> list[Any]:
