@@ -114,8 +114,13 @@ def _write_changes(
         key = f"cast({columns[0]} as varchar)"
     changed = f"{key} in (select key_text from {CHANGED_ROWS} where table_name = '{table.name}')"
     connection.execute(f"delete from {there} where {changed}")
+    # By the number of the row: rows that were written again are at the end of the table, and DuckDB
+    # then reads no more of its wide columns.
     inserted = connection.execute(
-        f"insert into {there} select * from {here} where {changed}"
+        f"""
+        insert into {there}
+        select * from {here} where rowid in (select rowid from {here} where {changed})
+        """
     ).fetchone()
     return int(inserted[0]) if inserted else 0
 

@@ -244,13 +244,19 @@ def _compare_facts(
     connection: duckdb.DuckDBPyConnection, time_zone: str, *, is_noted: bool
 ) -> None:
     """Count the changes of events by day in the temporary table facts_changed."""
-    noted = ""
-    if is_noted:
-        noted = f"""
-            where event_id in (
-                select key_text from {CHANGED_ROWS} where table_name = 'fct_events'
+
+    def of(events: str) -> str:
+        if not is_noted:
+            return events
+        # By the number of the row, as in copy_changes.py.
+        return f"""
+            {events} where rowid in (
+                select rowid from {events} where event_id in (
+                    select key_text from {CHANGED_ROWS} where table_name = 'fct_events'
+                )
             )
         """
+
     columns = "event_id, source_id, event_name, occurred_at, user_id, anonymous_id, person_id"
     columns += ", event_type, session_id, properties, group_id"
     # A file of an older version has no is_activity. In it, all activity had a session.
@@ -267,12 +273,12 @@ def _compare_facts(
         create or replace temp table facts_changed as
         with was as (
             select {columns}, {was_activity} as is_of_activity, {day} as fact_date
-            from previous.marts.fct_events {noted}
+            from {of("previous.marts.fct_events")}
         ),
 
         now as (
             select {columns}, is_activity as is_of_activity, {day} as fact_date
-            from marts.fct_events {noted}
+            from {of("marts.fct_events")}
         ),
 
         compared as (
