@@ -16,7 +16,8 @@ def collectors(tmp_path: Path) -> Iterator[Callable[..., LiveCollector]]:
     started: list[LiveCollector] = []
 
     def start(**variables: str) -> LiveCollector:
-        collector = LiveCollector(tmp_path / "home", variables)
+        # A killed collector leaves what it keeps there.
+        collector = LiveCollector(tmp_path / "home", {"TMPDIR": str(tmp_path)} | variables)
         started.append(collector)
         return collector.start()
 

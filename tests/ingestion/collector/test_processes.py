@@ -66,7 +66,7 @@ def landed_names(collector: LiveCollector) -> list[str]:
 def test_all_processes_are_counted_sealed_and_stopped_as_one(
     collectors: Collectors, tmp_path: Path
 ) -> None:
-    collector = collectors(**TWO, TMPDIR=str(tmp_path))
+    collector = collectors(**TWO)
     names = open_both(collector)
     for _ in range(5):
         assert counted(collector, "events_accepted_total") == len(names)
@@ -95,10 +95,8 @@ def test_a_killed_process_is_replaced_and_nothing_is_lost(collectors: Collectors
     assert landed_names(collector) == sorted(names)
 
 
-def test_fewer_processes_seal_what_more_of_them_left(
-    collectors: Collectors, tmp_path: Path
-) -> None:
-    collector = collectors(**TWO, TMPDIR=str(tmp_path))
+def test_fewer_processes_seal_what_more_of_them_left(collectors: Collectors) -> None:
+    collector = collectors(**TWO)
     names = open_both(collector)
     # Its workers would seal when they notice that their parent is gone.
     left = collector.workers()
@@ -113,8 +111,8 @@ def test_fewer_processes_seal_what_more_of_them_left(
     assert landed_names(alone) == sorted(names)
 
 
-def test_processes_end_with_their_parent(collectors: Collectors, tmp_path: Path) -> None:
-    collector = collectors(**TWO, TMPDIR=str(tmp_path))
+def test_processes_end_with_their_parent(collectors: Collectors) -> None:
+    collector = collectors(**TWO)
     names = open_both(collector)
     left = collector.workers()
     collector.kill()
