@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from ingestion.landing.rewriting import LandedFiles
@@ -52,8 +53,14 @@ class LoadReport:
     data_through: datetime | None
 
 
-def make_pipeline(settings: Settings, folder: Path | None = None) -> dlt.Pipeline:
+def make_pipeline(
+    settings: Settings,
+    folder: Path | None = None,
+    connection: duckdb.DuckDBPyConnection | None = None,
+) -> dlt.Pipeline:
     """The dlt pipeline of this site, with this working folder, or a temporary one.
+
+    It loads over the connection, or opens the warehouse itself.
 
     dlt keeps its state in the warehouse, so the folder may be deleted at any time.
     """
@@ -62,7 +69,7 @@ def make_pipeline(settings: Settings, folder: Path | None = None) -> dlt.Pipelin
     # One file after the other, because they then fill the same row groups: a third less time and
     # space than in parallel. DuckDB uses all its threads for each file anyway.
     dlt.config["load.workers"] = 1
-    credentials = DuckDbCredentials(str(settings.warehouse))
+    credentials = DuckDbCredentials(connection or str(settings.warehouse))
     credentials.global_config = engine_config(settings)
     working = folder or Path(tempfile.mkdtemp(prefix="footfall-dlt-"))
     pipeline = dlt.pipeline(
@@ -85,23 +92,23 @@ def load(
     LandingUnusable or WarehouseBusy.
     """
     scratch = settings.load_scratch
+    # dlt too uses this connection: it would open and close the warehouse for each of its steps.
     with connect(settings) as connection:
         swept = sweep_orphans(connection)
         ledger = read_ledger(connection)
-    landed, unread, erased = _without_erased(settings, ledger)
-    number = ledger.last_load_number + 1
-    # dlt would load a package that a crash left in place of the new one. The files in it are still
-    # pending, because their load never completed.
-    shutil.rmtree(scratch, ignore_errors=True)
-    with usable_home(settings):
-        scratch.mkdir(parents=True, exist_ok=True)
-    try:
-        files = [file for file in ledger.pending(landed) if file.name not in unread]
-        pending = PendingLoad(settings, files, number)
-        run(make_pipeline(settings, scratch), landing_source(pending))
-    finally:
+        landed, unread, erased = _without_erased(settings, ledger)
+        number = ledger.last_load_number + 1
+        # dlt would load a package that a crash left in place of the new one. The files in it are
+        # still pending, because their load never completed.
         shutil.rmtree(scratch, ignore_errors=True)
-    with connect(settings) as connection:
+        with usable_home(settings):
+            scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            files = [file for file in ledger.pending(landed) if file.name not in unread]
+            pending = PendingLoad(settings, files, number)
+            run(make_pipeline(settings, scratch, connection), landing_source(pending))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
         row = connection.execute(COUNTS, [number]).fetchone()
     assert row is not None
     files, events, refused, bad_lines, data_through = row
