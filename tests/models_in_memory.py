@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -130,30 +131,31 @@ class CompiledModels:
                 enrich(connection)
             excluded = ["--exclude-resource-type", "unit_test"]
             run_dbt(settings, "build", "--full-refresh", *excluded, "test")
+            full = _compiled(_written(settings, "run_results"))
+            #: dbt's manifest with everything compiled; a later dbt writes another one.
+            self.manifest = _written(settings, "manifest")
             # The second build is an increment.
             run_dbt(settings, "build", *excluded)
-            target = dbt_target(settings)
-            results = json.loads((target / "run_results.json").read_text())
-            built = {each["unique_id"]: each["compiled_code"] for each in results["results"]}
-            manifest = json.loads((target / "manifest.json").read_text())
-            self.tests = self._tests(manifest, built)
-            keep_increment(settings, results, manifest)
+            results = _written(settings, "run_results")
+            built = _compiled(results)
+            for unique_id, node in self.manifest["nodes"].items():
+                if node["resource_type"] == "test":
+                    node["compiled_code"] = built[unique_id]
+            self.tests = self._tests(self.manifest, built)
+            keep_increment(settings, results, _written(settings, "manifest"))
             with connect(settings) as connection:
                 steps = {step.node: step for step in increment(settings, connection)}
                 connection.execute("drop schema if exists test_failures cascade")
-            full = self._compiled(settings, "--full-refresh")
-            #: dbt's manifest with everything compiled; a later dbt writes another one.
-            self.manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text())
         self.models = [
             Model(
                 name=node["name"],
                 schema=node["schema"],
                 materialized=node["config"]["materialized"],
-                full=full[unique_id]["compiled_code"],
+                full=full[unique_id],
                 incremental=built[unique_id],
                 increment=steps[unique_id].statements,
             )
-            for unique_id, node in full.items()
+            for unique_id, node in _models(self.manifest).items()
         ]
         with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
             given = [
@@ -167,23 +169,6 @@ class CompiledModels:
             self.given = {name: connection.sql(f"from {name}").to_arrow_table() for name in given}
             #: What a first build makes of models that look at the outcome of an earlier one.
             self.empty = {name: _empty(connection, name) for name in LOOKING_BACK}
-
-    def _compiled(self, settings: Settings, *flags: str) -> dict[str, Any]:
-        run_dbt(settings, "compile", *flags)
-        manifest = settings.home / "dbt" / "target" / "manifest.json"
-        nodes = json.loads(manifest.read_text())["nodes"]
-        models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
-        ordered: dict[str, Any] = {}
-
-        def visit(key: str) -> None:
-            for parent in models[key]["depends_on"]["nodes"]:
-                if parent in models and parent not in ordered:
-                    visit(parent)
-            ordered.setdefault(key, models[key])
-
-        for key in sorted(models):
-            visit(key)
-        return ordered
 
     def _tests(self, manifest: Mapping[str, Any], compiled: Mapping[str, str]) -> list[Test]:
         """The tests of a build; a test without a threshold fails by any row."""
@@ -211,6 +196,28 @@ class CompiledModels:
         return found[1]
 
 
+def _written(settings: Settings, name: str) -> dict[str, Any]:
+    """What the last dbt wrote into this file of its target."""
+    written: dict[str, Any] = json.loads((dbt_target(settings) / f"{name}.json").read_text())
+    return written
+
+
+def _compiled(results: Mapping[str, Any]) -> dict[str, str]:
+    """The SQL of each node that a build ran."""
+    return {each["unique_id"]: each.get("compiled_code") for each in results["results"]}
+
+
+def _models(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The nodes of the models in an order in which they can be built."""
+    nodes = manifest["nodes"]
+    models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
+    needs = {
+        key: sorted(models.keys() & set(models[key]["depends_on"]["nodes"]))
+        for key in sorted(models)
+    }
+    return {key: models[key] for key in TopologicalSorter(needs).static_order()}
+
+
 def warehouse_copy(compiled: CompiledModels, home: Path) -> Settings:
     """A home whose warehouse a test may write to: the compiled models' own is everybody's."""
     settings = Settings(home=home, dbt_project=compiled.settings.dbt_project)
@@ -227,9 +234,7 @@ class MemoryWarehouse:
         self._compiled = compiled
         self._load_number = 0
         self._names = {f"{m.schema}.{m.name}" for m in compiled.models}
-        self.connection = duckdb.connect(config={"threads": 1})
-        self.connection.execute("attach ':memory:' as footfall; use footfall")
-        self.connection.execute("set TimeZone = 'UTC'")
+        self.connection = _in_memory()
         for schema in ("raw", "staging", "intermediate", "marts", "meta", "seeds", "enrichment"):
             self.connection.execute(f"create schema {schema}")
         for table, columns in RAW_TABLES.items():
@@ -321,6 +326,16 @@ class MemoryWarehouse:
             )
         self.connection.execute("detach saved")
 
+    def like(self, saved: Path) -> MemoryWarehouse:
+        """Another with the tables of this one, of which the file is a copy."""
+        other = MemoryWarehouse.__new__(MemoryWarehouse)
+        other.__dict__ |= self.__dict__ | {"connection": _in_memory()}
+        other.connection.execute(
+            f"attach '{saved}' as saved (read_only); copy from database saved to footfall;"
+            " detach saved"
+        )
+        return other
+
     def build(self, *, full_refresh: bool = False, stop_after: str | None = None) -> None:
         """Run every model in order; with ``stop_after`` fail there, like a run that was killed."""
         enrich(self.connection)
@@ -410,6 +425,12 @@ class MemoryWarehouse:
             for model in self._compiled.models
             if model.schema == "marts"
         }
+
+
+def _in_memory() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute("attach ':memory:' as footfall; use footfall; set TimeZone = 'UTC'")
+    return connection
 
 
 def _empty(connection: duckdb.DuckDBPyConnection, table: str) -> str:

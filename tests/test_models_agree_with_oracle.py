@@ -186,7 +186,10 @@ def _failure_of_seeds(seeds: range) -> str | None:
     return None
 
 
-def test_a_build_that_died_anywhere_is_made_good_by_the_next(compiled: CompiledModels) -> None:
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.exactness)])
+def test_a_build_that_died_anywhere_is_made_good_by_the_next(
+    compiled: CompiledModels, every: int
+) -> None:
     *before, last = next(
         history.loads for history in random_histories(seed=5, count=50) if len(history.loads) > 2
     )
@@ -201,8 +204,10 @@ def test_a_build_that_died_anywhere_is_made_good_by_the_next(compiled: CompiledM
         warehouse.load(files)
         warehouse.build()
     warehouse.load(last)
-    for model in compiled.models:
+    for number, model in enumerate(compiled.models):
         warehouse.run(model)
+        if number % every:
+            continue
         with warehouse.undone():
             warehouse.build()
             assert warehouse.marts() == expected, f"after a build that died behind {model.name}"

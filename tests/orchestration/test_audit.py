@@ -28,20 +28,6 @@ from warehouse.connection import connect
 TESTS = sorted((Settings().dbt_project / "tests").glob("*.sql"))
 
 
-#: Of the one event that is planted, so that the build has nothing else to object to.
-FUNNELS = [
-    {
-        "funnel_name": "viewing",
-        "step_number": "1",
-        "step_name": "Viewed",
-        "event_name": "page_view",
-        "property_name": "",
-        "property_value": "",
-        "window_hours": "24",
-    }
-]
-
-
 def plant(site: Site, name: str) -> str:
     """A segment that holds a line less than its collector counted; returns the line's event id."""
     line = {**golden_lines()[0], "event_id": "the planted event", "user_id": "a planted person"}
@@ -65,7 +51,7 @@ def plant(site: Site, name: str) -> str:
 def test_a_bad_row_keeps_yesterdays_file_and_the_run_says_which_and_what_to_do(
     tmp_path: Path,
 ) -> None:
-    site = Site(tmp_path / "site", FUNNELS)
+    site = Site(tmp_path / "site")
     yesterday = b"what people read yesterday"
     site.settings.published.write_bytes(yesterday)
     name = "events/date=2026-03-01/hour=08/01J00000000000000000000000-a.ndjson"

@@ -147,16 +147,22 @@ def made(home: Path, before: str = "") -> dict[str, Any]:
     return found
 
 
-def test_the_definitions_are_the_same_without_the_libraries_of_dbt(home: Path) -> None:
-    without, told = made(home), made(home, before="import dbt.version\n")
-    del without["full_collections"], told["full_collections"]
+@pytest.fixture(scope="module")
+def without_dbt(home: Path) -> dict[str, Any]:
+    """What a process makes of the project that has nothing else to do."""
+    return made(home)
 
-    assert "dbt.version" in told.pop("modules")
-    modules = without.pop("modules")
-    assert [name for name in SPARED if name in modules] == []
-    assert without == told
-    assert without["assets"]
-    assert without["checks"]
+
+def test_the_definitions_are_the_same_without_the_libraries_of_dbt(
+    home: Path, without_dbt: dict[str, Any]
+) -> None:
+    told = made(home, before="import dbt.version\n")
+
+    assert "dbt.version" in told["modules"]
+    assert [name for name in SPARED if name in without_dbt["modules"]] == []
+    for name in ("assets", "checks"):
+        assert without_dbt[name] == told[name]
+        assert told[name]
 
 
 def test_dbt_can_be_run_in_a_process_that_has_the_definitions(home: Path) -> None:
@@ -165,6 +171,6 @@ def test_dbt_can_be_run_in_a_process_that_has_the_definitions(home: Path) -> Non
     assert "dbt.version" in made(home, before=after)["modules"]
 
 
-def test_importing_the_definitions_looks_for_little_garbage(home: Path) -> None:
+def test_importing_the_definitions_looks_for_little_garbage(without_dbt: dict[str, Any]) -> None:
     """Of what is imported nothing goes, and at Python's threshold all of it is looked at often."""
-    assert made(home)["full_collections"] == 0
+    assert without_dbt["full_collections"] == 0

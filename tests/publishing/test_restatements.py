@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -75,6 +76,15 @@ class Site:
         )
         return publish(self.settings, whole=whole, run_id=run_id)
 
+    def copied(self, home: Path) -> Site:
+        """The same site somewhere else."""
+        shutil.copytree(self.settings.home, home, dirs_exist_ok=True)
+        other = Site.__new__(Site)
+        other.__dict__ |= self.__dict__
+        other.settings = Settings(home=home)
+        other.memory = self.memory.like(self.settings.warehouse)
+        return other
+
     def restated(self, *figures: str) -> dict[tuple[str, date], tuple[Any, Any, str]]:
         """Figure and day → from what, to what, why."""
         return {
@@ -90,12 +100,18 @@ class Site:
             return connection.execute(query).fetchall()
 
 
-@pytest.fixture
-def site(compiled: CompiledModels, tmp_path: Path) -> Site:
+@pytest.fixture(scope="module")
+def settled(compiled: CompiledModels, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site that has published Monday and Tuesday, both complete."""
-    site = Site(compiled, tmp_path)
-    assert site.night(*HISTORY).restated == 0
-    return site
+    settled = Site(compiled, tmp_path_factory.mktemp("settled"))
+    assert settled.night(*HISTORY).restated == 0
+    return settled
+
+
+@pytest.fixture
+def site(settled: Site, tmp_path: Path) -> Site:
+    """That site once more, for one test."""
+    return settled.copied(tmp_path)
 
 
 def test_a_late_event_restates_its_day_and_the_weeks_it_lies_in(site: Site) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,9 +18,8 @@ import duckdb
 from ingestion.settings import Settings
 from tests.ingestion.collector.live import LiveCollector, landed
 from tests.prepared import settle
-from tests.test_end_to_end import Marts, Site
+from tests.test_end_to_end import Marts, Site, environment
 from tests.warm import run_module
-from transformation.dbt_command import dbt_environment
 
 #: The person: ids that need every kind of escape, and values that nobody else has.
 ZOE = 'zoë "z" o\'hara/ÿ'
@@ -34,18 +32,6 @@ TABLET = "tablet-of-all"
 BEN = "ben"
 
 Event = dict[str, Any]
-#: What everybody sends, so that the funnel is known whoever goes.
-FUNNELS = [
-    {
-        "funnel_name": "paying",
-        "step_number": "1",
-        "step_name": "Paid",
-        "event_name": "paid",
-        "property_name": "",
-        "property_value": "",
-        "window_hours": "24",
-    }
-]
 
 
 def event(message_id: str, **fields: Any) -> Event:
@@ -140,10 +126,7 @@ class Erasing:
 
     @property
     def environment(self) -> dict[str, str]:
-        environment = os.environ | dbt_environment(self.site.settings)
-        environment["FOOTFALL_DBT_PROJECT"] = str(self.site.settings.dbt_project)
-        environment["FOOTFALL_SEGMENT_SECONDS"] = "3600"
-        return environment
+        return environment(self.site.settings) | {"FOOTFALL_SEGMENT_SECONDS": "3600"}
 
     def receipts(self) -> list[dict[str, Any]]:
         paths = (self.home / "erasures" / "receipts").glob("*.json")

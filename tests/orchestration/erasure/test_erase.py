@@ -16,7 +16,6 @@ import pytest
 from publishing.parquet import export
 from tests.ingestion.collector.live import LiveCollector
 from tests.orchestration.erasure.site_to_erase import (
-    FUNNELS,
     HERS,
     NEIGHBOUR,
     OTHERS,
@@ -40,7 +39,7 @@ from tests.warm import run_code
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Erasing:
     """Everybody's facts, sent, loaded, built and published; some refused, some imported."""
-    erasing = Erasing(Site(tmp_path_factory.mktemp("base") / "site", FUNNELS))
+    erasing = Erasing(Site(tmp_path_factory.mktemp("base") / "site"))
     collector = erasing.collector()
     send(collector, *OTHERS[:2], *HERS[:5])
     send(collector, *OTHERS[2:], *HERS[5:])
@@ -57,9 +56,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Erasing:
 @pytest.fixture(scope="module")
 def never(base: Erasing, tmp_path_factory: pytest.TempPathFactory) -> Erasing:
     """What the site would be had she never been there: the same landing without her lines."""
-    never = base.copied(tmp_path_factory.mktemp("never"))
-    for name in ("warehouse", "published", "dagster", "landing/manifest"):
-        shutil.rmtree(never.home / name)
+    never = Erasing(Site(tmp_path_factory.mktemp("never") / "site"))
+    shutil.copytree(base.home / "landing", never.home / "landing", dirs_exist_ok=True)
+    shutil.rmtree(never.home / "landing" / "manifest")
     for path in list((never.home / "landing").rglob("*.ndjson*")):
         data = path.read_bytes()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
@@ -295,7 +294,10 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize(
+    "what",
+    ["a model", *(pytest.param(each, marks=pytest.mark.crashes) for each in list(BROKEN)[1:])],
+)
 def test_a_person_is_erased_and_withdrawn_from_the_published_file_while_nothing_can_be_built(
     base: Erasing, never: Erasing, tmp_path: Path, what: str
 ) -> None:
