@@ -424,7 +424,7 @@ values_found as (
 
     where
         (action like '%[%' or len(try_cast(filters as varchar[])) > 0)
-        and (source is null or events.source_id = source)
+        and (source is null or events.source_id = cast(source as varchar))
         and conditions.is_always_conditional
         and not events.is_bot
 
@@ -460,7 +460,7 @@ where
     and not events.is_bot
     and events.is_activity
     and coalesce(len(try_cast(filters as varchar[])), 0) = 0
-    and (source is null or events.source_id = source)
+    and (source is null or events.source_id = cast(source as varchar))
 
 union all
 
@@ -473,7 +473,7 @@ where
     (cast(actor as varchar) = 'person' or dimension_account is not null)
     and action is not null
     and not events.is_bot
-    and (source is null or events.source_id = source)
+    and (source is null or events.source_id = cast(source as varchar))
     and events.event_name in (
         select conditions.event_name from conditions where not conditions.is_always_conditional
     )
@@ -493,7 +493,7 @@ where
 
 create or replace macro mistake_of_source(source) as case
     when source is not null
-        and not exists (select 1 from marts.dim_events as seen where seen.source_id = source)
+        and not exists (select 1 from marts.dim_events as seen where seen.source_id = cast(source as varchar))
         then 'no source is called ' || source || '; write one of: '
             || coalesce(
                 (select string_agg(distinct seen.source_id, ', ') from marts.dim_events as seen),
@@ -536,6 +536,6 @@ create or replace macro edge_of(source) as case
     else (
         select max(events.received_at)
         from marts.fct_events as events
-        where events.source_id = source
+        where events.source_id = cast(source as varchar)
     )
 end;

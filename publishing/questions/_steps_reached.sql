@@ -80,7 +80,7 @@ conditions_found as (
     where
         not names.is_plain
         and not events.is_bot
-        and (source is null or events.source_id = source)
+        and (source is null or events.source_id = cast(source as varchar))
 
 ),
 
@@ -270,7 +270,7 @@ events_placed as (
     where
         names.is_plain
         and not events.is_bot
-        and (source is null or events.source_id = source)
+        and (source is null or events.source_id = cast(source as varchar))
 
 ),
 
@@ -774,7 +774,7 @@ values_placed as (
     where
         names.is_plain
         and not events.is_bot
-        and (source is null or events.source_id = source)
+        and (source is null or events.source_id = cast(source as varchar))
 
 ),
 

@@ -79,7 +79,7 @@ sessions_read as materialized (
 
     where
         not sessions.is_bot
-        and (source is null or sessions.source_id = source)
+        and (source is null or sessions.source_id = cast(source as varchar))
         and is_asked(sessions.session_date, since, until)
 
     group by events.session_id

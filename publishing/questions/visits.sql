@@ -90,7 +90,7 @@ sessions_met as materialized (
     from marts.fct_sessions as sessions
     where
         not is_bot
-        and (source is null or source_id = source)
+        and (source is null or source_id = cast(source as varchar))
         and is_asked(session_date, since, until)
         and (
             coalesce(len(try_cast(filters as varchar[])), 0) = 0
