@@ -197,28 +197,27 @@ from filters_listed
 left join filters_valued
     on filters_listed.filter_number = filters_valued.filter_number;
 
--- The dimensions that filters and a breakdown name.
-create or replace macro dimensions_asked(filters, "by") as table
-select filters_meant.dimension from filters_read(filters) as filters_meant
-union
-select cast("by" as varchar) as dimension;
+-- What is wrong with the dimensions of filters and with those asked for, and with the properties and
+-- traits that they name; null if nothing is. The catalog knows the properties of events; events are
+-- read only for what it does not know.
+create or replace macro mistake_of_dimensions(filters, dimensions) as (
 
--- Properties that no event ever had. The catalog knows those of events; events are read only for what
--- it does not know.
-create or replace macro properties_unfound(filters, "by") as table
+with dimensions_asked as materialized (
 
-with properties_asked as (
-
-    select distinct substr(dimension, length('{property}') + 1) as property
-    from dimensions_asked(filters, "by")
-    where dimension like '{property}_%'
+    select unnest(dimensions) as dimension
+    union
+    select filters_meant.dimension from filters_read(filters) as filters_meant
 
 ),
 
-properties_unlisted as (
+properties_unlisted as materialized (
 
     select property
-    from properties_asked
+    from (
+        select substr(dimension, length('{property}') + 1) as property
+        from dimensions_asked
+        where dimension like '{property}_%'
+    ) as properties_asked
     where not exists (
         select 1 from marts.dim_events as seen
         where regexp_matches(
@@ -230,56 +229,68 @@ properties_unlisted as (
         )
     )
 
+),
+
+properties_unfound as (
+
+    select property from properties_unlisted
+
+    except
+
+    select properties_unlisted.property
+    from marts.fct_events as events
+    cross join properties_unlisted
+    where
+        event_text(
+            events.event_type, events.page_path, events.page_url, events.referrer,
+            events.properties, events.context, properties_unlisted.property
+        ) is not null
+
+),
+
+traits_unfound as (
+
+    select
+        'no person has a text or number in ' || dimensions_asked.dimension
+        || '; write one of: select traits from marts.dim_persons' as mistake
+    from dimensions_asked
+    where
+        dimensions_asked.dimension like '{trait}_%'
+        and not exists (
+            select 1 from marts.dim_persons as persons
+            where
+                property_text(
+                    persons.traits, substr(dimensions_asked.dimension, length('{trait}') + 1)
+                ) is not null
+        )
+
+    union all
+
+    select
+        'no account has a text or number in ' || dimensions_asked.dimension
+        || '; write one of: select traits from marts.dim_accounts' as mistake
+    from dimensions_asked
+    where
+        dimensions_asked.dimension like '{account_trait}_%'
+        and not exists (
+            select 1 from marts.dim_accounts as accounts
+            where
+                property_text(
+                    accounts.traits,
+                    substr(dimensions_asked.dimension, length('{account_trait}') + 1)
+                ) is not null
+        )
+
 )
 
-select property from properties_unlisted
-
-except
-
-select properties_unlisted.property
-from marts.fct_events as events
-cross join properties_unlisted
-where
-    event_text(
-        events.event_type, events.page_path, events.page_url, events.referrer,
-        events.properties, events.context, properties_unlisted.property
-    ) is not null;
-
--- What is wrong with a dimension, and with the properties that filters are about; null if nothing is.
-create or replace macro mistake_of_dimension(filters, "by") as coalesce(
-    unknown_dimension(cast("by" as varchar)),
+select coalesce(
+    (select min(unknown_dimension(dimension)) from dimensions_asked),
     (
-        select min('no event ever had a text or number in ' || unfound.property)
+        select min('no event ever had a text or number in ' || property)
             || '; write one of: select property_names from marts.dim_events'
-        from properties_unfound(filters, "by") as unfound
+        from properties_unfound
     ),
-    (
-        select min('no person has a text or number in ' || dimensions.dimension)
-            || '; write one of: select traits from marts.dim_persons'
-        from dimensions_asked(filters, "by") as dimensions
-        where
-            dimensions.dimension like '{trait}_%'
-            and not exists (
-                select 1 from marts.dim_persons as persons
-                where
-                    property_text(
-                        persons.traits, substr(dimensions.dimension, length('{trait}') + 1)
-                    ) is not null
-            )
-    ),
-    (
-        select min('no account has a text or number in ' || dimensions.dimension)
-            || '; write one of: select traits from marts.dim_accounts'
-        from dimensions_asked(filters, "by") as dimensions
-        where
-            dimensions.dimension like '{account_trait}_%'
-            and not exists (
-                select 1 from marts.dim_accounts as accounts
-                where
-                    property_text(
-                        accounts.traits,
-                        substr(dimensions.dimension, length('{account_trait}') + 1)
-                    ) is not null
-            )
-    )
+    (select max(mistake) from traits_unfound)
+)
+
 );

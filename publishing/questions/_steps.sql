@@ -511,7 +511,7 @@ create or replace macro mistake_of(steps, source, filters, "by") as coalesce(
     mistake_of_source(source),
     mistake_of_filters(filters),
     (select min(conditions.mistake) from conditions_read(steps, filters) as conditions),
-    mistake_of_dimension(filters, "by")
+    mistake_of_dimensions(filters, [cast("by" as varchar)])
 );
 
 -- Why nobody did an action.

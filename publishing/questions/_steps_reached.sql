@@ -15,10 +15,23 @@ with recursive steps_numbered as (
 
 ),
 
+-- Those of excluded events come after those of the steps, and are read here for their mistakes.
+conditions_asked as materialized (
+
+    select *
+    from conditions_read(
+        try_cast(steps as varchar[])
+        || coalesce(try_cast(exclude as varchar[]), cast([] as varchar[])),
+        filters
+    )
+
+),
+
 conditions as materialized (
 
     select *
-    from conditions_read(try_cast(steps as varchar[]), filters)
+    from conditions_asked
+    where step_number <= len(try_cast(steps as varchar[]))
 
 ),
 
@@ -180,12 +193,12 @@ mistakes as (
                 else coalesce(
                     mistake_of_days(since, until),
                     mistake_of_actor(actor),
-                    mistake_of(
-                        try_cast(steps as varchar[])
-                        || coalesce(try_cast(exclude as varchar[]), cast([] as varchar[])),
-                        source, filters, "by"
+                    mistake_of_source(source),
+                    mistake_of_filters(filters),
+                    (select min(mistake) from conditions_asked),
+                    mistake_of_dimensions(
+                        filters, [cast("by" as varchar), cast(constant as varchar)]
                     ),
-                    mistake_of_dimension(null, constant),
                     (
                         select 'in any order an event can be only one of the steps, and one is '
                             || 'both step ' || min(step_number) || ' and step ' || max(step_number)

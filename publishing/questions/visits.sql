@@ -138,7 +138,7 @@ mistakes as (
                     mistake_of_source(source),
                     mistake_of_filters(filters),
                     (select min(filters_meant.mistake) from filters_meant),
-                    mistake_of_dimension(filters, "by"),
+                    mistake_of_dimensions(filters, [cast("by" as varchar)]),
                     case
                         when not exists (select 1 from periods)
                             then 'nothing happened then; days are ' || coalesce((
