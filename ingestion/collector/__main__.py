@@ -5,6 +5,7 @@ With an argument it is one of several processes; the argument is the folder that
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import signal
@@ -28,6 +29,7 @@ def main(shared: str | None = None) -> int:
         if shared:
             # The parent blocked its own signals, and children begin with those of their parent.
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            faulthandler.enable()
             run(share_of(settings), Path(shared))
         elif settings.collector_processes > 1:
             supervise(settings)

@@ -17,6 +17,7 @@ from typing import Final
 
 from prometheus_client import multiprocess
 
+from ingestion.collector.sealer import CLOSING_SECONDS
 from ingestion.collector.server import check_port, prepare
 from ingestion.settings import Settings
 
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds before a dead collector is replaced, so that one that cannot run does not use a core.
 REPLACE_SECONDS: Final = 1.0
+#: Seconds that one may take to stop: more than it waits for its last segments to be sealed.
+STOP_SECONDS: Final = CLOSING_SECONDS + 15
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -49,9 +52,7 @@ def supervise(settings: Settings) -> None:
                     multiprocess.mark_process_dead(worker.pid, path=shared)  # type: ignore[no-untyped-call]
                     time.sleep(REPLACE_SECONDS)
                     workers[place] = _start(shared, lifeline)
-        _tell(workers, signal.SIGTERM)
-        for worker in workers:
-            worker.wait()
+        stop(workers, STOP_SECONDS)
     os.close(held)
     os.close(lifeline)
 
@@ -63,6 +64,24 @@ def _start(shared: str, lifeline: int) -> subprocess.Popen[bytes]:
         # The name is that of prometheus_client, which then keeps its values in files.
         env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": shared},
     )
+
+
+def stop(workers: list[subprocess.Popen[bytes]], seconds: float) -> None:
+    """Let them seal and end; kill one that has not after so long. The next start seals the rest.
+
+    One that aborts writes to the log what each of its threads was doing.
+    """
+    _tell(workers, signal.SIGTERM)
+    until = time.monotonic() + seconds
+    for worker in workers:
+        for last in (signal.SIGABRT, signal.SIGKILL):
+            try:
+                worker.wait(max(1.0, until - time.monotonic()))
+                break
+            except subprocess.TimeoutExpired:
+                logger.error("process %d does not stop: %s", worker.pid, last.name)
+                worker.send_signal(last)
+        worker.wait()
 
 
 def _tell(workers: list[subprocess.Popen[bytes]], signum: int) -> None:

@@ -99,9 +99,9 @@ class LiveCollector:
         return self.request("POST", path, data, sent)
 
     def stop(self) -> int:
-        """SIGTERM, then the exit code."""
+        """SIGTERM, then the exit code. It may take half a minute to seal."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_SECONDS)
+        return self.process.wait(2 * PATIENCE_SECONDS)
 
     def kill(self) -> None:
         self.process.kill()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from ingestion.collector.processes import stop
 from ingestion.collector.sealing_requests import seal_now
 from ingestion.collector.shared_buckets import SharedBuckets
 from ingestion.senders import digest_of
@@ -173,3 +174,22 @@ def test_a_process_that_dies_with_the_buckets_lets_them_go(tmp_path: Path) -> No
     subprocess.run([sys.executable, "-c", code], check=False)
     with SharedBuckets(path).held():
         pass
+
+
+def test_one_that_does_not_stop_tells_what_it_does_and_is_killed() -> None:
+    code = (
+        "import faulthandler, signal, time\n"
+        "faulthandler.enable()\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print(flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as stuck:
+        assert stuck.stdout
+        stuck.stdout.readline()
+        stop([stuck], 0.1)
+        assert stuck.stderr
+        assert b"line 5 in <module>" in stuck.stderr.read()
+    assert stuck.returncode == -signal.SIGABRT
