@@ -66,7 +66,8 @@ def furnish_built(settings: Settings, nightly: Callable[[Settings], object]) -> 
     Nothing is published. The next run is an increment whose statements are kept: dbt, which builds
     the first two, takes three quarters of their time.
     """
-    with made_once(f"built {_content(settings.dbt_project)}") as folder:
+    content = _content(settings.dbt_project)
+    with made_once(f"built {content}") as folder:
         like = Settings(home=folder / "home", dbt_project=settings.dbt_project)
         if not folder.exists():
             furnish(like)
@@ -78,7 +79,7 @@ def furnish_built(settings: Settings, nightly: Callable[[Settings], object]) -> 
             assert (like.home / "dbt" / "increment.json").exists()
             for name in ("dagster", "logs", "published"):
                 shutil.rmtree(like.home / name)
-            prepared = folder.with_name(f"prepared {_content(settings.dbt_project)}") / "home"
+            prepared = folder.with_name(f"prepared {content}") / "home"
             shutil.copytree(prepared / "dagster", like.dagster_home)
             like.published.parent.mkdir()
     shutil.copytree(like.home, settings.home, dirs_exist_ok=True)

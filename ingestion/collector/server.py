@@ -56,8 +56,8 @@ class CannotStart(Exception):
     """The collector cannot run here; the message names the variable and what to do."""
 
 
-def prepare(settings: Settings) -> KeyRing:
-    """Check what a site must set, and make the folders; returns the keys.
+def prepare(settings: Settings) -> tuple[KeyRing, TombstoneFile]:
+    """Check what a site must set, and make the folders; returns the keys, and who was erased.
 
     Raises KeysUnusable, LandingUnusable or CannotStart.
     """
@@ -75,11 +75,12 @@ def prepare(settings: Settings) -> KeyRing:
     _make_folder(
         landing.workshop(folder), "FOOTFALL_LANDING_URL", root=landing.folder or settings.home
     )
+    erasures = TombstoneFile(settings.home)
     try:
-        TombstoneFile(settings.home).read()
+        erasures.read()
     except TombstonesUnusable as problem:
         raise CannotStart(str(problem)) from problem
-    return keys
+    return keys, erasures
 
 
 def run(settings: Settings, shared: Path | None = None) -> None:
@@ -88,15 +89,13 @@ def run(settings: Settings, shared: Path | None = None) -> None:
     ``shared`` is a folder of several processes on one port: their parent has checked the port, and
     metrics and rate limits are those of all.
     """
-    keys = prepare(settings)
+    keys, erasures = prepare(settings)
     connections = _connections(settings.connections)
     if shared is None:
         check_port(settings.host, settings.port)
     landing = Landing(settings.landing)
     folder = settings.open_segments
     workshop = landing.workshop(folder)
-    erasures = TombstoneFile(settings.home)
-    erasures.read()
 
     metrics = Metrics(shared)
     sealer = Sealer(landing, workshop, metrics=metrics, tombstones=erasures.read)
@@ -202,15 +201,15 @@ async def _serve(
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop)
     loop.add_signal_handler(signal.SIGHUP, hung_up.set)
-    if lifeline is not None:
-        loop.add_reader(lifeline, orphaned, lifeline)
     watching = [
         loop.create_task(_watch(keys_file, hung_up)),
         loop.create_task(_watch_erasures(erasures, journal)),
         loop.create_task(_watch_places(places)),
         loop.create_task(_watch_requests(settings.open_segments, journal)),
-        loop.create_task(_watch_gauges(metrics)),
     ]
+    if lifeline is not None:
+        loop.add_reader(lifeline, orphaned, lifeline)
+        watching.append(loop.create_task(_watch_gauges(metrics)))
     logger.info("collecting on http://%s:%d", settings.host, settings.port)
     await server.serve()
     for task in watching:

@@ -248,7 +248,7 @@ properties_unfound as (
 
 ),
 
-traits_unfound as (
+traits_of_persons_unfound as (
 
     select
         'no person has a text or number in ' || dimensions_asked.dimension
@@ -264,7 +264,9 @@ traits_unfound as (
                 ) is not null
         )
 
-    union all
+),
+
+traits_of_accounts_unfound as (
 
     select
         'no account has a text or number in ' || dimensions_asked.dimension
@@ -290,7 +292,8 @@ select coalesce(
             || '; write one of: select property_names from marts.dim_events'
         from properties_unfound
     ),
-    (select max(mistake) from traits_unfound)
+    (select min(mistake) from traits_of_persons_unfound),
+    (select min(mistake) from traits_of_accounts_unfound)
 )
 
 );

@@ -493,7 +493,9 @@ where
 
 create or replace macro mistake_of_source(source) as case
     when source is not null
-        and not exists (select 1 from marts.dim_events as seen where seen.source_id = cast(source as varchar))
+        and not exists (
+            select 1 from marts.dim_events as seen where seen.source_id = cast(source as varchar)
+        )
         then 'no source is called ' || source || '; write one of: '
             || coalesce(
                 (select string_agg(distinct seen.source_id, ', ') from marts.dim_events as seen),
@@ -506,12 +508,21 @@ create or replace macro mistake_of_filters(filters) as case
         then 'filters is no list; write filters := [''source_id=web'']'
 end;
 
--- What is wrong with the events, source, filters or breakdown of a question; null if nothing is.
-create or replace macro mistake_of(steps, source, filters, "by") as coalesce(
+-- What is wrong with the source, filters or dimensions of a question, or with its conditions, which
+-- the caller has read; null if nothing is.
+create or replace macro mistake_of_asked(source, filters, mistake_of_conditions, dimensions) as coalesce(
     mistake_of_source(source),
     mistake_of_filters(filters),
+    mistake_of_conditions,
+    mistake_of_dimensions(filters, dimensions)
+);
+
+-- The same for the events of a question, of which nobody has read the conditions.
+create or replace macro mistake_of(steps, source, filters, "by") as mistake_of_asked(
+    source,
+    filters,
     (select min(conditions.mistake) from conditions_read(steps, filters) as conditions),
-    mistake_of_dimensions(filters, [cast("by" as varchar)])
+    [cast("by" as varchar)]
 );
 
 -- Why nobody did an action.

@@ -193,11 +193,11 @@ mistakes as (
                 else coalesce(
                     mistake_of_days(since, until),
                     mistake_of_actor(actor),
-                    mistake_of_source(source),
-                    mistake_of_filters(filters),
-                    (select min(mistake) from conditions_asked),
-                    mistake_of_dimensions(
-                        filters, [cast("by" as varchar), cast(constant as varchar)]
+                    mistake_of_asked(
+                        source,
+                        filters,
+                        (select min(conditions_asked.mistake) from conditions_asked),
+                        [cast("by" as varchar), cast(constant as varchar)]
                     ),
                     (
                         select 'in any order an event can be only one of the steps, and one is '

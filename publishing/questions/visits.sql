@@ -135,10 +135,12 @@ mistakes as (
                     then 'period is ''hour'', ''day'', ''week'', ''month'' or null for all days as one'
                 else coalesce(
                     mistake_of_days(since, until),
-                    mistake_of_source(source),
-                    mistake_of_filters(filters),
-                    (select min(filters_meant.mistake) from filters_meant),
-                    mistake_of_dimensions(filters, [cast("by" as varchar)]),
+                    mistake_of_asked(
+                        source,
+                        filters,
+                        (select min(filters_meant.mistake) from filters_meant),
+                        [cast("by" as varchar)]
+                    ),
                     case
                         when not exists (select 1 from periods)
                             then 'nothing happened then; days are ' || coalesce((

@@ -69,7 +69,7 @@ def test_accounts_are_counted_as_the_oracle_counts_them(
 ) -> None:
     means = {"means": meaning(None)} if answer is actives else {}
     compare(
-        told[-3:],
+        told,
         f"from {question}actor := 'account'{{options}})",
         by,
         filters,
@@ -95,7 +95,7 @@ def test_a_funnel_of_accounts_is_what_the_oracle_counts(
 ) -> None:
     named = "".join(f", {name} := '{value}'" for name, value in options.items())
     compare(
-        told[-3:],
+        told,
         "select * exclude (step_name) from "
         f"funnel({list(STEPS)}, within := interval 48 hour, actor := 'account'{named}{{options}})",
         by,
@@ -110,7 +110,7 @@ def test_funnel_persons_lists_the_accounts_and_funnels_of_persons_know_them(
     told: list[tuple[MemoryWarehouse, Facts]],
 ) -> None:
     compare(
-        told[-3:],
+        told,
         "select * exclude (person_id, session_id, account_id), account_id as person_id from "
         f"funnel_persons({list(STEPS)}, within := interval 48 hour, actor := 'account'{{options}})",
         None,
@@ -118,7 +118,7 @@ def test_funnel_persons_lists_the_accounts_and_funnels_of_persons_know_them(
         lambda facts: funnel_persons(of_accounts(facts), defined(*STEPS)),
     )
     compare(
-        told[-3:],
+        told,
         "select * exclude (step_name) from "
         f"funnel({list(STEPS)}, within := interval 48 hour{{options}})",
         "account",
