@@ -96,9 +96,9 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-strip-extras -
 	--no-emit-package footfall --custom-compile-command "make lock"
 
 lock: ## write the lock files again from pyproject.toml and bi/superset/requirements.in (needs uv)
-	$(LOCK) --extra collector --extra warehouse --extra explorer --extra agents --extra metrics --extra dev --extra sdks \
+	$(LOCK) --extra collector --extra warehouse --extra explorer --extra agents --extra metrics --extra s3 --extra dev --extra sdks \
 		--output-file requirements.lock pyproject.toml
-	$(LOCK) --extra collector --extra warehouse --extra explorer --constraints requirements.lock \
+	$(LOCK) --extra collector --extra warehouse --extra explorer --extra s3 --constraints requirements.lock \
 		--output-file deploy/requirements.lock pyproject.toml
 	$(LOCK) --output-file bi/superset/requirements.lock bi/superset/requirements.in
 

@@ -279,6 +279,14 @@ class Settings(BaseSettings):
             raise ValueError("it is empty: name a folder, or leave the variable out")
         return value
 
+    @field_validator("landing_url")
+    @classmethod
+    def _names_a_place(cls, value: SecretStr) -> SecretStr:
+        # The message must not contain the value: it may contain a password.
+        if re.fullmatch(r"[a-z0-9+.:-]*:/*", value.get_secret_value()):
+            raise ValueError("it names no bucket or host: write one, such as s3://bucket/landing")
+        return value
+
     @field_validator("home", "dbt_project")
     @classmethod
     def _absolute(cls, value: Path) -> Path:

@@ -23,6 +23,7 @@ OF_A_HOME = {"warehouse/footfall.duckdb", "annotations.yml", "watched_figures.ym
 #: Names in backticks that are not ours: of other tools, and events that serve as an example.
 NOT_OURS = {
     *("DAGSTER_EVENT_BATCH_SIZE", "max_runtime_seconds", "api_host", "client_id"),
+    *("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required"),
     *("object_verbed", "user_engaged", "is_power_user"),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,10 +18,30 @@ from urllib.parse import unquote
 HIDDEN: Final = "***"
 #: A shorter part of a secret may be in a text by chance. Such a text is not shown.
 SHORTEST_PIECE: Final = 4
+#: Object stores, by the schemes of their URLs. They have no folders: to make one, a driver makes
+#: the bucket, so a misspelt name would become a new bucket.
+BUCKETS: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
+#: What to do, by S3's code of an error or by the name of its class.
+REMEDIES: Final[Mapping[str, str]] = {
+    "NoSuchBucket": "make the bucket, or correct its name",
+    "NoCredentialsError": "give it the keys (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)",
+    "InvalidAccessKeyId": "correct the key (AWS_ACCESS_KEY_ID)",
+    "SignatureDoesNotMatch": "correct the secret key (AWS_SECRET_ACCESS_KEY)",
+    "ExpiredToken": "renew the session's token (AWS_SESSION_TOKEN)",
+    "AccessDenied": "allow this key the actions that docs/scale.md lists",
+    "RequestTimeTooSkewed": "set this machine's clock",
+    "PermanentRedirect": "name the bucket's region (AWS_DEFAULT_REGION)",
+    "AuthorizationHeaderMalformed": "name the bucket's region (AWS_DEFAULT_REGION)",
+}
 
 
 class StorageAway(OSError):
-    """The storage cannot be used now; the message says why, without secrets."""
+    """The storage cannot be used now; the message says why, without secrets, and what to do."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}: {remedy}")
+        self.problem = problem
+        self.remedy = remedy
 
 
 class Storage:
@@ -34,6 +54,7 @@ class Storage:
         """
         self._url = url
         self._opened: tuple[Any, str] | None = None
+        self.has_folders = url.partition("://")[0].rpartition("::")[2] not in BUCKETS
         try:
             importlib.import_module("fsspec.core")._un_chain(url, {})
         except (ImportError, ValueError, TypeError) as error:
@@ -53,8 +74,15 @@ class Storage:
             # A broken connection stays broken, so the next call opens another.
             self._opened = None
             raise StorageAway(
-                without_secrets(f"{type(error).__name__}: {error}".rstrip(": "), self._url)
+                without_secrets(f"{type(error).__name__}: {error}".rstrip(": ."), self._url),
+                _remedy(error),
             ) from None
+
+
+def _remedy(error: Exception) -> str:
+    answer = getattr(error.__cause__, "response", {})
+    code = answer.get("Error", {}).get("Code") or type(error).__name__
+    return REMEDIES.get(code, "see that it is up")
 
 
 def local_folder(url: str) -> Path | None:

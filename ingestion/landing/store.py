@@ -67,7 +67,7 @@ class Landing:
             scheme = url.partition("://")[0]
             raise self._unusable(
                 f"looking for the driver of {scheme}://: {error}",
-                "install fsspec and the driver of that scheme, such as s3fs",
+                "install fsspec and the driver of that scheme, such as s3fs (the extra `s3`)",
             ) from None
         self.folder = local_folder(url)
 
@@ -75,9 +75,9 @@ class Landing:
         """The folder in which to make files for `put`: on the landing's own disk if it is local."""
         return self.folder / "open" if self.folder else otherwise
 
-    def _unusable(self, error: Exception | str, remedy: str) -> LandingUnusable:
+    def _unusable(self, problem: Exception | str, remedy: str) -> LandingUnusable:
         return LandingUnusable(
-            f"FOOTFALL_LANDING_URL: {shown(self._url)} cannot be used ({error}): {remedy}, or "
+            f"FOOTFALL_LANDING_URL: {shown(self._url)} cannot be used ({problem}): {remedy}, or "
             "name another (empty: the folder landing under FOOTFALL_HOME)"
         )
 
@@ -98,9 +98,9 @@ class Landing:
                 storage.invalidate_cache()
                 # Manifests last: so each segment in the list has its manifest in the list.
                 found = [each for folder in KINDS for each in self._files_of(folder, storage, root)]
-        except StorageAway as error:
-            remedy = "make it readable for this user" if self.folder else "see that it is up"
-            raise self._unusable(error, remedy) from None
+        except StorageAway as away:
+            remedy = "make it readable for this user" if self.folder else away.remedy
+            raise self._unusable(away.problem, remedy) from None
         return sorted(found, key=lambda file: file.name)
 
     def _files_of(self, folder: str, storage: Any, root: str) -> Iterator[LandedFile]:
@@ -180,7 +180,11 @@ class Landing:
             return True
         with self._storage.opened() as (storage, root):
             storage.invalidate_cache()
-            return bool(storage.exists(f"{root}/{name}"))
+            if self._storage.has_folders:
+                return bool(storage.exists(f"{root}/{name}"))
+            # One listing. s3fs would ask twice, and the first answer, that of a HEAD, names no
+            # error: a missing bucket is a missing file, and a wrong key or clock is "Forbidden".
+            return f"{root}/{name}" in storage.find(root, prefix=name)
 
     def put(self, finished: Path, name: str) -> None:
         """Move a finished, fsynced file into the landing, durably. Raises OSError.
@@ -195,7 +199,8 @@ class Landing:
             return
         with self._storage.opened() as (storage, root):
             target_name = f"{root}/{name}"
-            storage.makedirs(target_name.rpartition("/")[0], exist_ok=True)
+            if self._storage.has_folders:
+                storage.makedirs(target_name.rpartition("/")[0], exist_ok=True)
             storage.put_file(os.fspath(finished), target_name)
         finished.unlink()
 

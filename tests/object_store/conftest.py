@@ -1,0 +1,38 @@
+"""A bucket for each test, on one S3 server, which every process of the test finds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.object_store.server import Bucket, ObjectStore
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[ObjectStore]:
+    """The server, for all tests of a worker."""
+    store = ObjectStore()
+    with store.running():
+        yield store
+
+
+@pytest.fixture
+def bucket(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket. Programs that a test starts reach it by the variables that AWS documents."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", store.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-word")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    # A machine's own files, and the metadata service that a virtual machine of AWS would ask.
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    store.requests.clear()
+    bucket = Bucket(store, f"bucket-{next(_numbers)}")
+    bucket.make()
+    yield bucket
+    store.fault = lambda request: None
