@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.ingestion.collector.live import LiveCollector
+from tests.ingestion.collector.test_durability import batch
 from tests.object_store.server import Bucket, ObjectStore
 
+Start = Callable[..., LiveCollector]
 _numbers = itertools.count()
 
 
@@ -36,3 +40,29 @@ def bucket(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Buck
     bucket.make()
     yield bucket
     store.fault = lambda request: None
+
+
+@pytest.fixture
+def collectors(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts collectors on this bucket, each on a home of its own name."""
+    # botocore's attempts; with its five, each of which s3fs makes five times, a test takes minutes.
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    started: list[LiveCollector] = []
+
+    def start(home: str, **variables: str) -> LiveCollector:
+        variables = {"FOOTFALL_LANDING_URL": bucket.landing_url, **variables}
+        collector = LiveCollector(tmp_path / home, variables)
+        started.append(collector)
+        return collector.start()
+
+    yield start
+    # Nothing may wait for a fault any more.
+    bucket.store.fault = lambda request: None
+    for collector in started:
+        if collector.process.poll() is None:
+            collector.kill()
+        collector.process.stderr.close()  # type: ignore[union-attr]
+
+
+def send(collector: LiveCollector, *ids: str) -> None:
+    assert collector.post("/v1/batch", batch(*ids)).status == 200

@@ -111,6 +111,14 @@ class _Silent(MotoRequestHandler):
     def log(self, *_: Any, **__: Any) -> None:
         pass
 
+    def handle_expect_100(self) -> bool:
+        # werkzeug says "100 Continue" itself, and http.server would say it a second time.
+        return True
+
+    def connection_dropped(self, *_: Any, **__: Any) -> None:
+        # Else the connection stays open, and the client waits for an answer.
+        self.close_connection = True
+
 
 class Bucket:
     """One bucket of the server, as the tests see it without a request."""
