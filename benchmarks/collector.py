@@ -4,8 +4,8 @@ Run ``python -m benchmarks.collector``. It starts the collector and its peers (`
 one after the other, sends over 64 kept-alive loopback connections, and prints events a second,
 latencies, processor time and the ratios between them. Absolute figures depend on the machine;
 ratios hold elsewhere too. The load generator runs on the same machine and uses part of it, so
-on a busy machine the ratios of processor time say more than those of rates. With
-FOOTFALL_COLLECTOR_PROCESSES=2 two processes of the collector share the port.
+on a busy machine the ratios of processor time say more than those of rates. ``--processes 1 2 4``
+compares counts of processes of the collector that share a port.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import os
+import statistics
 import tempfile
 import time
 from dataclasses import dataclass
@@ -20,11 +22,13 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import realistic
-from benchmarks.peers import COLLECTOR, KEY, NGINX, names, running
+from benchmarks.peers import COLLECTOR, KEY, NGINX, Running, names, running
 from benchmarks.sdks import FOOTFALL_JS
 
 CONNECTIONS: Final = 64
 BATCH_SIZES: Final = (1, 10, 100)
+#: Times that each count of processes is measured.
+ROUNDS: Final = 3
 
 
 def request_of(events: int) -> bytes:
@@ -127,10 +131,15 @@ def main() -> None:
     options.add_argument(
         "--minutes", type=float, help="instead: full load this long, and the memory it takes"
     )
+    options.add_argument(
+        "--processes", type=int, nargs="+", help="instead: the collector as so many processes"
+    )
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.home) as home:
         if chosen.minutes:
             _watch_memory(Path(home), chosen.minutes)
+        elif chosen.processes:
+            _scale(Path(home), chosen.processes, chosen.seconds)
         else:
             _compare(Path(home), chosen.seconds)
 
@@ -145,20 +154,48 @@ def _compare(home: Path, seconds: float) -> None:
         folder.mkdir()
         with running(name, folder) as server:
             for events in BATCH_SIZES:
-                before = server.cpu_seconds()
-                figures = asyncio.run(load(server.port, events, seconds))
-                spent = (server.cpu_seconds() - before) / figures.events
-                rates[name, events], costs[name, events] = figures.rate, spent
-                print(
-                    f"{name:15} batch {events:3}: {figures.rate:9,.0f} events/s, "
-                    f"median {figures.median:6.1f} ms, p99 {figures.slow:6.1f} ms, "
-                    f"cpu {spent * 1e6:6.1f} µs an event"
-                )
+                rates[name, events], costs[name, events] = _measure(server, name, events, seconds)
     for name in names()[:-1]:
         ratios = (f"{rates[COLLECTOR, each] / rates[name, each]:5.2f}" for each in BATCH_SIZES)
         print(f"the collector's rate to that of {name:15} {' '.join(ratios)}")
         ratios = (f"{costs[COLLECTOR, each] / costs[name, each]:5.2f}" for each in BATCH_SIZES)
         print(f"its processor time to that of   {name:15} {' '.join(ratios)}")
+
+
+def _scale(home: Path, counts: list[int], seconds: float) -> None:
+    """Compare counts of processes, round by round, so that a busy hour is in all of them."""
+    rates: dict[tuple[int, int], list[float]] = {}
+    costs: dict[tuple[int, int], list[float]] = {}
+    for turn in range(ROUNDS):
+        for count in counts:
+            os.environ["FOOTFALL_COLLECTOR_PROCESSES"] = str(count)
+            folder = home / f"{turn}-{count}"
+            folder.mkdir()
+            with running(COLLECTOR, folder) as server:
+                for events in BATCH_SIZES:
+                    rate, cost = _measure(server, f"{count} processes", events, seconds)
+                    rates.setdefault((count, events), []).append(rate)
+                    costs.setdefault((count, events), []).append(cost)
+    for name, found in {"rate": rates, "processor time": costs}.items():
+        medians = {each: statistics.median(figures) for each, figures in found.items()}
+        for count in counts[1:]:
+            ratios = (medians[count, each] / medians[counts[0], each] for each in BATCH_SIZES)
+            told = " ".join(f"{each:5.2f}" for each in ratios)
+            print(f"the {name} of {count} processes to that of {counts[0]}: {told}")
+
+
+def _measure(server: Running, name: str, events: int, seconds: float) -> tuple[float, float]:
+    """Load a server and print; returns events a second, and processor seconds an event."""
+    before = server.cpu_seconds()
+    figures = asyncio.run(load(server.port, events, seconds))
+    spent = (server.cpu_seconds() - before) / figures.events
+    print(
+        f"{name:15} batch {events:3}: {figures.rate:9,.0f} events/s, "
+        f"median {figures.median:6.1f} ms, p99 {figures.slow:6.1f} ms, "
+        f"cpu {spent * 1e6:6.1f} µs an event",
+        flush=True,
+    )
+    return figures.rate, spent
 
 
 def _watch_memory(home: Path, minutes: float) -> None:

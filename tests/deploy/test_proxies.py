@@ -71,6 +71,8 @@ def test_nginx_hands_events_to_the_collector_with_the_senders_own_address() -> N
     ]
     assert location["proxy_pass"] == ["http://footfall_collector"]
     assert "X-Forwarded-For $remote_addr" in location["proxy_set_header"]
+    # A POST that a collector has got is not sent to another: test_nginx.py sees it.
+    assert location["proxy_next_upstream"] == ["error timeout"]
     assert int(str(collector["client_max_body_size"][0]).removesuffix("m")) << 20 > MAX_BATCH_BYTES
     for private in ("/metrics", "/demo"):
         assert only(collector, f"location = {private}") == {"return": ["404"]}
