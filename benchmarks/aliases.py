@@ -16,9 +16,7 @@ from typing import Final
 import duckdb
 import jinja2
 
-MODEL: Final = (
-    Path(__file__).parents[1] / "dbt_project/intermediate/persons/int_users_connected.sql"
-)
+MACROS: Final = Path(__file__).parents[1] / "dbt_project/macros"
 SIZES: Final = (1_000, 10_000, 50_000)
 #: Shape → the ids that an alias joins, as SQL over its number i.
 SHAPES: Final = {
@@ -32,16 +30,17 @@ SHAPES: Final = {
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.aliases", description=__doc__)
-    parser.add_argument("--model", type=Path, default=MODEL, help="another version of the model")
+    parser.add_argument("--macros", type=Path, default=MACROS, help="another version of the macros")
     parser.add_argument("--links", type=int, nargs="+", default=SIZES)
     options = parser.parse_args()
-    text = options.model.read_text()
-    sql = jinja2.Template(text).render(ref=lambda name: name, config=lambda **how: "")
+    text = "".join((options.macros / name).read_text() for name in ("aliases.sql", "engine.sql"))
+    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
+    sql = environment.from_string(text).module.duckdb__components_of("int_users_aliased")  # type: ignore[attr-defined]
     for shape, (previous, user) in SHAPES.items():
         for links in options.links:
             with duckdb.connect(config={"threads": 1}) as connection:
                 connection.execute(
-                    "create table stg_footfall__events as select 'alias' as event_type,"
+                    "create table int_users_aliased as select"
                     f" printf('u%09d', {previous}) as previous_id,"
                     f" printf('u%09d', {user}) as user_id from range({links}) as t(i)"
                 )

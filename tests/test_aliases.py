@@ -60,7 +60,7 @@ def test_aliases_connect_whoever_reaches_each_other_however_many_they_are(
         arrived = {"previous_id": pa.array(previous, "string"), "user_id": pa.array(user, "string")}
         connection.register("arrived", pa.table(arrived))
         connection.execute(
-            "create or replace table staging.stg_footfall__events as"
-            " select 'alias' as event_type, previous_id, user_id from arrived"
+            "create or replace table intermediate.int_users_aliased as"
+            " select previous_id, user_id from arrived"
         )
         assert dict(connection.execute(model.full).fetchall()) == connected(edges)

@@ -40,60 +40,71 @@
     {{ return(run_query(others).columns[0].values()[0]) }}
 {% endmacro %}
 
-{% macro prepare_builds() %}
+{% macro prepare_builds() %}{{ return(adapter.dispatch('prepare_builds')()) }}{% endmacro %}
+
+{# Spark takes one statement at a time. #}
+{% macro spark__prepare_builds() %}
+    {% if execute %}
+        {% for statement in duckdb__prepare_builds().split(';') %}
+            {% do run_query(statement) %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+{% macro duckdb__prepare_builds() %}
     create schema if not exists meta;
     create table if not exists {{ builds_relation() }} (
-        load_number bigint, definition varchar, invocation_id varchar, built_at timestamp
+        load_number bigint, definition string, invocation_id string, built_at timestamp
     );
     -- Once a build with another definition has begun, the tables no longer match the definition
     -- before it, even if this build fails and the change is reverted.
     update {{ builds_relation() }} set definition = ''
     where definition is distinct from '{{ definition() }}';
     create table if not exists {{ changed_rows_relation() }} (
-        table_name varchar, key_columns varchar, key_text varchar
+        table_name string, key_columns string, key_text string
     );
     create table if not exists {{ full_refresh_due_relation() }} (since timestamp);
     -- What the published file was made of, and what the checks found (transformation/current.py).
     -- Neither is true of what is about to be built.
     create table if not exists meta.check_outcomes (
-        asset_key varchar, check_name varchar, passed boolean, severity varchar,
-        description varchar, failing_rows bigint
+        asset_key string, check_name string, passed boolean, severity string,
+        description string, failing_rows bigint
     );
     {% if flags.WHICH not in ('test', 'freshness') %}
         delete from meta.check_outcomes;
         drop table if exists meta.published_build;
     {% endif %}
     create table if not exists {{ definition_relation('conversion_questions') }} (
-        question_name varchar, description varchar, trial_days integer, horizon_days integer,
-        is_repeat boolean, absence_days integer, age_unit varchar, actor varchar
+        question_name string, description string, trial_days integer, horizon_days integer,
+        is_repeat boolean, absence_days integer, age_unit string, actor string
     );
     create table if not exists {{ definition_relation('conversion_ages') }} (
-        question_name varchar, trial_day integer, age_seconds integer
+        question_name string, trial_day integer, age_seconds integer
     );
     create table if not exists {{ definition_relation('conversion_events') }} (
-        question_name varchar, event_role varchar, feature_name varchar, event_name varchar
+        question_name string, event_role string, feature_name string, event_name string
     );
     create table if not exists {{ definition_relation('cohorts') }} (
-        cohort_name varchar, description varchar, conditions varchar
+        cohort_name string, description string, conditions string
     );
     create table if not exists {{ definition_relation('cohort_conditions') }} (
-        cohort_name varchar, cohort_condition_number integer, kind varchar, step varchar,
+        cohort_name string, cohort_condition_number integer, kind string, step string,
         at_least integer, at_most integer, within_days integer, first_day date, last_day date,
         clause_number integer, is_negated boolean
     );
     create table if not exists {{ definition_relation('experiment_plans') }} (
-        experiment_name varchar, description varchar, control_variant varchar, starts_on date,
+        experiment_name string, description string, control_variant string, starts_on date,
         ends_on date, planned_persons bigint
     );
     create table if not exists {{ definition_relation('experiment_variants') }} (
-        experiment_name varchar, variant varchar, planned_share double
+        experiment_name string, variant string, planned_share double
     );
     create table if not exists {{ definition_relation('experiment_metrics') }} (
-        experiment_name varchar, metric_name varchar, metric_kind varchar, currency varchar,
+        experiment_name string, metric_name string, metric_kind string, currency string,
         window_days integer, is_guardrail boolean
     );
     create table if not exists {{ definition_relation('experiment_events') }} (
-        experiment_name varchar, metric_name varchar, event_name varchar, variant_property varchar
+        experiment_name string, metric_name string, event_name string, variant_property string
     )
 {% endmacro %}
 

@@ -6,10 +6,10 @@
     {#- Blanks and quotes around a text, and its case, make no difference. This is one pattern,
         because it fails on the first letter of most ids: trim() and lower() each took ten times as
         long. -#}
-    {%- set margin = '[\\s\\x{a0}"\'\']*' -%}
+    {%- set margin = '[\\s\\x{a0}"\\x27]*' -%}
     {%- set texts = [] -%}
     {%- for text in var('placeholder_ids') -%}
-        {%- do texts.append(modules.re.escape(text | string) | replace("'", "''")) -%}
+        {%- do texts.append(modules.re.escape(text | string) | replace("'", '\\x27')) -%}
     {%- endfor -%}
     {{ matches(id, '(?i)^' ~ margin ~ '(' ~ texts | join('|') ~ ')?' ~ margin ~ '$') }}
 {%- endmacro %}
@@ -28,7 +28,7 @@
             {%- for field in fields %},
             case
                 when {{ is_placeholder(field) }}
-                    then '{{ field }} "' || lower(trim(both ' "''' from {{ field }})) || '"'
+                    then '{{ field }} "' || lower(trim(both (' "' || chr(39)) from {{ field }})) || '"'
             end
             {%- endfor %}
         ),

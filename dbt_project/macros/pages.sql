@@ -22,7 +22,7 @@
         from (select distinct page_path from {{ relation }}) as paths
         left join {{ page_groups }} as page_groups
             on
-                paths.page_path like {{ page_pattern('page_groups.page_group') }} escape '\'
+                paths.page_path like {{ page_pattern('page_groups.page_group') }} escape '!'
                 and (
                     page_groups.page_group like '%/*'
                     or {{ count_of('paths.page_path', '/') }} = {{ count_of('page_groups.page_group', '/') }}

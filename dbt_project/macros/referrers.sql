@@ -6,11 +6,11 @@
 {% macro host_of(address) -%}
     {%- set blanks = '[\\x00-\\x20]*' -%}
     {%- set scheme = '(?:https?|wss?|ftp):[/\\\\]*|(?:[a-z][a-z0-9+.-]*:)?[/\\\\]{2}' -%}
-    {%- set host = '[[][0-9a-f:.]+[]]|[^\\x00-\\x20\\x7f/\\\\?#:@<>^|%[\\]]+' -%}
+    {%- set host = '\\[[0-9a-f:.]+\\]|[^\\x00-\\x20\\x7f/\\\\?#:@<>^|%\\[\\]]+' -%}
     {%- set rest = '(?::[0-9]+)?(?:[/\\\\?#]|' ~ blanks ~ '$)' -%}
-    nullif(rtrim(lower(regexp_extract(
+    nullif(trim(trailing '.' from lower(regexp_extract(
         {{ address }}, '(?i)^{{ blanks }}(?:(?:{{ scheme }})(?:[^/\\?#]*@)?)?({{ host }}){{ rest }}', 1
-    )), '.'), '')
+    ))), '')
 {%- endmacro %}
 
 {#
@@ -45,7 +45,7 @@
         on
             sizes.host = registered.host
             and sizes.label_count = registered.label_count
-            and not {{ matches('sizes.host', '(?:^|[.])(?:[0-9]+|0x[0-9a-f]*)$|^[[]|^[.]|[.][.]') }}
+            and not {{ matches('sizes.host', '(?:^|[.])(?:[0-9]+|0x[0-9a-f]*)$|^\\[|^[.]|[.][.]') }}
 {%- endmacro %}
 
 {# The source or medium that a kind of click id stands for (click_ids in dbt_project.yml). #}

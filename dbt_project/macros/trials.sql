@@ -4,6 +4,6 @@
 #}
 {% macro first_known_day(first_day, started_at, known_at, age_seconds) -%}
     greatest(
-        {{ first_day }}, ceil({{ microseconds_between(started_at, known_at) }} / ({{ age_seconds }} * 1000000.0))
+        {{ first_day }}, ceil({{ microseconds_between(started_at, known_at) }} / ({{ age_seconds }} * 1e6))
     )
 {%- endmacro %}

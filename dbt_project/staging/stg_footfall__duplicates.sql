@@ -33,16 +33,16 @@ duplicates_found as (
         or coalesce(deliveries.group_id, '') <> coalesce(events.group_id, '')
         or ({{ known_id('deliveries.previous_id') }} is distinct from events.previous_id)
         or ({{ utc('deliveries.original_timestamp') }} is distinct from events.original_timestamp)
-        or coalesce(cast(deliveries.properties as varchar), '{}')
+        or coalesce(cast(deliveries.properties as string), '{}')
         <> coalesce(events.properties, '{}')
-        or coalesce(cast(deliveries.traits as varchar), '{}') <> coalesce(events.traits, '{}')
+        or coalesce(cast(deliveries.traits as string), '{}') <> coalesce(events.traits, '{}')
             as is_id_collision,
         {{ json_text('deliveries.context', 'footfall.process') }} as client_process_id,
         {{ json_text('deliveries.context', 'footfall.sequence') }} as client_sequence,
         {{ json_text('events.context', 'footfall.process') }} as counted_process_id,
         {{ json_text('events.context', 'footfall.sequence') }} as counted_sequence,
-        deliveries._file,
-        deliveries._line,
+        deliveries.{{ landed_file() }} as landed_file,
+        deliveries._line as landed_line,
         deliveries.load_number
 
     from deliveries
@@ -54,8 +54,8 @@ duplicates_found as (
         on deliveries.event_id = events.event_id
 
     where
-        deliveries._file <> events._file
-        or deliveries._line <> events._line
+        deliveries.{{ landed_file() }} <> events.landed_file
+        or deliveries._line <> events.landed_line
         or deliveries.load_number <> events.load_number
 
 ),
@@ -82,8 +82,8 @@ duplicates_numbered as (
         is_id_collision,
         case when is_of_another_call then client_process_id end as client_process_id,
         case when is_of_another_call then client_sequence end as client_sequence,
-        _file,
-        _line,
+        landed_file,
+        landed_line,
         load_number
 
     from duplicates_compared

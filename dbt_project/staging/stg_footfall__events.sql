@@ -58,7 +58,8 @@ events_completed as (
         loads.began_at,
         row_number() over (
             partition by events.event_id
-            order by events.load_number, events.received_at, events._file, events._line
+            order by
+                events.load_number, events.received_at, events.{{ landed_file() }}, events._line
         ) as delivery_number
 
     from events
@@ -114,9 +115,9 @@ events_typed as (
         {{ json_text('request', 'location.country') }} as location_country,
         {{ json_text('request', 'location.region') }} as location_region,
         {{ json_text('request', 'location.city') }} as location_city,
-        cast(properties as varchar) as properties,
-        cast(traits as varchar) as traits,
-        cast(context as varchar) as context,
+        cast(properties as string) as properties,
+        cast(traits as string) as traits,
+        cast(context as string) as context,
         {{ json_text('request', 'path') }} as request_path,
         {{ json_text('request', 'protocol') }} as protocol,
         coalesce(
@@ -124,8 +125,8 @@ events_typed as (
             or {{ json_text('request', 'batch.historical_migration') }} = 'true',
             false
         ) as is_history,
-        _file,
-        _line,
+        {{ landed_file() }} as landed_file,
+        _line as landed_line,
         load_number
 
     from events_deduplicated
@@ -208,7 +209,7 @@ clocks_judged as (
         case when corrected_at < earliest_at then 'implausible' else correction end as time_quality,
         -- The remainder is taken first: a double cannot hold millennia in microseconds.
         cast(
-            round((clock_skew_microseconds - clock_skew_microseconds % 1000) / 1000.0) as bigint
+            round((clock_skew_microseconds - clock_skew_microseconds % 1000) / 1e3) as bigint
         ) as clock_skew_ms,
         coalesce(context_path, {{ json_text('page_properties', 'path') }}) as page_path,
         coalesce(context_url, {{ json_text('page_properties', 'url') }}) as page_url,
@@ -346,8 +347,8 @@ events_described as (
         traits,
         context,
         protocol,
-        _file,
-        _line,
+        landed_file,
+        landed_line,
         load_number
 
     from devices_told

@@ -44,8 +44,7 @@ accounts_by_source as (
 
     select
         manifests.source_id,
-        string_agg(distinct segments_short.shortfall, ', ' order by segments_short.shortfall)
-            as segments_short
+        {{ json_array_of_distinct('segments_short.shortfall') }} as segments_short
 
     from segments_short
 

@@ -76,7 +76,7 @@ def test_a_bad_row_keeps_yesterdays_file_and_the_run_says_which_and_what_to_do(
         accounts = connection.execute(
             "select segments_short from test_failures.ledger_explains_every_event"
         ).fetchall()
-    assert accounts == [(f"{name} (written: 2, loaded: 1)",)]
+    assert accounts == [(f'["{name} (written: 2, loaded: 1)"]',)]
     told = step_failure(site.settings)
     assert told.description is not None
     assert told.description in said

@@ -29,14 +29,14 @@ names_defined as (
 
     select
         event_name,
-        cast(null as varchar) as property_name
+        cast(null as string) as property_name
     from plan
 
     union
 
     select
         event_name,
-        cast(null as varchar) as property_name
+        cast(null as string) as property_name
     from steps
 
     union

@@ -31,8 +31,8 @@ events_counted as (
         load_number,
         source_id,
         event_name,
-        cast(null as varchar) as property_name,
-        cast(null as varchar) as property_type,
+        cast(null as string) as property_name,
+        cast(null as string) as property_type,
         count(*) as event_count,
         min(occurred_at) as first_seen_at,
         max(occurred_at) as last_seen_at

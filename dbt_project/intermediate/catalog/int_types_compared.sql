@@ -1,10 +1,10 @@
 {{ config(materialized='view') }}
 
 {%- set description -%}
-    '{"events": ' || cast(event_count as varchar)
+    '{"events": ' || cast(event_count as string)
     || ', "source_ids": ' || source_ids
-    || ', "first_seen_at": "' || cast(first_seen_at as varchar)
-    || '", "last_seen_at": "' || cast(last_seen_at as varchar) || '"}'
+    || ', "first_seen_at": "' || cast(first_seen_at as string)
+    || '", "last_seen_at": "' || cast(last_seen_at as string) || '"}'
 {%- endset -%}
 
 with counts as (

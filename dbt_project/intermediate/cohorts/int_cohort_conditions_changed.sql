@@ -199,9 +199,9 @@ traits_known as (
         wanted_same,
         person_id,
         changed_at,
-        max_by(case when is_whole then trait_value end, trait_number) over until_then
+        max_by(trait_value, case when is_whole then trait_number end) over until_then
             as whole_value,
-        max_by(case when not is_whole then trait_value end, trait_number) over until_then
+        max_by(trait_value, case when not is_whole then trait_number end) over until_then
             as outer_value
 
     from traits_told

@@ -22,7 +22,7 @@ events as (
         on events.load_number = loads.load_number
 
     -- A replayed event was refused before. It is counted there.
-    where events._file not like '%.replay-%'
+    where events.landed_file not like '%.replay-%'
 
 ),
 
@@ -49,12 +49,12 @@ repeats_numbered as (
         client_sequence,
         row_number() over (
             partition by event_id, source_id, client_process_id, client_sequence
-            order by load_number, _file, _line
+            order by load_number, landed_file, landed_line
         ) as delivery_number
 
     from {{ ref('stg_footfall__duplicates') }}
 
-    where client_process_id is not null and _file not like '%.replay-%'
+    where client_process_id is not null and landed_file not like '%.replay-%'
 
 ),
 

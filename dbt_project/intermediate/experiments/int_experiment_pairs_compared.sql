@@ -86,19 +86,19 @@ pairs_reduced as (
         *,
         case when factor is not null then paired_persons + control_paired_persons end
             as adjusted_persons,
-        paired_value / paired_persons - control_paired_mean
-        - factor * (paired_earlier_value / paired_persons - control_paired_earlier_mean)
+        paired_value / nullif(paired_persons, 0) - control_paired_mean
+        - factor * (paired_earlier_value / nullif(paired_persons, 0) - control_paired_earlier_mean)
             as adjusted_difference,
         (
             paired_variance
             + power(factor, 2) * paired_earlier_variance
             - 2 * factor * paired_covariance
-        ) / paired_persons as adjusted_error,
+        ) / nullif(paired_persons, 0) as adjusted_error,
         (
             control_paired_variance
             + power(factor, 2) * control_paired_earlier_variance
             - 2 * factor * control_paired_covariance
-        ) / control_paired_persons as control_adjusted_error
+        ) / nullif(control_paired_persons, 0) as control_adjusted_error
 
     from pairs_explained
 

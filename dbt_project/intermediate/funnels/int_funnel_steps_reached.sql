@@ -1,6 +1,6 @@
 {% set touched = rebuild_touched('int_persons_touched', keys=['person_id']) %}
 
-with recursive events_matched as (
+with events_matched as (
 
     select events_matched.*
 
@@ -120,28 +120,14 @@ links as (
 
 ),
 
--- From every entry to the earliest next step, and so on until the window closes. The earliest is
--- always the right choice: what follows a later event also follows the earlier one.
-attempts (
-    funnel_name,
-    person_id,
-    entry_position,
-    entered_at,
-    closes_at,
-    step_number,
-    position,
-    reached_at
-) as (
+entries as (
 
     select
         steps_placed.funnel_name,
         steps_placed.person_id,
         steps_placed.position as entry_position,
         steps_placed.occurred_at as entered_at,
-        {{ hours_after('steps_placed.occurred_at', 'funnels.window_hours') }} as closes_at,
-        steps_placed.step_number,
-        steps_placed.position,
-        steps_placed.occurred_at as reached_at
+        {{ hours_after('steps_placed.occurred_at', 'funnels.window_hours') }} as closes_at
 
     from steps_placed
 
@@ -150,28 +136,13 @@ attempts (
 
     where steps_placed.step_number = 1
 
-    union all
+),
 
-    select
-        attempts.funnel_name,
-        attempts.person_id,
-        attempts.entry_position,
-        attempts.entered_at,
-        attempts.closes_at,
-        attempts.step_number + 1 as step_number,
-        links.next_position as position,
-        links.next_occurred_at as reached_at
+-- From every entry to the earliest next step, and so on until the window closes. The earliest is
+-- always the right choice: what follows a later event also follows the earlier one.
+attempts as (
 
-    from attempts
-
-    inner join links
-        on
-            attempts.funnel_name = links.funnel_name
-            and attempts.person_id = links.person_id
-            and attempts.step_number = links.step_number
-            and attempts.position = links.position
-
-    where links.next_occurred_at <= attempts.closes_at
+    {{ links_followed('entries', 'links', ref('int_funnel_steps_listed')) }}
 
 ),
 

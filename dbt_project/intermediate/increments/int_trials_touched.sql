@@ -113,7 +113,7 @@ trials_aged as (
         trials.question_name,
         trials.actor_id,
         trials.started_at,
-        ages.trial_day * ages.age_seconds / 3600.0 as age_hours,
+        ages.trial_day * ages.age_seconds / 3.6e3 as age_hours,
         questions.horizon_days,
         questions.absence_days
 

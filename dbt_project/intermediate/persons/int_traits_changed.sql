@@ -71,7 +71,7 @@ traits_changed as (
         trait_name,
         trait_number,
         occurred_at as changed_at,
-        min_by(trait_value, trait_number) over (
+        min_by(trait_value, case when trait_value is not null then trait_number end) over (
             partition by person_id, trait_name, change_number order by trait_number
         ) as trait_value
 

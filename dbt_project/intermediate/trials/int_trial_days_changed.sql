@@ -44,7 +44,7 @@ moments_preceded as (
         known_day,
         min(known_day) over (
             partition by question_name, actor_id, source_id, visitor_id order by occurred_at
-            range between {{ session_timeout() }} preceding and interval '1' microsecond preceding
+            range between {{ session_timeout() }} preceding and interval '0.000001' second preceding
         ) as previous_known_day
 
     from moments

@@ -34,7 +34,7 @@ ages_reached as (
         trials.question_name,
         trials.actor_id,
         ages.trial_day,
-        {{ hours_after('trials.started_at', 'ages.trial_day * ages.age_seconds / 3600.0') }}
+        {{ hours_after('trials.started_at', 'ages.trial_day * ages.age_seconds / 3.6e3') }}
             as as_of,
         trials.known_over_at
 

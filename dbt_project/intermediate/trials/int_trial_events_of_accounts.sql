@@ -93,8 +93,8 @@ events_placed as (
         anonymous_id,
         group_id,
         known_at,
-        last_value(member_from ignore nulls) over until_then as member_from,
-        last_value(member_account_id ignore nulls) over until_then as member_account_id,
+        {{ last_known('member_from') }} over until_then as member_from,
+        {{ last_known('member_account_id') }} over until_then as member_account_id,
         min(member_from) over (partition by person_id) as first_member_from
 
     from timelines_merged

@@ -61,7 +61,7 @@ events_attributed as (
         is_event,
         coalesce(
             group_id,
-            last_value(joined_account_id ignore nulls) over (
+            {{ last_known('joined_account_id') }} over (
                 partition by person_id order by happened_at, is_event
                 rows between unbounded preceding and current row
             )

@@ -80,7 +80,7 @@ periods_active as (
         cohort_date,
         person_id,
         cast(
-            floor({{ days_between('cohort_date', 'activity_date') }} * 1.0 / period_days) as bigint
+            floor({{ days_between('cohort_date', 'activity_date') }} * 1e0 / period_days) as bigint
         ) as period_number
 
     from person_cohorts
@@ -167,7 +167,7 @@ period_numbers as (
     select
         period_type,
         cohort_date,
-        cast(floor(day_number * 1.0 / period_days) as bigint) as period_number
+        cast(floor(day_number * 1e0 / period_days) as bigint) as period_number
     from cohort_days
     where day_number % period_days = 0
 

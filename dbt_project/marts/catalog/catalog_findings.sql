@@ -43,13 +43,13 @@ findings as (
     select
         'unplanned_event' as finding,
         event_name,
-        cast(null as varchar) as property_name,
+        cast(null as string) as property_name,
         {{ json_array_of_distinct('source_id') }} as source_ids,
         sum(event_count) as event_count,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_found_at,
         false as is_defined,
-        cast(null as varchar) as details,
+        cast(null as string) as details,
         'Add it to seeds/tracking_plan.csv, or stop sending it.' as advice
     from events
     where not is_planned

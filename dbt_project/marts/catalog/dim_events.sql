@@ -83,7 +83,7 @@ properties_described as (
         properties_typed.property_name,
         '{"fill_rate": '
         || cast(
-            round(properties_typed.filled_count * 1.0 / events_measured.event_count, 4) as varchar
+            round(properties_typed.filled_count * 1e0 / events_measured.event_count, 4) as string
         )
         || ', "types": ' || properties_typed.property_types || '}' as description
 

@@ -42,7 +42,7 @@ manifests as (
 deliveries as (
 
     select
-        deliveries._file,
+        deliveries.{{ landed_file() }} as landed_file,
         coalesce(deliveries.source_id, '') as source_id,
         cast(least({{ utc('deliveries.received_at') }}, loads.began_at) as date) as received_date
     from {{ source('raw', 'events') }} as deliveries
@@ -54,7 +54,7 @@ deliveries as (
 refusals as (
 
     select
-        refusals._file,
+        refusals.{{ landed_file() }} as landed_file,
         coalesce(refusals.source_id, '') as source_id,
         cast(least({{ utc('refusals.received_at') }}, loads.began_at) as date) as received_date
     from {{ source('raw', 'refused') }} as refusals
@@ -127,14 +127,16 @@ counts_gathered as (
         deliveries.received_date,
         sum(
             case
-                when segments.segment is null and deliveries._file not like '%.replay-%' then 1
+                when segments.segment is null and deliveries.landed_file not like '%.replay-%'
+                    then 1
                 else 0
             end
         ) as received,
         0 as refused,
         sum(
             case
-                when segments.segment is null and deliveries._file like '%.replay-%' then 1
+                when segments.segment is null and deliveries.landed_file like '%.replay-%'
+                    then 1
                 else 0
             end
         ) as replayed,
@@ -146,7 +148,7 @@ counts_gathered as (
         0 as counted
     from deliveries
     left join segments
-        on deliveries._file = segments.segment
+        on deliveries.landed_file = segments.segment
     group by deliveries.source_id, deliveries.received_date
 
     union all
@@ -165,7 +167,7 @@ counts_gathered as (
         0 as counted
     from refusals
     left join segments
-        on refusals._file = segments.segment
+        on refusals.landed_file = segments.segment
     group by refusals.source_id, refusals.received_date
 
     union all
