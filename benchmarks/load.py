@@ -83,7 +83,7 @@ def arrow(settings: Settings) -> int:
     def events() -> Iterator[Any]:
         with duckdb.connect(config=engine_config(settings)) as connection:
             connection.execute("set TimeZone = 'UTC'")
-            yield from connection.execute(reading(settings)).to_arrow_reader(ARROW_ROWS)
+            yield from connection.sql(reading(settings)).to_arrow_reader(ARROW_ROWS)
 
     return _run(settings, dlt.resource(events, name="events"))
 

@@ -23,7 +23,7 @@ from ingestion.facts.disk import fsync_folder, sha256_of
 from ingestion.settings import Settings
 from publishing.publish import SCHEMA
 from warehouse.meta import PUBLISHED
-from warehouse.sql import identifier, literal
+from warehouse.sql import NULLABLE_COLUMNS, identifier, literal
 
 LATEST: Final = "latest"
 
@@ -53,6 +53,7 @@ def export(settings: Settings) -> Export | None:
         connection.execute(f"set temp_directory = {literal(str(parent / '.spilled'))}")
         connection.execute(f"attach {literal(str(settings.published))} as published (read_only)")
         connection.execute("use published")
+        connection.execute(NULLABLE_COLUMNS)
         edge = connection.execute(
             f"""
             select any_value(version), max(published_at), max(data_through), any_value(definition)

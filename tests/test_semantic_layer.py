@@ -152,7 +152,7 @@ def test_the_day_of_an_event_is_that_of_the_reporting_time_zone() -> None:
     zone = "America/Winnipeg"
     written = jinja2.Template(day).render(env_var=lambda name, _: {ZONE: zone}[name])
     macro = f"cast((occurred_at at time zone 'UTC') at time zone '{zone}' as date)"
-    assert duckdb.sql(
+    assert duckdb.execute(
         f"select distinct {written} = {macro} as is_same, {written} = cast(occurred_at as date)"
         " as is_utc from range(timestamp '2026-03-01', timestamp '2026-12-01', interval 7 minute)"
         " as times (occurred_at) order by all"

@@ -31,11 +31,18 @@ STORAGE_VERSION: Final = "v1.2.0"
 #: Characters from which on a column's texts, on average, are compressed so. JSON then takes a third
 #: of the space; shorter texts stay in dictionaries, which are faster to group by.
 ZSTD_CHARACTERS: Final = 64
-#: The errors of DuckDB for a file that is cut short, overwritten or of a later version.
+#: The error of DuckDB for a file of a later version, and the first version that writes such a file.
+_LATER: Final = re.compile(r"database file with version number (?P<storage>\d+)")
+_FIRST_WITH: Final = {"69": "DuckDB 2.0"}
+#: The errors of DuckDB for a file that is cut short or overwritten.
 _DAMAGE: Final = re.compile(
     r'The file "(?P<file>[^"]*)" exists, but it is not a valid DuckDB database file'
     r'|Could not read (?:enough bytes )?from file "(?P<cut>[^"]*)"'
-    r"|Corrupt database file|database file with version number"
+    r"|Corrupt database file"
+)
+_STARTING_OVER: Final = (
+    "move it and what begins with its name away, and run nightly: it is made again from the "
+    "landing (docs/operations.md, Starting over). People read the last good file meanwhile"
 )
 _T = TypeVar("_T")
 
@@ -157,7 +164,7 @@ def _open(site: Site, read_only: bool) -> duckdb.DuckDBPyConnection:
             _upgrade(site)
             connection = _connected(site, read_only)
         return connection
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         holder = re.search(r"Conflicting lock is held in .*?\(PID (\d+)\)", str(error))
         if holder is None:
             if damage := _damage_in(error, site):
@@ -215,13 +222,17 @@ def _damage_in(error: BaseException | None, site: Site) -> WarehouseUnusable | N
     """
     while error is not None:
         said = f"{error} {getattr(error, 'description', None) or ''}"
+        if later := _LATER.search(said):
+            needed = _FIRST_WITH.get(later["storage"], "a later DuckDB")
+            return WarehouseUnusable(
+                f"{site.warehouse} needs {needed}, and this Footfall has DuckDB "
+                f"{duckdb.__version__}: start the Footfall that wrote it. To stay with this one, "
+                f"{_STARTING_OVER}"
+            )
         found = _DAMAGE.search(said)
         if found and (found["file"] or found["cut"]) in (None, str(site.warehouse)):
             return WarehouseUnusable(
-                f"{site.warehouse} cannot be read: it is damaged, or of a later DuckDB. Move "
-                "it and what begins with its name away, and run nightly: it is made again from "
-                "the landing (docs/operations.md, Starting over). People read the last good file "
-                "meanwhile"
+                f"{site.warehouse} cannot be read, because it is damaged: {_STARTING_OVER}"
             )
         error = error.__cause__ or error.__context__
     return None

@@ -12,14 +12,18 @@ import duckdb
 #: for small n and for rates near 0.
 WILSON: Final = """
     macro wilson_interval(rate, n, z) as {
-        'low': case when n > 0 then if(rate = 0, 0.0, greatest(0.0,
+        'low': case when n > 0 then case when rate = 0 then 0.0 else greatest(0.0,
             (rate + z * z / (2 * n)) / (1 + z * z / n)
-            - z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n))) end,
-        'high': case when n > 0 then if(rate = 1, 1.0, least(1.0,
+            - z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)) end end,
+        'high': case when n > 0 then case when rate = 1 then 1.0 else least(1.0,
             (rate + z * z / (2 * n)) / (1 + z * z / n)
-            + z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n))) end
+            + z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)) end end
     }
 """
+
+#: To be executed before `copy … to` a Parquet file. From version 2 on DuckDB declares a column
+#: required if no row happens to be null, so the schema of a file would depend on its rows.
+NULLABLE_COLUMNS: Final = "set disabled_optimizers = 'statistics_propagation'"
 
 
 def literal(text: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from ingestion.exporter.reading import Line
 from ingestion.facts.clocks import utc_text
 from ingestion.facts.envelope import EVENT_COLUMNS, Json
-from warehouse.sql import literal
+from warehouse.sql import NULLABLE_COLUMNS, literal
 
 #: Events of a file.
 PART_EVENTS: Final = 500_000
@@ -102,6 +102,7 @@ def _as_parquet(lines: Iterable[Line], path: Path) -> None:
                 out.write(_encode(line) + b"\n")
         with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute("set TimeZone = 'UTC'")
+            connection.execute(NULLABLE_COLUMNS)
             connection.execute(
                 f"copy (select * from read_json({literal(str(plain))}, columns = {{{columns}}},"
                 f" format = 'nd')) to {literal(str(path))} (format parquet, compression zstd)"

@@ -149,7 +149,7 @@ def _rows(file: File, query: Callable[[Path], str] | None) -> Iterator[Record]:
         with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute("set TimeZone = 'UTC'")
             number = 0
-            for batch in connection.execute(statement).to_arrow_reader(_ROWS):
+            for batch in connection.sql(statement).to_arrow_reader(_ROWS):
                 for text in batch.column(0).to_pylist():
                     number += 1
                     yield f"row {number}", text.encode()

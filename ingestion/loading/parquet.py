@@ -19,7 +19,7 @@ from ingestion.facts.envelope import (
     REFUSED_FIELDS,
     Field,
 )
-from warehouse.sql import literal
+from warehouse.sql import NULLABLE_COLUMNS, literal
 
 #: kind of file → the columns of its lines.
 COLUMNS = {"events": EVENT_COLUMNS, "quarantine": REFUSED_COLUMNS}
@@ -128,6 +128,8 @@ def write_parquet(
     replaced = ", ".join(f"{value} as {name}" for name, value in written.items())
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        # dlt takes a file as it is only if its columns may be null, as those of raw may.
+        connection.execute(NULLABLE_COLUMNS)
         connection.execute(
             f"""
             copy (

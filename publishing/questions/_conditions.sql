@@ -29,7 +29,7 @@ create or replace macro comparable(value) as case
     when regexp_full_match(value, '{number}')
         then case
             when trim(regexp_extract(value, '^[-0-9.]+'), '-0.') = '' then '0'
-            else if(value like '-%', '-', '')
+            else case when value like '-%' then '-' else '' end
                 || trim(replace(regexp_extract(value, '^-?([0-9.]+)', 1), '.', ''), '0')
                 || 'e'
                 || (
@@ -124,6 +124,11 @@ create or replace macro as_day(value) as case
     when regexp_full_match(cast(value as varchar), '\d{4,6}-\d\d-\d\d([ T]\d\d:\d\d.*)?')
         then try_cast(left(cast(value as varchar), 10) as date)
 end;
+-- A parameter as a time in UTC. DuckDB 2 reads 10:00:00 PM as 10 in the morning.
+create or replace macro as_moment(value) as case
+    when regexp_full_match(cast(value as varchar), '[0-9T:.+ -]*[0-9]Z?')
+        then try_cast(cast(value as varchar) as timestamp)
+end;
 create or replace macro as_number(value) as try_cast(cast(value as varchar) as bigint);
 create or replace macro as_interval(value) as case
     when regexp_matches(cast(value as varchar), '[a-z:]')
@@ -178,7 +183,7 @@ create or replace macro periods_between(period, period_days, first_day, day) as 
 end;
 -- With brackets, days are counted, and each belongs to a bracket. Those after the last one are one more.
 create or replace macro days_of(brackets, period_days) as
-case when brackets is null then as_number(period_days) else 1 end;
+case when brackets is null then nullif(as_number(period_days), 0) else 1 end;
 create or replace macro bracket_of(brackets, numbers_by_day, period_number) as case
     when brackets is null then period_number
     else coalesce(numbers_by_day[period_number + 1], len(numbers_of(brackets)) + 1)

@@ -300,8 +300,8 @@ select
             then property_name || ' is of a person, and a condition asks what the event has; '
                 || 'dim_persons lists its traits'
         when property_name is not null and is_never_found
-            then 'no ' || if(is_any, 'event', event_name) || ' ever had a text or number in '
-                || property_name || '; write one of: select property_names from '
+            then 'no ' || case when is_any then 'event' else event_name end
+                || ' ever had a text or number in ' || property_name || '; write one of: select property_names from '
                 || 'marts.dim_events, and cart.total for total inside of cart'
     end as mistake
 

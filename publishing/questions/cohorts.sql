@@ -57,7 +57,7 @@ with mistakes as (
         select
             case
                 when cohort is null then 'write the name of a cohort, as cohort_members(''power_users'')'
-                when moment is not null and try_cast(cast(moment as varchar) as timestamp) is null
+                when moment is not null and as_moment(moment) is null
                     then 'moment is a time; write moment := timestamp ''2026-03-01 12:00:00'''
                 else mistake_of_cohort(cast(cohort as varchar))
             end as mistake
@@ -79,8 +79,8 @@ where
     and case
         when moment is null then members.member_to is null
         else
-            members.member_from <= try_cast(cast(moment as varchar) as timestamp)
-            and coalesce(members.member_to > try_cast(cast(moment as varchar) as timestamp), true)
+            members.member_from <= as_moment(moment)
+            and coalesce(members.member_to > as_moment(moment), true)
     end
 
 union all

@@ -79,6 +79,7 @@ def test_a_visit_is_one_of_members_if_one_of_its_events_is(
         ("cohort_members(null)", "write the name of a cohort, as cohort_members"),
         ("cohort_members('ofen')", "no cohort is called ofen; write one of: annual, deeper,"),
         ("cohort_members('often', moment := 'soon')", "moment is a time; write moment := time"),
+        ("cohort_members('often', moment := '2026-03-01 10:00:00 PM')", "moment is a time; write"),
         ("cohort_sizes(cohort := 'ofen')", "no cohort is called ofen; write one of: annual"),
         ("cohort_sizes(since := 'soon')", "since and until are days"),
     ],

@@ -96,6 +96,18 @@ def rows_of_published(settings: Settings) -> list[Any]:
     return read(settings, "from marts.fct_things order by all")
 
 
+def test_any_column_of_a_file_may_be_null_whatever_its_rows_are(settings: Settings) -> None:
+    with connect(settings) as connection:
+        connection.execute("update marts.fct_things set seen_at = timestamp '2026-03-01'")
+    publish(settings)
+    export(settings)
+
+    (file,) = (folder_of(settings) / "latest").glob("*fct_things.parquet")
+    assert duckdb.execute(
+        f"select distinct repetition_type from parquet_schema('{file}') where type is not null"
+    ).fetchall() == [("OPTIONAL",)]
+
+
 def test_a_version_is_written_once_and_the_oldest_are_deleted(settings: Settings) -> None:
     first = export(settings)
     assert first

@@ -91,6 +91,9 @@ def test_the_published_file_is_in_a_storage_version_of_duckdb_1(settings: Settin
 
     tags = read(settings, "select tags from duckdb_databases() where database_name = 'footfall'")
     assert "v1.0.0" in str(tags)
+    # What every version of DuckDB looks at first: a checksum, DUCK, and the storage version.
+    head = settings.published.read_bytes()[:20]
+    assert (head[8:12], int.from_bytes(head[12:], "little")) == (b"DUCK", 64)
 
 
 def test_only_marts_and_meta_are_published(settings: Settings) -> None:

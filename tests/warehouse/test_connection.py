@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -168,7 +169,9 @@ def test_a_file_of_an_older_version_is_raised_once_and_keeps_its_rows(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(settings.warehouse)) as older:
+    # What DuckDB 1 does of its own accord.
+    config: dict[str, Any] = {"storage_compatibility_version": "v1.0.0"}
+    with duckdb.connect(str(settings.warehouse), config=config) as older:
         older.execute("create table facts as from range(1000)")
         assert storage_of(older) == "v1.0.0+"
     with connect(settings, read_only=True) as connection:
@@ -227,10 +230,23 @@ def test_a_damaged_warehouse_says_to_move_it_away(
             except duckdb.Error as error:
                 raise RuntimeError("a step of the pipeline failed") from error
 
-    with pytest.raises(WarehouseUnusable, match=r"Move it and what begins .* nightly") as said:
+    with pytest.raises(WarehouseUnusable, match=r"damaged: move it .* nightly") as said:
         read()
     assert str(settings.warehouse) in str(said.value)
     assert "Traceback" not in str(said.value)
+
+
+def test_a_warehouse_of_a_later_duckdb_says_which_it_needs(settings: Settings) -> None:
+    # What DuckDB 1.5.6 says of a file of 2.0.1.
+    said = (
+        "IO Error: Trying to read a database file with version number {}, but we can only read"
+        " versions between 64 and 68.\nThe database file was created with a newer version."
+    )
+    for storage, needed in (("69", "needs DuckDB 2.0,"), ("99", "needs a later DuckDB,")):
+        with pytest.raises(WarehouseUnusable, match=needed) as unusable, writer_lock(settings):
+            raise duckdb.IOException(said.format(storage))
+        assert f"this Footfall has DuckDB {duckdb.__version__}: start" in str(unusable.value)
+        assert str(settings.warehouse) in str(unusable.value)
 
 
 def test_another_file_that_cannot_be_read_is_not_the_warehouses_fault(settings: Settings) -> None:

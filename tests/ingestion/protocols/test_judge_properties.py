@@ -68,7 +68,7 @@ batches = st.fixed_dictionaries(
 
 def read(path: Path, lines: Sequence[bytes], columns: dict[str, str]) -> list[Any]:
     path.write_bytes(b"".join(lines))
-    return duckdb.sql(
+    return duckdb.execute(
         f"select * from read_json('{path}', format = 'newline_delimited', columns = {columns})"
     ).fetchall()
 
