@@ -120,7 +120,8 @@ class Query:
     def table(self, statement: str) -> pa.Table:
         """Run it and fetch all of it, as Arrow. Raises NoAnswer."""
         with self._limited():
-            return self._connection.sql(statement).to_arrow_table()
+            # Not by sql(), which would plan the question twice.
+            return self._connection.execute(statement).to_arrow_table()
 
     def cancel(self, reason: str = CANCELLED) -> None:
         """End it soon: it then raises NoAnswer with this reason. Too late is no error."""
