@@ -6,9 +6,10 @@ RUN := $(VENV)/bin/python
 HISTORIES ?= 10000
 SEED ?= 1
 SUPERSET := .venv-superset
+SPARK := .venv-spark
 
-.PHONY: help install client demo test check up nightly superset test-superset reference exactness faults fuzz bench lock \
-	env-example clean
+.PHONY: help install client demo test check up nightly superset test-superset reference exactness faults fuzz bench cluster test-cluster \
+	lock env-example clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +93,28 @@ bench: install ## the benchmarks, with other tools beside ours
 	$(RUN) -m benchmarks
 
 
+# Spark and what talks to it. The jar with Iceberg is in a wheel whose own requirements nobody needs.
+$(SPARK)/.installed: cluster/requirements.lock pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --clear --python $(PYTHON) $(SPARK) \
+		&& uv pip install --quiet --python $(SPARK)/bin/python --require-hashes -r cluster/requirements.lock \
+		&& uv pip install --quiet --python $(SPARK)/bin/python --no-deps jsoniq==3.0.2 \
+		&& uv pip install --quiet --python $(SPARK)/bin/python --no-deps --no-build-isolation -e .; \
+	else \
+		$(PYTHON) -m venv --clear $(SPARK) \
+		&& $(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r cluster/requirements.lock \
+		&& $(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps jsoniq==3.0.2 \
+		&& $(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@
+
+cluster: $(SPARK)/.installed ## Spark, Iceberg and PostgreSQL on this machine, until Ctrl-C: docs/scale.md
+	$(SPARK)/bin/python -m cluster up
+
+test-cluster: $(SPARK)/.installed ## the tests that need Spark; apt: postgresql libpostgresql-jdbc-java openjdk-17-jre-headless
+	$(SPARK)/bin/python -m pytest -s -m cluster tests/cluster
+
+
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 \
 	--no-emit-package footfall --custom-compile-command "make lock"
 
@@ -101,6 +124,8 @@ lock: ## write the lock files again from pyproject.toml and bi/superset/requirem
 	$(LOCK) --extra collector --extra warehouse --extra explorer --extra s3 --constraints requirements.lock \
 		--output-file deploy/requirements.lock pyproject.toml
 	$(LOCK) --output-file bi/superset/requirements.lock bi/superset/requirements.in
+	$(LOCK) --extra collector --extra warehouse --extra explorer --extra dev --extra spark --constraints requirements.lock \
+		--output-file cluster/requirements.lock pyproject.toml cluster/requirements.in
 
 env-example: install ## write .env.example again from Settings
 	$(RUN) -m orchestration.env_example > .env.example

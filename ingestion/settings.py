@@ -267,6 +267,27 @@ class Settings(BaseSettings):
         pattern=_MEMORY,
         description="Memory DuckDB may use before it spills to disk.",
     )
+    engine: Literal["duckdb", "spark"] = Field(
+        default="duckdb",
+        description="Where the models are built: duckdb is this machine, spark a cluster of Apache "
+        "Spark with Iceberg (docs/scale.md).",
+    )
+    spark_host: str = Field(
+        default="127.0.0.1", description="Host of Spark's Thrift server, if the engine is spark."
+    )
+    spark_port: int = Field(
+        default=10000, ge=1, le=65535, description="Port of Spark's Thrift server."
+    )
+    iceberg_catalog: SecretStr = Field(
+        default=SecretStr(""),
+        description="SQLAlchemy URL of the database with the Iceberg catalog, such as "
+        "postgresql+pg8000://user:password@host/iceberg, if the engine is spark.",
+    )
+    iceberg_warehouse: str = Field(
+        default="",
+        description="URL of the folder with the Iceberg tables, such as s3://bucket/warehouse or "
+        "file:///shared/warehouse, if the engine is spark.",
+    )
     dbt_project: Path = Field(
         default=Path(__file__).parents[1] / "dbt_project",
         description="Folder of the dbt project; a copy may be a site's own, with its own seeds.",
@@ -365,6 +386,17 @@ class Settings(BaseSettings):
     def _one_source_of_keys(self) -> Settings:
         if self.write_keys and self.write_keys_file:
             raise ValueError("set FOOTFALL_WRITE_KEYS or FOOTFALL_WRITE_KEYS_FILE, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _cluster_is_named(self) -> Settings:
+        if self.engine == "spark" and not (
+            self.iceberg_catalog.get_secret_value() and self.iceberg_warehouse
+        ):
+            raise ValueError(
+                "FOOTFALL_ENGINE is spark: name FOOTFALL_ICEBERG_CATALOG and "
+                "FOOTFALL_ICEBERG_WAREHOUSE too (docs/scale.md)"
+            )
         return self
 
     @cached_property

@@ -193,6 +193,20 @@ def model_assets(
         if found is not None and is_told and not config.full_refresh:
             yield from as_before(context, found)
             return
+        if _settings.engine == "spark":
+            # Its libraries are an extra of the package.
+            from orchestration.cluster_build import built_on_cluster
+
+            yield from built_on_cluster(
+                dbt,
+                context,
+                _settings,
+                _manifest,
+                _translator,
+                is_full_refresh=config.full_refresh or is_due,
+                is_raw_rewritten=is_due,
+            )
+            return
         yield from audited(
             dbt,
             context,

@@ -107,6 +107,11 @@ class FailedNode:
         """Describe the failure in a few lines."""
         if self.rows is None:
             return f"{self.name}: could not be run\n{self.says}"
+        if settings.engine == "spark":
+            return (
+                f"{self.name}: failing rows: {self.rows:,}\n{self.says}\n"
+                f"Rows: in {self.relation} of the cluster, until the test runs again."
+            )
         look = (
             f'{sys.executable} -c "import duckdb; '
             f"duckdb.connect('{settings.warehouse}', read_only=True)"
@@ -130,7 +135,9 @@ def failed_nodes(
         if result["status"] == "fail":
             relation = str(result.get("relation_name") or "").replace('"', "")
             failed.append(
-                FailedNode(name, result["failures"], relation.partition(".")[2], advice(node))
+                FailedNode(
+                    name, result["failures"], ".".join(relation.split(".")[-2:]), advice(node)
+                )
             )
         elif result["status"] in ("error", "runtime error"):
             failed.append(FailedNode(name, None, "", _without_values(result["message"] or "")))
@@ -171,7 +178,7 @@ def audited(
     if not steps:
         arguments = ["build", "--exclude-resource-type", "unit_test", *(["test"] if asked else [])]
         arguments += ["--full-refresh"] if is_full_refresh else []
-        written = yield from _built_by_dbt(dbt, arguments, context, settings, manifest)
+        written = yield from built_by_dbt(dbt, arguments, context, settings, manifest)
         results = written.get("results", [])
         if is_first:
             keep_increment(settings, written, manifest)
@@ -189,7 +196,7 @@ def audited(
                 result_of(test, found, manifest)
                 for test, found in ask(settings, connection, wanted).items()
             ]
-        found = [_outcome(each, keys, manifest) for each in results if each["unique_id"] in keys]
+        found = [outcome_of(each, keys, manifest) for each in results if each["unique_id"] in keys]
         keep_outcomes(connection, found)
     if asked:
         yield from map(_checked, found)
@@ -219,7 +226,7 @@ def _built(
         raise failure([failed], 1, dbt_target(settings) / "dbt.log", settings) from error
 
 
-def _built_by_dbt(
+def built_by_dbt(
     dbt: DbtCliResource,
     arguments: Sequence[str],
     context: dg.AssetExecutionContext,
@@ -258,9 +265,10 @@ def result_of(test: str, found: int | duckdb.Error, manifest: Mapping[str, Any])
     }
 
 
-def _outcome(
+def outcome_of(
     result: Mapping[str, Any], keys: Mapping[str, dg.AssetCheckKey], manifest: Mapping[str, Any]
 ) -> Outcome:
+    """What is kept of a result of a test that is an asset check; ``keys`` has its key."""
     key = keys[result["unique_id"]]
     return Outcome(
         asset=key.asset_key.to_user_string(),

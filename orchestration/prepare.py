@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
@@ -34,8 +35,13 @@ def prepare(settings: Settings) -> None:
 
     Processes that start together take turns, so none reads what another is still writing. Raises
     NotPrepared, which says what to do, if the home cannot be written or read, the project does not
-    parse, or the engine does not know the reporting time zone.
+    parse, the engine does not know the reporting time zone, or its libraries are missing.
     """
+    if settings.engine == "spark" and not all(map(find_spec, ("dbt.adapters.spark", "pyiceberg"))):
+        raise NotPrepared(
+            "FOOTFALL_ENGINE is spark, and this Python lacks dbt-spark or pyiceberg: install the "
+            "extra spark of this project (docs/scale.md), or leave the variable out"
+        )
     try:
         zone_rules(settings.reporting_time_zone)
     except duckdb.Error as error:

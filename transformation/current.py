@@ -29,6 +29,7 @@ CODE: Final = (
     "warehouse",
     "enrichment",
     "transformation",
+    "cluster",
     "publishing",
     "cohorts",
     "conversion",

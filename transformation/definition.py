@@ -48,6 +48,9 @@ def definition(settings: Settings) -> str:
     digest.update(f"{rules()}\n".encode())
     zone = settings.reporting_time_zone
     digest.update(f"{zone} {zone_rules(zone)}\n".encode())
+    if settings.engine != "duckdb":
+        # Another engine has tables of its own: a site that changes it builds all of them anew.
+        digest.update(f"{settings.engine}\n".encode())
     for name, content in project_files(settings.dbt_project):
         if not any(fnmatch(str(name), each) for each in (*JUDGES, *KEPT_IN_WAREHOUSE)):
             digest.update(f"{name} {len(content)}\n".encode() + content)

@@ -38,6 +38,7 @@ KNOWN: Final = {
     "macro.footfall.definition_has_changed",
     "macro.footfall.existing_relation",
     "macro.footfall.record_build",
+    "macro.footfall.duckdb__record_build",
 }
 #: Placeholder for the id of dbt's invocation: `meta.builds` says which run built a load.
 INVOCATION: Final = "00000000-invocation-of-a-later-run"

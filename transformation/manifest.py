@@ -117,13 +117,14 @@ def _parse_project(settings: Settings) -> bytes:
 
 
 def _fingerprint(settings: Settings) -> str:
-    """A checksum of what was parsed, by which dbt, and for which days.
+    """A checksum of what was parsed, by which dbt, for which days and for which engine.
 
     Modification times would be wrong: files are as old as their image, the manifest is as old as
     the last start of its home, and a home is used with many images.
     """
     project, zone = settings.dbt_project, settings.reporting_time_zone
-    digest = hashlib.sha256(f"{version('dbt-core')}\n{project}\n{zone}\n".encode())
+    parsed = f"{version('dbt-core')}\n{project}\n{zone}\n{settings.engine}\n"
+    digest = hashlib.sha256(parsed.encode())
     for name, content in project_files(project):
         digest.update(f"{name}\n{len(content)}\n".encode() + content)
     return digest.hexdigest()

@@ -51,6 +51,8 @@ SUMS_WITHDRAWN: Final = "meta.sums_withdrawn"
 
 #: Table → its columns, for tables that Python creates too. If dbt runs first, it creates the same.
 COLUMNS: Final = {
+    BUILDS: "load_number bigint, definition varchar, invocation_id varchar, built_at timestamp",
+    CHANGED_ROWS: "table_name varchar, key_columns varchar, key_text varchar",
     FULL_REFRESH_DUE: "since timestamp",
     PUBLISHED_BUILD: "definition varchar, judges varchar, version varchar",
     CHECK_OUTCOMES: (

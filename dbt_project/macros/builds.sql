@@ -45,7 +45,7 @@
 {# Spark takes one statement at a time. #}
 {% macro spark__prepare_builds() %}
     {% if execute %}
-        {% for statement in duckdb__prepare_builds().split(';') %}
+        {% for statement in duckdb__prepare_builds().split(';') if statement.strip() %}
             {% do run_query(statement) %}
         {% endfor %}
     {% endif %}
@@ -108,7 +108,17 @@
     )
 {% endmacro %}
 
-{% macro record_build(results) %}
+{% macro record_build(results) %}{{ return(adapter.dispatch('record_build')(results)) }}{% endmacro %}
+
+{% macro spark__record_build(results) %}
+    {% if execute %}
+        {% for statement in duckdb__record_build(results).split(';') if statement.strip() %}
+            {% do run_query(statement) %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+{% macro duckdb__record_build(results) %}
     {% if execute and flags.WHICH in ('build', 'run') %}
         {% set built = [] %}
         {% set failed = [] %}

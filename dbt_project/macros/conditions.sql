@@ -85,9 +85,10 @@
     from (
         select
             named.*,
-            case
-                when named.comparison is not null then {{ event_text('named', 'named.property_name') }}
-            end as found_text
+            {{ computed_once(
+                'case when named.comparison is not null then '
+                ~ event_text('named', 'named.property_name') ~ ' end'
+            ) }} as found_text
         from (
             select
                 {{ events }}.*,

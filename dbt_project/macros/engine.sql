@@ -587,6 +587,10 @@
 {% macro last_known(column) %}{{ return(adapter.dispatch('last_known')(column)) }}{% endmacro %}
 {% macro duckdb__last_known(column) -%} last_value({{ column }} ignore nulls) {%- endmacro %}
 
+{# A value that many conditions read: an engine must not write it out again in each of them. #}
+{% macro computed_once(value) %}{{ return(adapter.dispatch('computed_once')(value)) }}{% endmacro %}
+{% macro duckdb__computed_once(value) -%} {{ value }} {%- endmacro %}
+
 {# The pattern of `like` (escaped by !) for the paths of a page group: /users/:id, /docs/*. #}
 {% macro page_pattern(page_group) %}{{ return(adapter.dispatch('page_pattern')(page_group)) }}{% endmacro %}
 {% macro duckdb__page_pattern(page_group) -%}

@@ -190,13 +190,17 @@
     )
 {%- endmacro %}
 
+{# Most names are plain, and then the value is found without reading the whole object. #}
 {% macro spark__property_text(json, property) -%}
+    {%- set plainly -%} get_json_object({{ json }}, '$.' || {{ property }}) {%- endset -%}
     {%- set parts -%} split({{ property }}, '[.]') {%- endset -%}
     {%- set outer_parts -%} slice({{ parts }}, 1, size({{ parts }}) - 1) {%- endset -%}
     {%- set outer_json -%}
         aggregate({{ outer_parts }}, {{ json }}, (outer_json, part) -> {{ spark_json_within('outer_json', 'part') }})
     {%- endset -%}
     case
+        when {{ property }} rlike '^[A-Za-z0-9_$ -]+$' and coalesce(substr({{ plainly }}, 1, 1), '') not in ('{', '[')
+            then {{ spark_number_text(plainly) }}
         when map_contains_key(from_json({{ json }}, 'map<string, string>'), {{ property }})
             then {{ spark_scalar_within(json, property) }}
         when {{ property }} like '%.%' then {{ spark_scalar_within(outer_json, 'element_at(' ~ parts ~ ', -1)') }}
@@ -342,21 +346,40 @@
     from (
         select
             {% for column in columns %}{{ column }}, {% endfor %}
-            entry_key,
-            texts[entry_key] as entry_text,
+            entry.entry_key,
+            entry.entry_text,
             case
-                when schema_of_variant(entry_variant) = 'STRING' then 'string'
-                when schema_of_variant(entry_variant) = 'BOOLEAN' then 'boolean'
-                when schema_of_variant(entry_variant) like 'ARRAY%' then 'array'
-                when schema_of_variant(entry_variant) like 'OBJECT%' then 'object'
-                when schema_of_variant(entry_variant) = 'VOID' or entry_variant is null then 'null'
+                when schema_of_variant(entry.entry_variant) = 'STRING' then 'string'
+                when schema_of_variant(entry.entry_variant) = 'BOOLEAN' then 'boolean'
+                when schema_of_variant(entry.entry_variant) like 'ARRAY%' then 'array'
+                when schema_of_variant(entry.entry_variant) like 'OBJECT%' then 'object'
+                when schema_of_variant(entry.entry_variant) = 'VOID' or entry.entry_variant is null then 'null'
                 else 'number'
             end as entry_type
         from (
             select
                 {% for column in columns %}{{ relation }}.{{ column }}, {% endfor %}
-                from_json({{ relation }}.{{ json }}, 'map<string, string>') as texts,
-                explode(from_json({{ relation }}.{{ json }}, 'map<string, variant>')) as (entry_key, entry_variant)
+                explode(
+                    case
+                        when substr({{ relation }}.{{ json }}, 1, 1) = '[' then transform(
+                            from_json({{ relation }}.{{ json }}, 'array<string>'),
+                            (entry_text, place) -> named_struct(
+                                'entry_key', cast(place as string),
+                                'entry_text', entry_text,
+                                'entry_variant', get(from_json({{ relation }}.{{ json }}, 'array<variant>'), place)
+                            )
+                        )
+                        else zip_with(
+                            map_entries(from_json({{ relation }}.{{ json }}, 'map<string, string>')),
+                            map_entries(from_json({{ relation }}.{{ json }}, 'map<string, variant>')),
+                            (as_text, as_variant) -> named_struct(
+                                'entry_key', as_text.key,
+                                'entry_text', as_text.value,
+                                'entry_variant', as_variant.value
+                            )
+                        )
+                    end
+                ) as entry
             from {{ relation }}
         ) as entries_listed
     ) as entries_typed
@@ -392,7 +415,10 @@
     ) || '_')
 {%- endmacro %}
 
-{% macro spark__number_of(text) -%} try_cast({{ text }} as double) {%- endmacro %}
+{# Spark also reads 1d and 1f as numbers. #}
+{% macro spark__number_of(text) -%}
+    case when {{ text }} not rlike '[0-9.][dDfF]\s*$' then try_cast({{ text }} as double) end
+{%- endmacro %}
 
 {% macro spark__decimal_of(text) -%} try_cast({{ text }} as decimal(24, 8)) {%- endmacro %}
 
@@ -431,6 +457,9 @@
 {%- endmacro %}
 
 {% macro spark__matches(text, pattern) -%} ({{ text }} rlike '{{ pattern }}') {%- endmacro %}
+
+{# Spark moves no condition below an explode. Else it has two megabytes of conditions, and no memory. #}
+{% macro spark__computed_once(value) -%} explode(array({{ value }})) {%- endmacro %}
 
 {% macro spark__last_known(column) -%} last_value({{ column }}) ignore nulls {%- endmacro %}
 

@@ -27,7 +27,8 @@
         {% for step in get_incremental_rebuild_sql(arguments).split(';') %}
             {% call statement('main') %}{{ step }}{% endcall %}
         {% endfor %}
-        {% do adapter.drop_relation(selected) %}
+        {#- Without `purge` its files would stay. -#}
+        {% do run_query('drop table ' ~ selected ~ ' purge') %}
     {% endif %}
 
     {{ run_hooks(post_hooks) }}
@@ -53,4 +54,21 @@
     from (
         {{ compiled_code }}
     ) as selected
+{% endmacro %}
+
+{#
+    Delete every snapshot that is older than so many hours, with the files that no other needs. Iceberg
+    keeps all of them until then: who was erased is in them. Run by dbt's run-operation.
+#}
+{% macro expire_snapshots(hours) %}
+    {% set now = modules.datetime.datetime.now(modules.pytz.utc) %}
+    {% set until = (now - modules.datetime.timedelta(hours=hours)).strftime('%Y-%m-%d %H:%M:%S.%f') %}
+    {% for schema in run_query('show namespaces').columns[0].values() %}
+        {% for table in run_query('show tables in ' ~ schema).columns[1].values() %}
+            {% do run_query(
+                "call footfall.system.expire_snapshots(table => '" ~ schema ~ "." ~ table ~ "', retain_last => 1, "
+                ~ "older_than => timestamp '" ~ until ~ "')"
+            ) %}
+        {% endfor %}
+    {% endfor %}
 {% endmacro %}

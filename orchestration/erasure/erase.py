@@ -133,7 +133,7 @@ def _rebuild(settings: Settings, tombstones: Tombstones, run_id: str) -> None:
     asked = queries(settings)
     excluded = ["unit_test", *(["test"] if asked else [])]
     try:
-        _dbt(settings, "build", "--full-refresh", "--exclude-resource-type", *excluded)
+        _build(settings, excluded)
         with connect(settings) as connection:
             _test(settings, connection, asked)
             tell(connection, questions_asked(settings), settings.reporting_time_zone)
@@ -149,6 +149,21 @@ def _rebuild(settings: Settings, tombstones: Tombstones, run_id: str) -> None:
         raise
 
 
+def _build(settings: Settings, excluded: Sequence[str]) -> None:
+    """Build all models anew, where this site builds them."""
+    build = ("build", "--full-refresh", "--exclude-resource-type", *excluded)
+    if settings.engine == "duckdb":
+        _dbt(settings, *build)
+        return
+    # Its libraries are an extra of the package.
+    from orchestration.cluster_build import FORGET_SNAPSHOTS, bring_from_cluster, copy_to_cluster
+
+    copy_to_cluster(settings, anew=True)
+    _dbt(settings, *build)
+    _dbt(settings, *FORGET_SNAPSHOTS)
+    bring_from_cluster(settings, read_manifest(settings))
+
+
 def _resolved(
     settings: Settings, erasures: TombstoneFile, tombstones: Tombstones, account: Account
 ) -> Entry:
@@ -158,7 +173,7 @@ def _resolved(
     load(settings)
     with connect(settings) as connection:
         is_built = is_current(settings, connection)
-    if not is_built:
+    if not is_built and settings.engine == "duckdb":
         # Only the owner of anonymous events on a shared device depends on this build. If it fails,
         # we use the last build.
         with suppress(Unbuildable):

@@ -18,6 +18,7 @@ OURS = (
     "enrichment",
     "warehouse",
     "transformation",
+    "cluster",
     "publishing",
     "cohorts",
     "conversion",

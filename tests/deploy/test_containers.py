@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -128,6 +129,14 @@ def test_what_the_image_copies_is_there_and_sent_to_the_engine() -> None:
     }
     assert copied == sent
     assert all((CHECKOUT / source).exists() for source in copied)
+
+
+def test_the_image_has_every_package_of_the_checkout() -> None:
+    """One that is missing shows when the first role starts."""
+    settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    packages = settings["tool"]["importlinter"]["root_packages"]
+    copied = {text.split()[0] for name, text in containerfile() if name == "COPY"}
+    assert set(packages) - copied == set()
 
 
 def test_compose_runs_what_the_units_run() -> None:

@@ -1,0 +1,186 @@
+"""A cluster of Spark and this machine's DuckDB, told the same in the same nights, say the same.
+
+It is `make test-cluster`: it needs Java, PostgreSQL and Spark, and takes some minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from cluster.compare import differences
+from cluster.on_this_machine import LocalCluster
+from ingestion.settings import Settings
+from tests import golden
+from tests.conftest import GOLDEN_FUNNELS
+from tests.histories import (
+    COHORTS,
+    EXPERIMENTS,
+    FUNNELS,
+    QUESTIONS,
+    History,
+    random_histories,
+    side_by_side,
+)
+from tests.models_in_memory import project_copy
+from tests.oracle.events import File
+from tests.warm import run_module
+from transformation.dbt_command import dbt_environment
+from warehouse.connection import connect
+from warehouse.sql import literal
+
+HISTORIES = int(os.environ.get("FOOTFALL_CLUSTER_HISTORIES", "20"))
+TOOLS = Path(sys.prefix)
+
+pytestmark = pytest.mark.cluster
+
+
+def allowed() -> list[dict[str, Any]]:
+    """The questions without a feature that any event is, which a nightly run refuses."""
+    questions: list[dict[str, Any]] = json.loads(json.dumps(QUESTIONS))
+    for question in questions:
+        question["features"] = [each for each in question["features"] if each["name"] != "is_there"]
+    return questions
+
+
+class Twins:
+    """Two homes with the same landing and definitions: one builds here, one on the cluster."""
+
+    def __init__(self, folder: Path, cluster: LocalCluster) -> None:
+        funnels = [*FUNNELS, *GOLDEN_FUNNELS]
+        project = project_copy(Settings(), folder, funnels, allowed(), COHORTS, EXPERIMENTS)
+        self.here = Settings(home=folder / "here", dbt_project=project)
+        self.there = Settings.model_validate(
+            {
+                "home": folder / "there",
+                "dbt_project": project,
+                **{
+                    name.removeprefix("FOOTFALL_").lower(): value
+                    for name, value in cluster.variables.items()
+                },
+            }
+        )
+
+    def land(self, files: Iterable[File]) -> None:
+        """Put files where both look for them."""
+        for settings in (self.here, self.there):
+            path = Path(settings.landing) / "events"
+            path.mkdir(parents=True, exist_ok=True)
+            for file in files:
+                (path / file.name).write_text(
+                    "".join(json.dumps(line) + "\n" for line in file.lines)
+                )
+
+    def nightly(self) -> None:
+        """One nightly run of each, of the same loads: no event is later than its load."""
+        for settings in (self.here, self.there):
+            done = run_module("orchestration", "nightly", environment=environment(settings))
+            assert done.returncode == 0, done.stdout + done.stderr
+            if settings is self.here:
+                self._give_loads()
+
+    def _give_loads(self) -> None:
+        with connect(self.there) as connection:
+            connection.execute(f"attach {literal(str(self.here.warehouse))} as here (read_only)")
+            connection.execute("create schema if not exists raw")
+            tables = connection.execute(
+                "select table_name from duckdb_tables()"
+                " where database_name = 'here' and schema_name = 'raw'"
+            ).fetchall()
+            for (table,) in tables:
+                connection.execute(
+                    f'create or replace table raw."{table}" as from here.raw."{table}"'
+                )
+
+    def erase(self, user: str) -> None:
+        """Take a person out of both."""
+        for settings in (self.here, self.there):
+            done = run_module(
+                "orchestration",
+                "erase-person",
+                "--user-id",
+                user,
+                environment=environment(settings),
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    def differences(self) -> list[str]:
+        """What the published files say differently."""
+        return differences(self.here.published, self.there.published)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables of a home."""
+    return {
+        **os.environ,
+        **dbt_environment(settings),
+        "FOOTFALL_DBT_PROJECT": str(settings.dbt_project),
+        "FOOTFALL_ICEBERG_CATALOG": settings.iceberg_catalog.get_secret_value(),
+        "FOOTFALL_ICEBERG_WAREHOUSE": settings.iceberg_warehouse,
+    }
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    with LocalCluster(tmp_path_factory.mktemp("cluster"), TOOLS) as started:
+        yield started
+
+
+def test_three_nights_and_an_erasure_are_the_same_on_both(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    """Late events, resent ones and merged people among them; a worker is lost in the last night."""
+    golden_days = [History([golden.load(day)]) for day in golden.DAYS]
+    history = side_by_side([*golden_days, *random_histories(seed=26, count=HISTORIES)])
+    twins = Twins(tmp_path, cluster)
+    for number, files in enumerate(history.loads, 1):
+        twins.land(files)
+        is_last = number == len(history.loads)
+        loss = threading.Timer(30, cluster.kill_worker)
+        if is_last:
+            loss.start()
+        twins.nightly()
+        loss.cancel()
+        tell(cluster, f"load {number} of {len(history.loads)}")
+        assert twins.differences() == []
+    ran = cluster.executors()
+    assert len(ran) >= 2
+    assert all(executor.tasks for executor in ran)
+    cluster.start_worker()
+    erased = next(
+        line["user_id"] for line in golden.load("shared_device")[0].lines if line["user_id"]
+    )
+    twins.erase(f"0000 {erased}")
+    assert twins.differences() == []
+    assert_nobody_is(erased, cluster, twins.there)
+
+
+def tell(cluster: LocalCluster, what: str) -> None:
+    """Print what the executors have done so far: docs/scale.md has these figures."""
+    executors = cluster.executors()
+    seconds = sum(executor.task_seconds for executor in executors)
+    shuffled = sum(executor.shuffled_bytes for executor in executors)
+    tasks = [executor.tasks for executor in executors]
+    sys.stdout.write(
+        f"{what}: tasks {tasks}, {seconds:.0f} s in them, {shuffled:,} bytes shuffled\n"
+    )
+
+
+def assert_nobody_is(user: str, cluster: LocalCluster, settings: Settings) -> None:
+    """No file of the cluster's tables has the id, not even in an old snapshot."""
+    for path in (cluster.folder / "warehouse").rglob("*.parquet"):
+        with duckdb.connect() as connection:
+            rows = connection.execute(
+                f"select count(*) from {literal(str(path))} as t where t::varchar like $1",
+                [f"%{user}%"],
+            ).fetchone()
+        assert rows == (0,), path
+    assert settings.published.exists()
