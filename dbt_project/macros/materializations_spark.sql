@@ -24,7 +24,8 @@
             'temp_relation': selected,
             'dest_columns': adapter.get_columns_in_relation(target_relation),
         } %}
-        {% for step in get_incremental_rebuild_sql(arguments).split(';') %}
+        {#- The marts are published from where they are brought to, which compares all rows. -#}
+        {% for step in get_incremental_rebuild_sql(arguments).split(';') if changed_rows_relation() not in step %}
             {% call statement('main') %}{{ step }}{% endcall %}
         {% endfor %}
         {#- Without `purge` its files would stay. -#}
