@@ -9,7 +9,8 @@
 {% macro spark__now() -%} current_timestamp() {%- endmacro %}
 
 {% macro spark__load_began_at(load_id) -%}
-    timestamp_micros(cast(try_cast({{ load_id }} as double) * 1000000 as bigint))
+    {#- A cast cuts what DuckDB's rounds. -#}
+    timestamp_micros(cast(rint(try_cast({{ load_id }} as double) * 1000000) as bigint))
 {%- endmacro %}
 
 {% macro spark__reporting_date(timestamp) -%}
