@@ -162,7 +162,7 @@ def test_students_deviate_is_exact_to_seven_digits(
     compiled: CompiledModels, degrees: float
 ) -> None:
     sql = next(m for m in compiled.models if m.name == "int_experiment_pairs_compared").full
-    terms = sql[sql.index("(1.959963984540054 +") :].split("/ power(")
+    terms = sql[sql.index("(1.959963984540054e0 +") :].split("/ power(")
     coefficients = [float(part.rpartition("+")[2]) for part in terms[:4]]
     found = stats.norm.ppf(0.975) + sum(
         term / degrees**place for place, term in enumerate(coefficients, 1)
