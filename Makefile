@@ -131,4 +131,4 @@ env-example: install ## write .env.example again from Settings
 	$(RUN) -m orchestration.env_example > .env.example
 
 clean: ## remove .venv and caches, never data
-	rm -rf $(VENV) $(SUPERSET) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(SUPERSET) $(SPARK) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
