@@ -183,11 +183,7 @@ def audited(
         if is_first:
             keep_increment(settings, written, manifest)
     checks = {test: check_of_test(manifest, translator, test) for test in manifest["nodes"]}
-    keys = {
-        test: key
-        for test, key in checks.items()
-        if key in context.selected_asset_check_keys and key
-    }
+    keys = keys_asked(context, checks)
     with connect(settings) as connection:
         if asked:
             # A test of several models is not an asset check, but its failure also stops the run.
@@ -204,6 +200,17 @@ def audited(
             raise failure(failed, 0, dbt_target(settings) / "dbt.log", settings)
     else:
         keep_queries(settings, results, manifest)
+
+
+def keys_asked(
+    context: dg.AssetExecutionContext, checks: Mapping[str, dg.AssetCheckKey | None]
+) -> dict[str, dg.AssetCheckKey]:
+    """The checks of this step, by the test that each is made of."""
+    return {
+        test: key
+        for test, key in checks.items()
+        if key in context.selected_asset_check_keys and key
+    }
 
 
 def _built(

@@ -12,7 +12,7 @@ from cluster.catalog import open_catalog
 from cluster.marts import begin_build, fetch_marts, models_to_fetch
 from cluster.raw_tables import Copied, copy_raw, forget_builds_on_cluster
 from ingestion.settings import Settings
-from orchestration.audit import built_by_dbt, outcome_of
+from orchestration.audit import built_by_dbt, keys_asked, outcome_of
 from orchestration.dagster_internals import check_of_test
 from transformation.current import keep_outcomes
 from transformation.dbt_command import dbt_target
@@ -51,11 +51,7 @@ def built_on_cluster(
         # Before the warehouse forgets that it is due: a run that dies here does it again.
         dbt.cli(FORGET_SNAPSHOTS, target_path=dbt_target(settings)).wait()
     checks = {test: check_of_test(manifest, translator, test) for test in manifest["nodes"]}
-    keys = {
-        test: key
-        for test, key in checks.items()
-        if key in context.selected_asset_check_keys and key
-    }
+    keys = keys_asked(context, checks)
     results = [each for each in written.get("results", []) if each["unique_id"] in keys]
     rows = bring_from_cluster(settings, manifest)
     with connect(settings) as connection:

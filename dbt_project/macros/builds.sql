@@ -42,13 +42,8 @@
 
 {% macro prepare_builds() %}{{ return(adapter.dispatch('prepare_builds')()) }}{% endmacro %}
 
-{# Spark takes one statement at a time. #}
 {% macro spark__prepare_builds() %}
-    {% if execute %}
-        {% for statement in duckdb__prepare_builds().split(';') if statement.strip() %}
-            {% do run_query(statement) %}
-        {% endfor %}
-    {% endif %}
+    {% do run_each(duckdb__prepare_builds()) %}
 {% endmacro %}
 
 {% macro duckdb__prepare_builds() %}
@@ -111,11 +106,7 @@
 {% macro record_build(results) %}{{ return(adapter.dispatch('record_build')(results)) }}{% endmacro %}
 
 {% macro spark__record_build(results) %}
-    {% if execute %}
-        {% for statement in duckdb__record_build(results).split(';') if statement.strip() %}
-            {% do run_query(statement) %}
-        {% endfor %}
-    {% endif %}
+    {% do run_each(duckdb__record_build(results)) %}
 {% endmacro %}
 
 {% macro duckdb__record_build(results) %}

@@ -204,41 +204,44 @@
     end
 {%- endmacro %}
 
+{# Whether a text is a number as JSON writes one. #}
+{% macro is_number(value) -%}
+    {{ matches(value, '^-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?\\z') }}
+{%- endmacro %}
+
 {# A number in the one form that all its spellings share, exact at any length. Any other text stays
     as it is. #}
-{% macro comparable(value) %}{{ return(adapter.dispatch('comparable')(value)) }}{% endmacro %}
-{% macro duckdb__comparable(value) -%}
+{% macro comparable(value) -%}
     {%- set digits -%} replace(regexp_extract({{ value }}, '^-?([0-9.]+)', 1), '.', '') {%- endset -%}
     {%- set exponent -%} replace(regexp_extract({{ value }}, '[eE](.+)$', 1), '+', '') {%- endset -%}
     case
-        when not regexp_full_match({{ value }}, '-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?')
+        when not {{ is_number(value) }}
             then {{ value }}
-        when trim({{ digits }}, '0') = '' then '0'
+        when trim(both '0' from {{ digits }}) = '' then '0'
         else
-            case when {{ value }} like '-%' then '-' else '' end || trim({{ digits }}, '0') || 'e' || (
+            case when {{ value }} like '-%' then '-' else '' end || trim(both '0' from {{ digits }}) || 'e' || (
                 coalesce(try_cast({{ exponent }} as bigint), 0)
                 - length(regexp_extract({{ value }}, '\.([0-9]+)', 1))
-                + length({{ digits }}) - length(rtrim({{ digits }}, '0'))
+                + length({{ digits }}) - length(trim(trailing '0' from {{ digits }}))
             )
     end
 {%- endmacro %}
 
 {# A text that sorts as the number that a value is, exact at any length; null if the value is none.
     same_text is the value's comparable(). #}
-{% macro number_rank(value, same_text) %}{{ return(adapter.dispatch('number_rank')(value, same_text)) }}{% endmacro %}
-{% macro duckdb__number_rank(value, same_text) -%}
+{% macro number_rank(value, same_text) -%}
     {%- set digits -%} regexp_extract({{ same_text }}, '^-?([0-9]+)', 1) {%- endset -%}
     {%- set size -%}
         length({{ digits }}) + coalesce(try_cast(regexp_extract({{ same_text }}, 'e(.+)$', 1) as bigint), 0)
     {%- endset -%}
     case
-        when not regexp_full_match({{ value }}, '-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?')
+        when not {{ is_number(value) }}
             then null
         when {{ same_text }} = '0' then '1'
         when {{ same_text }} like '-%'
-            then '0' || lpad(cast(50000000000 - ({{ size }}) as varchar), 12, '0')
+            then '0' || lpad(cast(50000000000 - ({{ size }}) as string), 12, '0')
                 || translate({{ digits }}, '0123456789', '9876543210') || '~'
-        else '2' || lpad(cast(50000000000 + {{ size }} as varchar), 12, '0') || {{ digits }}
+        else '2' || lpad(cast(50000000000 + {{ size }} as string), 12, '0') || {{ digits }}
     end
 {%- endmacro %}
 

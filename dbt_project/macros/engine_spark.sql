@@ -51,7 +51,7 @@
 
 {% macro spark__landed_file() -%} landed_file {%- endmacro %}
 
-{# A path as get_json_object() reads it: "$set".plan is $["$set"]["plan"]. #}
+{# A path as get_json_object() reads it: "$set".plan is $.$set.plan. #}
 {% macro spark_json_path(path) -%}
     $
     {%- for quoted, plain in modules.re.findall('"([^"]+)"|([^.]+)', path) -%}
@@ -205,36 +205,6 @@
         when map_contains_key(from_json({{ json }}, 'map<string, string>'), {{ property }})
             then {{ spark_scalar_within(json, property) }}
         when {{ property }} like '%.%' then {{ spark_scalar_within(outer_json, 'element_at(' ~ parts ~ ', -1)') }}
-    end
-{%- endmacro %}
-
-{% macro spark__comparable(value) -%}
-    {%- set digits -%} replace(regexp_extract({{ value }}, '^-?([0-9.]+)', 1), '.', '') {%- endset -%}
-    {%- set exponent -%} replace(regexp_extract({{ value }}, '[eE](.+)$', 1), '+', '') {%- endset -%}
-    case
-        when {{ value }} not rlike '^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?\z' then {{ value }}
-        when trim(both '0' from {{ digits }}) = '' then '0'
-        else
-            case when {{ value }} like '-%' then '-' else '' end || trim(both '0' from {{ digits }}) || 'e' || (
-                coalesce(try_cast({{ exponent }} as bigint), 0)
-                - length(regexp_extract({{ value }}, '\.([0-9]+)', 1))
-                + length({{ digits }}) - length(trim(trailing '0' from {{ digits }}))
-            )
-    end
-{%- endmacro %}
-
-{% macro spark__number_rank(value, same_text) -%}
-    {%- set digits -%} regexp_extract({{ same_text }}, '^-?([0-9]+)', 1) {%- endset -%}
-    {%- set size -%}
-        length({{ digits }}) + coalesce(try_cast(regexp_extract({{ same_text }}, 'e(.+)$', 1) as bigint), 0)
-    {%- endset -%}
-    case
-        when {{ value }} not rlike '^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?\z' then null
-        when {{ same_text }} = '0' then '1'
-        when {{ same_text }} like '-%'
-            then '0' || lpad(cast(50000000000 - ({{ size }}) as string), 12, '0')
-                || translate({{ digits }}, '0123456789', '9876543210') || '~'
-        else '2' || lpad(cast(50000000000 + {{ size }} as string), 12, '0') || {{ digits }}
     end
 {%- endmacro %}
 
@@ -542,4 +512,11 @@
 
 {% macro keep_as_table(name, query) %}
     {% do run_query('create or replace table ' ~ name ~ ' using iceberg as ' ~ query) %}
+{% endmacro %}
+
+{# Spark takes one statement at a time. #}
+{% macro run_each(statements) %}
+    {% for statement in statements.split(';') if execute and statement.strip() %}
+        {% do run_query(statement) %}
+    {% endfor %}
 {% endmacro %}

@@ -19,7 +19,7 @@ import pytest
 from cluster.compare import differences
 from cluster.on_this_machine import LocalCluster
 from ingestion.settings import Settings
-from tests import golden
+from tests import golden, test_end_to_end
 from tests.conftest import GOLDEN_FUNNELS
 from tests.histories import (
     COHORTS,
@@ -33,7 +33,6 @@ from tests.histories import (
 from tests.models_in_memory import project_copy
 from tests.oracle.events import File
 from tests.warm import run_module
-from transformation.dbt_command import dbt_environment
 from warehouse.connection import connect
 from warehouse.sql import literal
 
@@ -119,10 +118,7 @@ class Twins:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The variables of a home."""
-    return {
-        **os.environ,
-        **dbt_environment(settings),
-        "FOOTFALL_DBT_PROJECT": str(settings.dbt_project),
+    return test_end_to_end.environment(settings) | {
         "FOOTFALL_ICEBERG_CATALOG": settings.iceberg_catalog.get_secret_value(),
         "FOOTFALL_ICEBERG_WAREHOUSE": settings.iceberg_warehouse,
     }
