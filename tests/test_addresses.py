@@ -109,7 +109,7 @@ def test_a_host_is_read_as_the_table_says_whatever_is_sent(compiled: CompiledMod
         for number, address in enumerate(wanted)
     ]
 
-    rows = loaded(compiled, [[File("a.ndjson", lines)]]).rows(
+    rows = loaded(compiled.only("int_sessions_measured"), [[File("a.ndjson", lines)]]).rows(
         "select visitor_id, referrer_host from intermediate.int_sessions_measured"
         " order by visitor_id"
     )
@@ -149,7 +149,7 @@ def test_a_campaign_is_read_as_by_a_browser_or_as_the_table_says(compiled: Compi
     pages = {query: f"https://shop.example/?{query}" for query in ours}
     lines = [line(query, context={"page": {"url": page}}) for query, page in pages.items()]
 
-    rows = loaded(compiled, [[File("a.ndjson", lines)]]).rows(
+    rows = loaded(compiled.only("stg_footfall__events"), [[File("a.ndjson", lines)]]).rows(
         "select event_id, utm_source from staging.stg_footfall__events"
     )
 

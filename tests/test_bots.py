@@ -76,7 +76,7 @@ def test_programs_that_say_so_are_bots_and_everybody_else_is_a_person(
         line(f"{number:03}", context={"userAgent": agent})
         for number, agent in enumerate((*PROGRAMS, *PEOPLE))
     ]
-    rows = loaded(compiled, [[File("a.ndjson", lines)]]).rows(
+    rows = loaded(compiled.only("fct_events"), [[File("a.ndjson", lines)]]).rows(
         "select context::json->>'$.userAgent' as agent, is_bot from marts.fct_events"
     )
     assert {row["agent"] for row in rows if row["is_bot"]} == set(PROGRAMS)

@@ -66,7 +66,9 @@ def test_a_visit_has_the_channel_of_where_it_came_from(compiled: CompiledModels)
     ]
     loads = [[File("a.ndjson", lines)]]
 
-    rows = loaded(compiled, loads).rows("select anonymous_id, channel from marts.fct_sessions")
+    rows = loaded(compiled.only("fct_sessions"), loads).rows(
+        "select anonymous_id, channel from marts.fct_sessions"
+    )
 
     wanted = {f"{number:03}": channel for number, channel in enumerate(VISITS.values())}
     assert {row["anonymous_id"]: row["channel"] for row in rows} == wanted

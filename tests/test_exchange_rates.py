@@ -19,7 +19,7 @@ RATES = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sold(compiled: CompiledModels) -> MemoryWarehouse:
     """Orders of 2 March 2026 in three currencies, and rates of two of them."""
     warehouse = warehouse_of(

@@ -67,7 +67,7 @@ def test_a_referrer_is_read_as_the_site_it_belongs_to(compiled: CompiledModels) 
     lines = [line(f"{number:03}", context=_page(*case)) for number, case in enumerate(REFERRERS)]
     loads = [[File("a.ndjson", lines)]]
 
-    rows = loaded(compiled, loads).rows(
+    rows = loaded(compiled.only("fct_sessions"), loads).rows(
         "select anonymous_id, is_referrer_ignored from marts.fct_sessions"
     )
 
@@ -91,7 +91,7 @@ def test_a_site_is_what_the_library_of_public_suffixes_says(compiled: CompiledMo
     ]
     loads = [[File("a.ndjson", lines)]]
 
-    found = loaded(compiled, loads).rows(
+    found = loaded(compiled.only("fct_sessions"), loads).rows(
         "select anonymous_id, referrer_domain from marts.fct_sessions"
     )
 
@@ -117,7 +117,9 @@ def test_who_pauses_and_clicks_on_still_came_from_the_campaign(compiled: Compile
         )
         for hour, url, referrer in visits
     ]
-    (person,) = loaded(compiled, [[File("a.ndjson", lines)]]).rows("from marts.dim_persons")
+    (person,) = loaded(compiled.only("dim_persons"), [[File("a.ndjson", lines)]]).rows(
+        "from marts.dim_persons"
+    )
 
     assert person["session_count"] == 3
     touch = ("google", "cpc", "https://www.google.com/")

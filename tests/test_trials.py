@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from itertools import cycle
 from typing import Any
 
+import pytest
+
 from tests.alphabet import ACTIONS, DAY, HOUR, INSTANT, MINUTE
 from tests.histories import iso, random_histories, side_by_side
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
@@ -13,6 +15,12 @@ from tests.oracle import File
 
 START = datetime(2026, 3, 2)
 Rows = dict[tuple[Any, ...], tuple[Any, ...]]
+
+
+@pytest.fixture(scope="module")
+def compiled(compiled: CompiledModels) -> CompiledModels:
+    """The models of trials."""
+    return compiled.only("fct_trials", "fct_trial_days", "fct_trial_day_features")
 
 
 def line(

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
 import duckdb
 
-from ingestion.settings import Settings
 from tests.object_store.conftest import Start, send
 from tests.object_store.server import Bucket, Cut, Fault, Request
-from tests.prepared import furnish_built
-from tests.test_end_to_end import run_nightly
+from tests.test_end_to_end import Site, environment
 from tests.warm import run_module
-from transformation.dbt_command import dbt_environment
 
 
 def test_one_ledger_explains_what_two_collectors_received(
@@ -22,8 +18,7 @@ def test_one_ledger_explains_what_two_collectors_received(
 ) -> None:
     """One is killed while its segment arrives, after its manifest. A sender whose answer was lost
     sends its event again, and reaches the other one."""
-    site = Settings(home=tmp_path / "warehouse")
-    furnish_built(site, run_nightly)
+    site = Site(tmp_path / "warehouse")
     one, other = (collectors(home, FOOTFALL_SEGMENT_SECONDS="0.05") for home in ("one", "other"))
     reached, killed = threading.Event(), threading.Event()
 
@@ -49,10 +44,10 @@ def test_one_ledger_explains_what_two_collectors_received(
         assert collector.stop() == 0
         assert collector.open_files() == []
 
-    environment = os.environ | dbt_environment(site) | {"FOOTFALL_LANDING_URL": bucket.landing_url}
-    done = run_module("orchestration", "nightly", environment=environment)
+    variables = environment(site.settings) | {"FOOTFALL_LANDING_URL": bucket.landing_url}
+    done = run_module("orchestration", "nightly", environment=variables)
     assert done.returncode == 0, done.stderr
-    with duckdb.connect(str(site.published), read_only=True) as published:
+    with duckdb.connect(str(site.settings.published), read_only=True) as published:
         # Two rows, if midnight was meanwhile.
         ledger = published.execute(
             "select source_id, sum(received), sum(loaded), sum(duplicates), sum(counted),"

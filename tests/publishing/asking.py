@@ -26,11 +26,17 @@ UNSEEN: Final = (
 
 
 def asked(warehouse: MemoryWarehouse) -> MemoryWarehouse:
+    """With the macros, and the marts of scores that some of them read."""
+    tell(warehouse.connection, (), "UTC")
+    return with_macros(warehouse)
+
+
+def with_macros(warehouse: MemoryWarehouse) -> MemoryWarehouse:
+    """With the macros of the marts that are there."""
     warehouse.connection.execute(
         "create or replace table meta.published as"
         " select data_through from intermediate.int_data_edge"
     )
-    tell(warehouse.connection, (), "UTC")
     install(warehouse.connection, "footfall", "UTC")
     return warehouse
 

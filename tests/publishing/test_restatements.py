@@ -101,6 +101,15 @@ class Site:
 
 
 @pytest.fixture(scope="module")
+def compiled(compiled: CompiledModels) -> CompiledModels:
+    """The models of the figures that are restated, and of the events that are the reason."""
+    return compiled.only(
+        *("fct_events", "fct_daily_actives", "fct_funnel_steps", "fct_orders"),
+        *("fct_revenue_events", "fct_account_days", "dim_accounts"),
+    )
+
+
+@pytest.fixture(scope="module")
 def settled(compiled: CompiledModels, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site that has published Monday and Tuesday, both complete."""
     settled = Site(compiled, tmp_path_factory.mktemp("settled"))

@@ -26,6 +26,8 @@ from tests.ingestion.loading.site import event
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 from tests.oracle.events import File, Line, identifier
 
+#: The models that say whose an event is.
+MODELS = ("int_users_merged", "int_events_attributed")
 SALT = b"s" * 32
 NOTHING = Tombstones(SALT)
 IS_NOBODY = stands_for_nobody(Settings().dbt_project)
@@ -71,7 +73,7 @@ def erased(warehouse: MemoryWarehouse, whom: Subject) -> Tombstones:
 def check_erasures(compiled: CompiledModels, history: History) -> int:
     """Erase each person of a history by each of their ids; how many erasures that were."""
     whose = persons_of(history)
-    warehouse = loaded(compiled, history.loads)
+    warehouse = loaded(compiled.only(*MODELS), history.loads)
     done = 0
     columns: dict[Kind, str] = {"user": "user_id", "device": "anonymous_id"}
     ids = {
@@ -134,7 +136,7 @@ def line(event_id: str, minute: int, **fields: Any) -> Line:
 
 
 def resolved(compiled: CompiledModels, kind: Kind, name: str, *lines: Line) -> Person:
-    warehouse = loaded(compiled, [[File("a.ndjson", list(lines))]])
+    warehouse = loaded(compiled.only(*MODELS), [[File("a.ndjson", list(lines))]])
     return resolve(warehouse.connection, NOTHING, subject(kind, name), IS_NOBODY)
 
 
@@ -202,7 +204,8 @@ def test_without_any_model_nothing_goes_that_would_not_go_with_them(
 ) -> None:
     asked = 0
     for history in random_histories(12, 3):
-        built, raw = loaded(compiled, history.loads), unbuilt(compiled, *history.loads)
+        built = loaded(compiled.only(*MODELS), history.loads)
+        raw = unbuilt(compiled, *history.loads)
         lines = list(lines_of(history.loads))
         for name in sorted({str(line["user_id"]) for line in lines if line["user_id"]}):
             if not IS_NOBODY(name):
