@@ -17,6 +17,7 @@ from warehouse.meta import (
     PUBLISHED_BUILD,
     create,
 )
+from warehouse.sql import literal
 
 #: Intermediate models that are read outside of dbt: by publishing, and by an erasure.
 READ_BESIDE_MARTS: Final = (
@@ -32,12 +33,21 @@ select event_id, person_id from marts.fct_events
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column's DuckDB type and what it says, by its description in dbt."""
+
+    kind: str
+    description: str
+
+
+@dataclass(frozen=True)
 class Model:
-    """A model's table, and the type of each column by its description in dbt."""
+    """A model's table, by its description in dbt."""
 
     schema: str
     name: str
-    columns: Mapping[str, str]
+    description: str
+    columns: Mapping[str, Column]
 
 
 def models_to_fetch(manifest: Mapping[str, Any]) -> list[Model]:
@@ -46,7 +56,11 @@ def models_to_fetch(manifest: Mapping[str, Any]) -> list[Model]:
         Model(
             node["schema"],
             node["name"],
-            {name: column["data_type"] for name, column in node["columns"].items()},
+            node["description"],
+            {
+                name: Column(column["data_type"], column["description"])
+                for name, column in node["columns"].items()
+            },
         )
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model"
@@ -90,9 +104,8 @@ def fetch_marts(
             there = scan.to_arrow_batch_reader()
             connection.execute(f"create schema if not exists {model.schema}")
             connection.execute(f'drop table if exists {model.schema}."{model.name}"')
-            columns = ", ".join(f'"{name}" {kind}' for name, kind in model.columns.items())
-            connection.execute(f'create table {model.schema}."{model.name}" ({columns})')
-            taken = ", ".join(_taken(name, kind) for name, kind in model.columns.items())
+            _create(connection, model)
+            taken = ", ".join(_taken(name, column.kind) for name, column in model.columns.items())
             connection.register("there", there)
             found = connection.execute(
                 f'insert into {model.schema}."{model.name}" select {taken} from there'
@@ -107,6 +120,16 @@ def fetch_marts(
         connection.execute("rollback")
         raise
     return rows
+
+
+def _create(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """An empty table with the comments that dbt gives it on DuckDB; BI tools show them."""
+    table = f'{model.schema}."{model.name}"'
+    columns = ", ".join(f'"{name}" {column.kind}' for name, column in model.columns.items())
+    connection.execute(f"create table {table} ({columns})")
+    connection.execute(f"comment on table {table} is {literal(model.description)}")
+    for name, column in model.columns.items():
+        connection.execute(f'comment on column {table}."{name}" is {literal(column.description)}')
 
 
 def _taken(name: str, kind: str) -> str:

@@ -23,30 +23,10 @@ from typing import Final
 from urllib.request import urlopen
 
 from cluster.catalog import CATALOG
+from cluster.session import STARTED_WITH
 
 HOST: Final = "127.0.0.1"
 POSTGRES_DRIVER: Final = Path("/usr/share/java/postgresql.jar")
-#: What Spark has to be told for our models, wherever it runs (docs/scale.md).
-SESSION: Final = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",
-    # Double quotes around names, as the models write them.
-    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
-    # A backslash in a text is a backslash: patterns are written as for DuckDB.
-    "spark.sql.parser.escapedStringLiterals": "true",
-    # A key that a JSON object has twice is no error.
-    "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
-    "spark.sql.variant.allowDuplicateKeys": "true",
-    # Each session would open its own connections to the catalog, and keep them.
-    "spark.sql.hive.thriftServer.singleSession": "true",
-    "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-    "spark.sql.defaultCatalog": CATALOG,
-    f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
-    f"spark.sql.catalog.{CATALOG}.type": "jdbc",
-    f"spark.sql.catalog.{CATALOG}.jdbc.schema-version": "V1",
-    # dlt, pyiceberg and other sessions write too.
-    f"spark.sql.catalog.{CATALOG}.cache-enabled": "false",
-}
 START_SECONDS: Final = 120
 
 
@@ -138,7 +118,7 @@ class LocalCluster:
 
     def kill_worker(self) -> None:
         """Kill the oldest worker, as a machine that fails; its executor ends with it."""
-        worker = self._workers[-self.worker_count]
+        worker = next(each for each in self._workers if each.poll() is None)
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
 
@@ -200,7 +180,7 @@ class LocalCluster:
     def _thrift(self, master: str) -> list[str]:
         jars = f"{self._jar}:{POSTGRES_DRIVER}:{_services(self.folder)}"
         configured = {
-            **SESSION,
+            **STARTED_WITH,
             f"spark.sql.catalog.{CATALOG}.uri": (
                 f"jdbc:postgresql://{HOST}:{self._ports['postgres']}/iceberg"
             ),

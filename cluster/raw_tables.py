@@ -16,6 +16,7 @@ from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.table import Table, Transaction
 
 from cluster.catalog import table_of
+from cluster.unusable import ClusterUnusable
 from warehouse.meta import BUILDS, DEFINITION_TABLES
 
 #: Rows of loads. The records of the loads come last: rows of a load without one do not count.
@@ -46,7 +47,7 @@ def copy_raw(
 
     A load's rows and the note that they are there are one commit of each table. Whoever is killed
     between two tables copies the rest next time. ``connection`` is to the warehouse. Raises
-    pyiceberg's exceptions and duckdb.Error.
+    ClusterUnusable if another site's loads are there, pyiceberg's exceptions and duckdb.Error.
     """
     completed = {
         load
@@ -59,6 +60,13 @@ def copy_raw(
     for name in LOADED:
         table = table_of(catalog, "raw", name, _columns(connection, "raw", name))
         there = set(json.loads(table.properties.get(LOADS, "[]")))
+        if there - completed:
+            raise ClusterUnusable(
+                f"the Iceberg table raw.{name} has loads that this home does not know: it belongs "
+                "to another site, or this home was restored from an older backup. Name an empty "
+                "database in FOOTFALL_ICEBERG_CATALOG and an empty folder in "
+                "FOOTFALL_ICEBERG_WAREHOUSE; the next run fills them"
+            )
         is_again |= anew and bool(there)
         known = set() if anew else there
         if new := completed - known:

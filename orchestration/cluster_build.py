@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
-from cluster.catalog import open_catalog
+from cluster.catalog import mended_by_people, open_catalog
 from cluster.marts import begin_build, fetch_marts, models_to_fetch
 from cluster.raw_tables import Copied, copy_raw, forget_builds_on_cluster
+from cluster.spark import check_spark
 from ingestion.settings import Settings
 from orchestration.audit import built_by_dbt, keys_asked, outcome_of
 from orchestration.dagster_internals import check_of_test
@@ -40,7 +41,7 @@ def built_on_cluster(
 
     ``is_raw_rewritten`` says that rows of old loads were erased or loaded again: all of raw is
     copied anew, and the cluster keeps no earlier snapshot of any table. Raises Failure as `audited`
-    does; the warehouse then has the marts of the last good build.
+    does, and ClusterUnusable; the warehouse then has the marts of the last good build.
     """
     copied = copy_to_cluster(settings, anew=is_raw_rewritten)
     context.log.info("copied %s rows of %s loads to Iceberg", f"{copied.rows:,}", copied.loads)
@@ -63,13 +64,15 @@ def copy_to_cluster(settings: Settings, *, anew: bool) -> Copied:
     """Copy what was loaded to Iceberg, all of it ``anew`` or for the first build of a definition.
 
     This machine may have built and erased before that build, which reads all of raw in any case.
-    The caller holds the writer lock. Raises CatalogUnusable, pyiceberg's exceptions, duckdb.Error.
+    Then see that Spark can build. The caller holds the writer lock. Raises ClusterUnusable,
+    pyiceberg's exceptions and duckdb.Error.
     """
     catalog = open_catalog(settings)
-    with connect(settings) as connection:
+    with mended_by_people(), connect(settings) as connection:
         is_first = begin_build(connection, definition(settings))
         copied = copy_raw(catalog, connection, anew=anew or is_first)
         forget_builds_on_cluster(catalog, connection)
+    check_spark(settings)
     return copied
 
 
@@ -79,5 +82,5 @@ def bring_from_cluster(settings: Settings, manifest: Mapping[str, Any]) -> dict[
     The caller holds the writer lock. Raises as `copy_to_cluster` does.
     """
     catalog = open_catalog(settings)
-    with connect(settings) as connection:
+    with mended_by_people(), connect(settings) as connection:
         return fetch_marts(catalog, connection, models_to_fetch(manifest), definition(settings))

@@ -8,6 +8,7 @@ from typing import Final
 
 import dagster as dg
 
+from cluster.unusable import ClusterUnusable
 from ingestion.landing.store import LandingUnusable
 from orchestration.definition_files import MistakenSeeds
 from publishing.publish import PublishError
@@ -16,7 +17,7 @@ from warehouse.connection import HomeUnusable, WarehouseBusy, WarehouseUnusable
 
 #: Errors of a run that a person has to fix. Each says what to do and shows nothing of the data.
 MENDED_BY_PEOPLE: Final = (
-    *(HomeUnusable, LandingUnusable, MistakenSeeds, NotPrepared),
+    *(ClusterUnusable, HomeUnusable, LandingUnusable, MistakenSeeds, NotPrepared),
     *(PublishError, WarehouseBusy, WarehouseUnusable),
 )
 

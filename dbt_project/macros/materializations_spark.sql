@@ -1,7 +1,8 @@
 {#
-    An incremental model on Spark. Iceberg has no transaction over two statements. So the new rows
-    are written to a table of their own before the old ones are deleted, and a model that reads
-    itself reads what the last run left.
+    An incremental model on Spark, by the strategy `rebuild` of engine.sql. The new rows are written to
+    a table of their own first, because a model may read itself. Then one MERGE puts them in the place
+    of the old ones: Iceberg has no transaction over two statements, and a model that lost rows to a
+    run that was killed would not see in the next one what changed.
 #}
 {% materialization incremental, adapter='spark' %}
 
@@ -19,15 +20,9 @@
         {% call statement('selected') %}
             {{ create_table_as(false, selected, compiled_code) }}
         {% endcall %}
-        {% set arguments = {
-            'target_relation': target_relation,
-            'temp_relation': selected,
-            'dest_columns': adapter.get_columns_in_relation(target_relation),
-        } %}
-        {#- The marts are published from where they are brought to, which compares all rows. -#}
-        {% for step in get_incremental_rebuild_sql(arguments).split(';') if changed_rows_relation() not in step %}
-            {% call statement('main') %}{{ step }}{% endcall %}
-        {% endfor %}
+        {% call statement('main') %}
+            {{ rebuild_by_merge(target_relation, selected, adapter.get_columns_in_relation(target_relation)) }}
+        {% endcall %}
         {#- Without `purge` its files would stay. -#}
         {% do run_query('drop table ' ~ selected ~ ' purge') %}
     {% endif %}
@@ -37,6 +32,49 @@
     {{ return({'relations': [target_relation]}) }}
 
 {% endmaterialization %}
+
+{# Delete the target's rows of the touched keys, and insert what was selected, in one commit. #}
+{% macro rebuild_by_merge(target_relation, selected, columns) %}
+    {%- set keys, names = config.require('keys'), columns | map(attribute='name') | list -%}
+    {%- set begins = config.get('rebuild_from') -%}
+    merge into {{ target_relation }} as target
+    using (
+        select
+            true as is_touched,
+            {% for key in keys -%}
+                touched.{{ key }} as touched_{{ loop.index }},
+            {% endfor -%}
+            {{ 'min(touched.rebuild_from)' if begins else 'null' }} as touched_from,
+            {% for name in names -%}
+                null as {{ name }}{{ ', ' if not loop.last }}
+            {%- endfor %}
+        from {{ existing_relation(config.require('touched')) }} as touched
+        group by
+            {% for key in keys -%}
+                touched.{{ key }}{{ ', ' if not loop.last }}
+            {%- endfor %}
+
+        union all
+
+        select
+            false,
+            {{ 'null, ' * (keys | length + 1) }}
+            {{ names | join(', ') }}
+        from {{ selected }}
+    ) as source
+    on
+        source.is_touched
+        {% for key in keys -%}
+            and target.{{ key }} = source.touched_{{ loop.index }}
+        {% endfor -%}
+        {{ 'and target.' ~ begins ~ ' >= source.touched_from' if begins }}
+    when matched then delete
+    when not matched and not source.is_touched then
+        insert ({{ names | join(', ') }})
+        values (
+            {%- for name in names %}source.{{ name }}{{ ', ' if not loop.last }}{% endfor -%}
+        )
+{% endmacro %}
 
 {#
     A table with the columns and types that the model's description gives: Spark counts rows in

@@ -15,6 +15,7 @@ from typing import Final
 
 import duckdb
 
+from cluster.unusable import ClusterUnusable
 from conversion.marts import tell
 from conversion.scoring import count_scores, forget_scores
 from enrichment.enrich import enrich
@@ -140,7 +141,7 @@ def _rebuild(settings: Settings, tombstones: Tombstones, run_id: str) -> None:
         publish(settings, whole=True, run_id=run_id)
     except BaseException as problem:
         withdraw(settings, tombstones)
-        if isinstance(problem, Unbuildable | PublishError):
+        if isinstance(problem, ClusterUnusable | PublishError | Unbuildable):
             raise Incomplete(
                 "erased from the landing, quarantine, raw and the published file. The models are "
                 "not rebuilt, so the counts that people read are still those of the last good "

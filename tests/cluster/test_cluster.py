@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
+from cluster.catalog import open_catalog, table_of
 from cluster.compare import differences
 from cluster.on_this_machine import LocalCluster
+from cluster.unusable import ClusterUnusable
 from ingestion.settings import Settings
 from tests import golden, test_end_to_end
 from tests.conftest import GOLDEN_FUNNELS
@@ -50,6 +53,14 @@ def allowed() -> list[dict[str, Any]]:
     return questions
 
 
+def site(cluster: LocalCluster, home: Path, **others: Any) -> Settings:
+    """A site that builds on the cluster."""
+    variables = {
+        name.removeprefix("FOOTFALL_").lower(): value for name, value in cluster.variables.items()
+    }
+    return Settings.model_validate({"home": home, **variables, **others})
+
+
 class Twins:
     """Two homes with the same landing and definitions: one builds here, one on the cluster."""
 
@@ -57,16 +68,7 @@ class Twins:
         funnels = [*FUNNELS, *GOLDEN_FUNNELS]
         project = project_copy(Settings(), folder, funnels, allowed(), COHORTS, EXPERIMENTS)
         self.here = Settings(home=folder / "here", dbt_project=project)
-        self.there = Settings.model_validate(
-            {
-                "home": folder / "there",
-                "dbt_project": project,
-                **{
-                    name.removeprefix("FOOTFALL_").lower(): value
-                    for name, value in cluster.variables.items()
-                },
-            }
-        )
+        self.there = site(cluster, folder / "there", dbt_project=project)
 
     def land(self, files: Iterable[File]) -> None:
         """Put files where both look for them."""
@@ -157,6 +159,31 @@ def test_three_nights_and_an_erasure_are_the_same_on_both(
     twins.erase(f"0000 {erased}")
     assert twins.differences() == []
     assert_nobody_is(erased, cluster, twins.there)
+
+
+def test_a_spark_that_cannot_build_is_told_from_one_that_can(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    # Not in CI's environment.
+    from cluster.spark import _connected, check_spark
+
+    settings = site(cluster, tmp_path)
+    with pytest.raises(ClusterUnusable, match=r"does not answer .* FOOTFALL_SPARK_PORT"):
+        check_spark(site(cluster, tmp_path, spark_port=1))
+    table_of(open_catalog(settings), "raw", "events", pa.schema([("event_id", pa.string())]))
+    check_spark(settings)
+    with _connected(settings) as cursor:
+        cursor.execute("set spark.sql.ansi.enabled = false")
+        with pytest.raises(ClusterUnusable, match=r"ansi\.enabled must be true, and is false"):
+            check_spark(settings)
+        cursor.execute("set spark.sql.ansi.enabled = true")
+    for _ in range(cluster.worker_count):
+        cluster.kill_worker()
+    with pytest.raises(ClusterUnusable, match="no executor ran one for 5 seconds"):
+        check_spark(settings, executor_seconds=5)
+    for _ in range(cluster.worker_count):
+        cluster.start_worker()
+    check_spark(settings)
 
 
 def tell(cluster: LocalCluster, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Transaction
 
-from cluster.catalog import CatalogUnusable, open_catalog
-from cluster.marts import Model, begin_build, fetch_marts
+from cluster.catalog import mended_by_people, open_catalog, table_of
+from cluster.marts import Column, Model, begin_build, fetch_marts
 from cluster.raw_tables import LOADED, copy_raw, forget_builds_on_cluster
+from cluster.unusable import ClusterUnusable
 from ingestion.settings import Settings
 from warehouse.meta import BUILDS, DEFINITION_TABLES, FULL_REFRESH_DUE, create
 
@@ -185,7 +187,8 @@ def built_on_cluster(catalog: SqlCatalog, warehouse: duckdb.DuckDBPyConnection) 
         catalog.create_namespace_if_not_exists(schema)
         catalog.create_table((schema, table), rows.schema).append(rows)
     kinds = {"activity_date": "date", "first_at": "timestamp", "persons": "hugeint"}
-    return Model("marts", "fct_days", kinds)
+    columns = {name: Column(kind, f"It's {name}.") for name, kind in kinds.items()}
+    return Model("marts", "fct_days", "A day of 'activity'.", columns)
 
 
 def test_marts_come_back_with_the_types_they_have_here_and_the_builds_they_are_of(
@@ -209,10 +212,26 @@ def test_if_one_mart_cannot_be_read_the_warehouse_keeps_all_of_the_last_build(
     model = built_on_cluster(catalog, warehouse)
     begin_build(warehouse, "d")
     fetch_marts(catalog, warehouse, [model], "d")
-    broken = Model("marts", "fct_days", {**model.columns, "first_at": "date[]"})
+    broken = replace(model, columns={**model.columns, "first_at": Column("date[]", "")})
     with pytest.raises(duckdb.Error):
         fetch_marts(catalog, warehouse, [model, broken], "d")
     assert warehouse.execute("select count(*) from marts.fct_days").fetchone() == (1,)
+
+
+def test_marts_come_back_with_what_dbt_says_about_them(
+    catalog: SqlCatalog, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    model = built_on_cluster(catalog, warehouse)
+    begin_build(warehouse, "d")
+    fetch_marts(catalog, warehouse, [model], "d")
+    (told,) = warehouse.execute(
+        "select comment from duckdb_tables() where table_name = 'fct_days'"
+    ).fetchall()
+    assert told == ("A day of 'activity'.",)
+    columns = warehouse.execute(
+        "select column_name, comment from duckdb_columns() where table_name = 'fct_days'"
+    ).fetchall()
+    assert dict(columns) == {name: f"It's {name}." for name in model.columns}
 
 
 def test_a_day_that_is_asked_for_again_is_pending_on_the_cluster_too(
@@ -221,6 +240,51 @@ def test_a_day_that_is_asked_for_again_is_pending_on_the_cluster_too(
     built_on_cluster(catalog, warehouse)
     forget_builds_on_cluster(catalog, warehouse)
     assert catalog.load_table(("meta", "builds")).scan().to_arrow().num_rows == 0
+
+
+def test_the_tables_of_another_site_are_left_alone(
+    catalog: SqlCatalog, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    copy_raw(catalog, warehouse)
+    warehouse.execute("update raw._dlt_loads set load_id = '9.5'")
+    warehouse.execute("update raw.events set _dlt_load_id = '9.5'")
+    for anew in (False, True):
+        with pytest.raises(
+            ClusterUnusable, match=r"raw\.events has loads .* Name an empty database"
+        ):
+            copy_raw(catalog, warehouse, anew=anew)
+    assert events(catalog) == ["a", "b"]
+
+
+def test_two_writers_of_a_table_do_not_mix_and_the_second_is_told(
+    catalog: SqlCatalog, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    copy_raw(catalog, warehouse)
+    one, other = (catalog.load_table(("raw", "events")) for _ in range(2))
+    added = one.scan().to_arrow()
+    one.append(added)
+    with pytest.raises(ClusterUnusable, match="another program wrote"), mended_by_people():
+        other.append(added)
+    assert events(catalog) == ["a", "a", "b", "b"]
+
+
+def test_a_folder_of_tables_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = Settings.model_validate(
+        {
+            "home": tmp_path / "home",
+            "engine": "spark",
+            "iceberg_catalog": f"sqlite:///{tmp_path}/catalog.db",
+            "iceberg_warehouse": (tmp_path / "file" / "tables").as_uri(),
+        }
+    )
+    with duckdb.connect() as connection:
+        there = connection.execute("select 1 as one").to_arrow_table().schema
+    with (
+        pytest.raises(ClusterUnusable, match="FOOTFALL_ICEBERG_WAREHOUSE"),
+        mended_by_people(),
+    ):
+        table_of(open_catalog(settings), "raw", "events", there)
 
 
 def test_a_catalog_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
@@ -232,7 +296,7 @@ def test_a_catalog_that_is_away_is_named_without_its_password(tmp_path: Path) ->
             "iceberg_warehouse": tmp_path.as_uri(),
         }
     )
-    with pytest.raises(CatalogUnusable, match="FOOTFALL_ICEBERG_CATALOG") as caught:
+    with pytest.raises(ClusterUnusable, match="FOOTFALL_ICEBERG_CATALOG") as caught:
         open_catalog(settings)
     assert "secret" not in str(caught.value)
 
