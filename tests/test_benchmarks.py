@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pytest
 
-from benchmarks import build, conversion, latency, questions, runs, sizes
+from benchmarks import build, cluster, conversion, latency, questions, runs, sizes
 from benchmarks.__main__ import NAMES
+from cluster.on_this_machine import Executor
 from ingestion.settings import Settings
 from orchestration.up import TRY_OUT_KEYS
 from tests.ingestion.collector.live import LiveCollector
@@ -40,6 +41,7 @@ TINY = {
     "conversion": ("--person-days", "400"),
     "latency": ("--minutes", "0.02", "--pause", "0.2"),
     "explorer": ("--rounds", "1"),
+    "cluster": ("--events", "200"),
     "sizes": ("--events", "200", "--nights", "1"),
     "runs": ("--events", "100", "--batch", "10", "--rounds", "1", "--base", "HEAD"),
 }
@@ -74,8 +76,9 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_benchmark_has_a_tiny_run() -> None:
     folder = Path(build.__file__).parent
-    assert {path.stem for path in folder.glob("*.py")} == {*NAMES, *PARTS}
-    assert TINY.keys() == set(NAMES)
+    # `make bench` has no Spark.
+    assert TINY.keys() == {*NAMES, "cluster"}
+    assert {path.stem for path in folder.glob("*.py")} == {*TINY, *PARTS}
 
 
 def test_the_collector_is_measured(run: Run) -> None:
@@ -164,6 +167,37 @@ def test_sizes_are_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes_said = re.findall(r"^ +200  (\w+/) +([\d,]+) MB +([\d,]+) bytes", said, re.MULTILINE)
     assert [name for name, *_ in sizes_said] == ["landing/", "warehouse/", "published/"]
     assert 100 < int(sizes_said[0][2].replace(",", "")) < 1_000
+
+
+def test_a_cluster_is_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a cluster that only counts: `make test-cluster` has the real one."""
+    engines: list[str] = []
+
+    class Counting:
+        variables: ClassVar = {"FOOTFALL_ENGINE": "spark"}
+
+        def __init__(self, folder: Path, tools: Path) -> None:
+            assert tools.exists()
+
+        def __enter__(self) -> Counting:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def executors(self) -> list[Executor]:
+            return [Executor(number, 3, 2.0 * len(engines), 5_000_000) for number in ("0", "1")]
+
+    def brief(command: list[str], variables: dict[str, str], folder: Path) -> tuple[float, float]:
+        engines.append(variables.get("FOOTFALL_ENGINE", "duckdb"))
+        return 2.0 * len(engines), 1.0
+
+    monkeypatch.setattr(cluster, "LocalCluster", Counting)
+    monkeypatch.setattr(cluster, "timed", brief)
+    first, second = run("cluster").splitlines()
+    assert engines == ["duckdb", "spark"] * 2
+    assert "200 events: DuckDB 2 s, cluster 4 s (2.0 times), 8 s of tasks" in first
+    assert "a hundredth more: DuckDB 6 s, cluster 8 s (1.3 times), 8 s of tasks" in second
 
 
 @contextmanager
