@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "compare":
         return _compare(options.one, options.other)
+    # Else a cluster that is ended by `kill` would leave Spark and PostgreSQL behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with LocalCluster(get_settings().home / "cluster", Path(sys.prefix)) as cluster:
             _tell(cluster)

@@ -34,7 +34,7 @@ def check_spark(settings: Settings, executor_seconds: float = EXECUTOR_SECONDS) 
 
     Without an executor a statement would wait for ever. Raises ClusterUnusable.
     """
-    with _connected(settings) as cursor:
+    with connected(settings) as cursor:
         (version,) = _asked(cursor, "select version()")[0]
         if not version.startswith(VERSION):
             raise ClusterUnusable(
@@ -44,7 +44,7 @@ def check_spark(settings: Settings, executor_seconds: float = EXECUTOR_SECONDS) 
         unlike = [
             f"{name} must be {value}, and is {found}"
             for name, value in SESSION.items()
-            if (found := _asked(cursor, f"set {name}")[0][1]).lower() != value.lower()
+            if (found := _asked(cursor, f"set `{name}`")[0][1]).lower() != value.lower()
         ]
         if unlike:
             raise ClusterUnusable(
@@ -66,7 +66,8 @@ def check_spark(settings: Settings, executor_seconds: float = EXECUTOR_SECONDS) 
 
 
 @contextmanager
-def _connected(settings: Settings) -> Iterator[Any]:
+def connected(settings: Settings) -> Iterator[Any]:
+    """A cursor of PyHive on the Thrift server. Raises ClusterUnusable where none answers."""
     where = f"{settings.spark_host}:{settings.spark_port}"
     try:
         with (

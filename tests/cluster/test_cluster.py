@@ -165,14 +165,14 @@ def test_a_spark_that_cannot_build_is_told_from_one_that_can(
     cluster: LocalCluster, tmp_path: Path
 ) -> None:
     # Not in CI's environment.
-    from cluster.spark import _connected, check_spark
+    from cluster.spark import check_spark, connected
 
     settings = site(cluster, tmp_path)
     with pytest.raises(ClusterUnusable, match=r"does not answer .* FOOTFALL_SPARK_PORT"):
         check_spark(site(cluster, tmp_path, spark_port=1))
     table_of(open_catalog(settings), "raw", "events", pa.schema([("event_id", pa.string())]))
     check_spark(settings)
-    with _connected(settings) as cursor:
+    with connected(settings) as cursor:
         cursor.execute("set spark.sql.ansi.enabled = false")
         with pytest.raises(ClusterUnusable, match=r"ansi\.enabled must be true, and is false"):
             check_spark(settings)
