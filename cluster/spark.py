@@ -32,10 +32,27 @@ _RUNNING: Final = (
 def check_spark(settings: Settings, executor_seconds: float = EXECUTOR_SECONDS) -> None:
     """See that Spark has our version and settings, sees the raw rows, and has somebody who works.
 
-    Without an executor a statement would wait for ever. Raises ClusterUnusable.
+    Without an executor dbt would wait for ever. Raises ClusterUnusable.
     """
+    give_up_at = time.monotonic() + executor_seconds
     with connected(settings) as cursor:
-        (version,) = _asked(cursor, "select version()")[0]
+
+        def asked(statement: str) -> list[Any]:
+            # Not at once: even what Spark's driver knows by itself waits for an executor.
+            cursor.execute(statement, async_=True)
+            while cursor.poll().operationState in _RUNNING:
+                if time.monotonic() > give_up_at:
+                    cursor.cancel()
+                    raise ClusterUnusable(
+                        f"Spark takes statements, and no executor ran one for "
+                        f"{executor_seconds:.0f} seconds: see in its UI whether workers are alive "
+                        "and have memory and cores free"
+                    )
+                time.sleep(_POLL_SECONDS)
+            rows: list[Any] = cursor.fetchall()
+            return rows
+
+        ((version,),) = asked("select version()")
         if not version.startswith(VERSION):
             raise ClusterUnusable(
                 f"Spark is {version.split()[0]}, and the models were compared with DuckDB on "
@@ -44,7 +61,7 @@ def check_spark(settings: Settings, executor_seconds: float = EXECUTOR_SECONDS) 
         unlike = [
             f"{name} must be {value}, and is {found}"
             for name, value in SESSION.items()
-            if (found := _asked(cursor, f"set `{name}`")[0][1]).lower() != value.lower()
+            if (found := asked(f"set `{name}`")[0][1]).lower() != value.lower()
         ]
         if unlike:
             raise ClusterUnusable(
@@ -52,17 +69,13 @@ def check_spark(settings: Settings, executor_seconds: float = EXECUTOR_SECONDS) 
                 "server starts (docs/scale.md) and start it again"
             )
         try:
-            _asked(cursor, f"describe table {CATALOG}.raw.events")
+            asked(f"select count(*) from {CATALOG}.raw.events")
         except Error:
             raise ClusterUnusable(
-                f"Spark does not see the table {CATALOG}.raw.events, which was just written: its "
-                f"catalog {CATALOG} must be the database that FOOTFALL_ICEBERG_CATALOG names"
+                f"Spark cannot read the table {CATALOG}.raw.events, which was just written: its "
+                f"catalog {CATALOG} must be the database that FOOTFALL_ICEBERG_CATALOG names, and "
+                "its workers must reach FOOTFALL_ICEBERG_WAREHOUSE"
             ) from None
-        if not _works(cursor, executor_seconds):
-            raise ClusterUnusable(
-                f"Spark takes statements, and no executor ran one for {executor_seconds:.0f} "
-                "seconds: see in its UI whether workers are alive and have memory and cores free"
-            )
 
 
 @contextmanager
@@ -83,22 +96,3 @@ def connected(settings: Settings) -> Iterator[Any]:
             "or correct FOOTFALL_SPARK_HOST and FOOTFALL_SPARK_PORT. What was copied stays, and "
             "the next run goes on from here"
         ) from None
-
-
-def _asked(cursor: Any, statement: str) -> list[Any]:
-    cursor.execute(statement)
-    rows: list[Any] = cursor.fetchall()
-    return rows
-
-
-def _works(cursor: Any, seconds: float) -> bool:
-    """Whether a task was run within so many seconds."""
-    give_up_at = time.monotonic() + seconds
-    # Without the aggregate Spark's driver would answer by itself.
-    cursor.execute("select count(distinct id % 2) from range(4)", async_=True)
-    while cursor.poll().operationState in _RUNNING:
-        if time.monotonic() > give_up_at:
-            cursor.cancel()
-            return False
-        time.sleep(_POLL_SECONDS)
-    return bool(cursor.fetchall())

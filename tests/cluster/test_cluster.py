@@ -170,7 +170,12 @@ def test_a_spark_that_cannot_build_is_told_from_one_that_can(
     settings = site(cluster, tmp_path)
     with pytest.raises(ClusterUnusable, match=r"does not answer .* FOOTFALL_SPARK_PORT"):
         check_spark(site(cluster, tmp_path, spark_port=1))
-    table_of(open_catalog(settings), "raw", "events", pa.schema([("event_id", pa.string())]))
+    catalog = open_catalog(settings)
+    if catalog.table_exists(("raw", "events")):
+        catalog.drop_table(("raw", "events"))
+    with pytest.raises(ClusterUnusable, match="must be the database"):
+        check_spark(settings)
+    table_of(catalog, "raw", "events", pa.schema([("event_id", pa.string())]))
     check_spark(settings)
     with connected(settings) as cursor:
         cursor.execute("set spark.sql.ansi.enabled = false")
