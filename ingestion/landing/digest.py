@@ -46,7 +46,7 @@ class LandingDigest:
         if self._local:
             landed = sum(self._of_folder(str(self._local / kind)) for kind in KINDS)
         else:
-            files = Landing(self._settings.landing).files()
+            files = Landing(self._settings.landing).files(KINDS)
             landed = sum(_digest_of(PurePath(file.name).name) for file in files)
         try:
             paths = [path for path in self._settings.open_segments.iterdir() if is_segment(path)]

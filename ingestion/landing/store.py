@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,10 +81,11 @@ class Landing:
             "name another (empty: the folder landing under FOOTFALL_HOME)"
         )
 
-    def files(self) -> list[LandedFile]:
+    def files(self, folders: Collection[str] = tuple(KINDS)) -> list[LandedFile]:
         """All sealed files by name, which is the order in which they were sealed.
 
-        Missing folders of a local landing are created. Raises LandingUnusable.
+        ``folders`` are those that are listed, in the order of `KINDS`. Missing folders of a local
+        landing are created. Raises LandingUnusable.
         """
         self.unnamable.clear()
         if self.folder is not None:
@@ -97,7 +98,9 @@ class Landing:
             with self._storage.opened() as (storage, root):
                 storage.invalidate_cache()
                 # Manifests last: so each segment in the list has its manifest in the list.
-                found = [each for folder in KINDS for each in self._files_of(folder, storage, root)]
+                found = [
+                    each for folder in folders for each in self._files_of(folder, storage, root)
+                ]
         except StorageAway as away:
             remedy = "make it readable for this user" if self.folder else away.remedy
             raise self._unusable(away.problem, remedy) from None

@@ -89,6 +89,16 @@ def test_more_names_than_a_page_of_a_listing_holds_are_each_loaded_once(
     }
 
 
+def test_a_look_for_new_events_does_not_list_the_manifests(bucket: Bucket, tmp_path: Path) -> None:
+    site = Site(tmp_path / "home", landing_url=bucket.landing_url)
+    sealed(bucket, site.settings.open_segments, "e1")
+    bucket.store.requests.clear()
+    assert LandingDigest(site.settings).now()
+    asked = str(bucket.store.requests)
+    assert "landing/events" in asked
+    assert "manifest" not in asked
+
+
 def test_a_site_lives_on_a_bucket_with_the_actions_that_the_page_lists(
     bucket: Bucket, tmp_path: Path
 ) -> None:
