@@ -97,8 +97,13 @@ class Twins:
                 " where database_name = 'here' and schema_name = 'raw'"
             ).fetchall()
             for (table,) in tables:
+                # What is there already has the empty loads of nights that found nothing.
                 connection.execute(
-                    f'create or replace table raw."{table}" as from here.raw."{table}"'
+                    f'create table if not exists raw."{table}" as from here.raw."{table}" limit 0'
+                )
+                connection.execute(
+                    f'insert into raw."{table}" from here.raw."{table}"'
+                    f' except all from raw."{table}"'
                 )
 
     def erase(self, user: str) -> None:
