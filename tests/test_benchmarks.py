@@ -21,12 +21,13 @@ from typing import Any, ClassVar
 import duckdb
 import pytest
 
-from benchmarks import build, cluster, conversion, latency, questions, runs, sizes
+from benchmarks import build, cluster, conversion, growth, latency, questions, runs, sizes
 from benchmarks.__main__ import NAMES
 from cluster.on_this_machine import Executor
 from ingestion.settings import Settings
 from orchestration.up import TRY_OUT_KEYS
 from tests.ingestion.collector.live import LiveCollector
+from tests.prepared import furnish
 
 EVENTS = 4_000
 #: Benchmark → the arguments that make it tiny.
@@ -70,6 +71,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of homes: in it one with EVENTS events, some on every day, built and published."""
     folder = tmp_path_factory.mktemp("benchmarks")
+    furnish(Settings(home=folder / f"{EVENTS}"))
     questions.prepare(folder / f"{EVENTS}", EVENTS)
     return folder
 
@@ -117,7 +119,10 @@ def test_pages_of_the_explorer_are_measured(run: Run, homes: Path) -> None:
     assert "MiB at most with 10 viewers" in said
 
 
-def test_a_night_is_measured_while_the_history_grows(run: Run, homes: Path) -> None:
+def test_a_night_is_measured_while_the_history_grows(
+    run: Run, homes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "NIGHT_EVENTS", 40)
     assert "build, all of dbt" in run("growth", "--home", str(homes))
 
 
@@ -133,7 +138,8 @@ def test_builds_are_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(flags) == 4
 
 
-def test_conversion_is_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conversion_is_measured(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    furnish(Settings(home=tmp_path))
     timed: list[tuple[float, float]] = []
 
     def once(settings: Settings) -> tuple[float, float]:
@@ -144,7 +150,7 @@ def test_conversion_is_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
         return timed[0]
 
     monkeypatch.setattr(conversion, "timed_build", once)
-    said = run("conversion")
+    said = run("conversion", "--home", str(tmp_path))
     assert "score the same again" in said
     assert "conversion_odds" in said
 

@@ -20,11 +20,11 @@ from ingestion.erasure.resolving import (
 )
 from ingestion.landing.tombstones import Entry, Tombstones, hexes
 from ingestion.settings import Settings
-from tests import oracle
 from tests.histories import History, histories, random_histories
 from tests.ingestion.loading.site import event
 from tests.models_in_memory import CompiledModels, MemoryWarehouse, loaded
 from tests.oracle.events import File, Line, identifier
+from tests.oracle.facts import facts
 
 #: The models that say whose an event is.
 MODELS = ("int_users_merged", "int_events_attributed")
@@ -61,9 +61,10 @@ def lines_of(loads: Iterable[Iterable[File]]) -> Iterator[Line]:
             yield from file.lines
 
 
-def persons_of(history: History) -> dict[str, str]:
+def persons_of(history: History) -> dict[str, str | None]:
     """event_id → whose it is, by the oracle."""
-    return {row["event_id"]: row["person_id"] for row in oracle.warehouse(history.loads).events}
+    known = facts(history.loads)
+    return {event.event_id: known.people.person_of(event) for event in known.events}
 
 
 def erased(warehouse: MemoryWarehouse, whom: Subject) -> Tombstones:
