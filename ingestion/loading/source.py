@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 import pyarrow as pa
 from dlt.common.schema.typing import TColumnSchema
 from dlt.common.storages.load_package import load_package_state
@@ -21,7 +22,7 @@ from ingestion.facts.envelope import EVENT_COLUMNS, REFUSED_COLUMNS
 from ingestion.facts.lines import bad_line
 from ingestion.landing.manifests import Manifest, read_manifest
 from ingestion.landing.store import LandedFile, Landing
-from ingestion.loading.staging import Group, StagedFile, Stager
+from ingestion.loading.inserting import Inserter
 from ingestion.settings import Settings
 
 _DLT_TYPES = {
@@ -67,16 +68,17 @@ _ARROW_TYPES = {
 }
 
 
+Rows = list[dict[str, Any]]
+
+
 @dataclass
 class PendingLoad:
-    """The files of one load, staged once for all tables."""
+    """The files of one load."""
 
     settings: Settings
     files: list[LandedFile] = field(default_factory=list)
     load_number: int = 0
-    rows: dict[str, list[dict[str, Any]]] = field(
-        default_factory=lambda: {"bad_lines": [], "manifests": [], "files": []}
-    )
+    connection: duckdb.DuckDBPyConnection | None = None
 
     @cached_property
     def folder(self) -> Path:
@@ -86,51 +88,41 @@ class PendingLoad:
         return Path(tempfile.mkdtemp(prefix="staged-", dir=scratch))
 
     @cached_property
-    def groups(self) -> list[Group]:
-        """The staged files of events and refused. It also fills ``rows`` of the small tables."""
+    def rows(self) -> dict[str, Rows]:
+        """Raw table → the rows that dlt appends to it. The first use inserts the lines of files.
+
+        The tables of lines have no rows here: DuckDB has inserted them, under dlt's id of the load,
+        and they count once dlt says that this load is complete.
+        """
+        assert self.connection is not None
         load_id = str(load_package_state()["load_id"])
         load = {"load_number": self.load_number, "_dlt_load_id": load_id}
+        rows: dict[str, Rows] = {table: [] for table in RAW_TABLES}
         vouched: dict[str, Manifest] = {}
-        stager = Stager(
+        inserter = Inserter(
             Landing(self.settings.landing),
             self.folder,
+            self.connection,
             load_id=load_id,
             load_number=self.load_number,
             vouched=vouched,
             threads=self.settings.threads,
         )
+        loaded = []
         for landed in self.files:
-            if landed.kind == "manifest" and (staged := stager.fetched(landed)):
-                manifest = read_manifest(staged.path)
-                staged.line_count = 1
+            if landed.kind == "manifest" and (fetched := inserter.fetched(landed)):
+                manifest = read_manifest(fetched.path)
+                fetched.line_count = 1
                 if isinstance(manifest, str):
-                    staged.refuse(bad_line(1, manifest, staged.path.read_bytes()))
+                    fetched.refuse(bad_line(1, manifest, fetched.path.read_bytes()))
                 else:
                     vouched[manifest.segment] = manifest
-                    self.rows["manifests"] += [row | load for row in manifest.rows()]
-                self._account(staged, load)
-        groups = stager.stage(self.files)
-        for staged in (file for group in groups for file in group.files):
-            self._account(staged, load)
-        return groups
-
-    def _account(self, file: StagedFile, load: dict[str, Any]) -> None:
-        """Add a file to the ledger, and its bad lines to theirs."""
-        row = {
-            "file": file.landed.name,
-            "kind": file.landed.kind,
-            "size_bytes": file.landed.size_bytes,
-            "sha256": file.sha256,
-            "line_count": file.line_count,
-            "loaded_count": file.loaded_count,
-            "bad_count": file.bad_count,
-        }
-        self.rows["files"].append(row | load)
-        self.rows["bad_lines"] += [
-            {"_file": file.landed.name, "_line": bad.line, "reason": bad.reason, "text": bad.text}
-            | load
-            for bad in file.bad_lines
-        ]
+                    rows["manifests"] += [row | load for row in manifest.rows()]
+                loaded.append(fetched)
+        for file in [*loaded, *inserter.insert(self.files)]:
+            rows["files"].append(file.row() | load)
+            rows["bad_lines"] += [row | load for row in file.bad_rows()]
+        return rows
 
 
 def landing_source(load: PendingLoad) -> Any:
@@ -139,26 +131,16 @@ def landing_source(load: PendingLoad) -> Any:
     Nothing is read before dlt reads the resource.
     """
 
-    def parquet(table: str, kind: str) -> Iterator[Any]:
-        groups = [group for group in load.groups if group.kind == kind and group.rows]
-        for group in groups:
-            yield dlt.mark.with_file_import(str(group.parquet), "parquet", group.rows)
-        if not groups:
-            empty = load.folder / f"{table}-empty.parquet"
-            write_table(_arrow(table, []), empty)
-            yield dlt.mark.with_file_import(str(empty), "parquet", 0)
-
-    def small(table: str) -> Iterator[Any]:
-        if load.groups is not None:
-            yield _arrow(table, load.rows[table])
+    def rows(table: str) -> Iterator[Any]:
+        found = load.rows[table]
+        # A table without rows is a file too: dlt makes the table of it.
+        parquet = load.folder / f"{table}.parquet"
+        write_table(_arrow(table, found), parquet)
+        yield dlt.mark.with_file_import(str(parquet), "parquet", len(found))
 
     @dlt.source(name="landing", max_table_nesting=0)
     def landing_tables() -> list[DltResource]:
-        return [
-            _resource("events", parquet("events", "events")),
-            _resource("refused", parquet("refused", "quarantine")),
-            *(_resource(table, small(table)) for table in ("bad_lines", "manifests", "files")),
-        ]
+        return [_resource(table, rows(table)) for table in RAW_TABLES]
 
     return landing_tables()
 

@@ -12,7 +12,7 @@ from ingestion.erasure.compacting import compact, drop_models
 from ingestion.erasure.delete_from_raw import delete_from_raw, find_in_raw
 from ingestion.landing.rewriting import LandedFiles
 from ingestion.landing.tombstones import TombstoneFile, Tombstones
-from ingestion.loading import staging
+from ingestion.loading import inserting
 from ingestion.loading.pipeline import LoadReport
 from ingestion.loading.source import RAW_TABLES
 from tests.ingestion.landing.test_rewriting import SEGMENT, WHO, lines_in, sealed, tombstones
@@ -132,7 +132,7 @@ def test_erasing_again_and_another_person_afterwards_add_up(site: Site, tmp_path
 def test_bad_lines_that_raw_did_not_keep_go_too(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "BAD_LINES_KEPT", 1)
+    monkeypatch.setattr(inserting, "BAD_LINES_KEPT", 1)
     long = json.dumps({"pad": "x" * 70_000, "user": WHO, "userId": 1.5})
     site.land("events/bad.ndjson", f'no json\n{{"user": "{WHO}"}}\n{long}\n'.encode())
     site.land("events/long.ndjson", f"{long}\n".encode())

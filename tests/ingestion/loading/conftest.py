@@ -18,5 +18,5 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.fixture(scope="session")
 def ways(tmp_path_factory: pytest.TempPathFactory) -> Ways:
-    """Staging alone; each use works in a folder of its own."""
+    """Inserting alone; each use works in a folder of its own."""
     return Ways(tmp_path_factory.mktemp("ways"))

@@ -12,9 +12,9 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
 from ingestion.landing.store import Landing, LandingUnusable
-from ingestion.loading import staging
+from ingestion.loading import inserting
 from tests.ingestion.loading.site import RECEIVED, Site, event, ndjson
-from tests.ingestion.loading.ways import Ways, rows_of
+from tests.ingestion.loading.ways import Ways
 from warehouse.connection import HomeUnusable
 
 GOOD = ndjson([event("good")])
@@ -63,8 +63,8 @@ def test_a_file_of_another_format_becomes_bad_lines_alone(site: Site) -> None:
 def test_a_file_full_of_bad_lines_is_counted_whole_and_kept_in_part(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "BAD_LINES_KEPT", 3)
-    monkeypatch.setattr(staging, "BAD_TEXT_KEPT", 25)
+    monkeypatch.setattr(inserting, "BAD_LINES_KEPT", 3)
+    monkeypatch.setattr(inserting, "BAD_TEXT_KEPT", 25)
     site.land("events/a.ndjson", b"ten chars.\n" * 50)
     assert site.load().bad_lines == 50
     assert site.query("select text from raw.bad_lines order by _line") == [
@@ -136,10 +136,11 @@ def test_a_line_no_judge_would_pass_is_found_behind_a_manifest_too(
     ways: Ways, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = GOOD + content + GOOD.replace(b"good", b"next")
-    group = ways.staged("events", data, 3, vouched=True)
+    inserted = ways.inserted("events", data, 3, vouched=True)
     assert "judged line by line" in caplog.text
-    assert group.files[0].bad_count == (content != b"\n")
-    assert [(row["_line"], row["event_id"]) for row in rows_of(group)] == [(1, "good"), (3, "next")]
+    assert inserted.file.bad_count == (content != b"\n")
+    found = [(row["_line"], row["event_id"]) for row in inserted.rows]
+    assert found == [(1, "good"), (3, "next")]
 
 
 def test_a_file_that_cannot_be_read_waits_and_the_rest_is_loaded(
@@ -170,7 +171,7 @@ def test_a_file_that_goes_away_during_a_load_costs_no_other(
     assert site.ids() == ["b1"]
 
 
-def test_a_disk_that_fills_up_while_staging_leaves_the_warehouse_as_it_was(
+def test_a_disk_that_fills_up_while_lines_are_read_leaves_the_warehouse_as_it_was(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.land("events/a.ndjson", [event("a1")])
@@ -181,9 +182,9 @@ def test_a_disk_that_fills_up_while_staging_leaves_the_warehouse_as_it_was(
     def full(*arguments: Any, **how: Any) -> dict[str, int]:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for name in ("write_parquet", "read_lines"):
+    for name in ("insert_lines", "read_lines"):
         with monkeypatch.context() as patch:
-            patch.setattr(staging, name, full)
+            patch.setattr(inserting, name, full)
             with pytest.raises(Exception, match="No space left on device"):
                 site.load()
         assert site.query("select * from raw.files order by all") == before

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ingestion.facts.envelope import names_nothing
 from tests.ingestion.loading.site import event, refused
-from tests.ingestion.loading.ways import Ways, rows_of
+from tests.ingestion.loading.ways import Ways
 
 # What the collector lets through: any text but the null character and lone surrogates.
 texts = st.text(
@@ -105,15 +105,15 @@ def test_both_ways_give_the_same_rows(
     kind = "events" if "type" in lines[0] else "quarantine"
     data = b"".join(encode(line) + b"\n" for line in lines)
     data = gzip.compress(data, 1) if packed else data
-    fast = ways.staged(kind, data, len(lines), vouched=True)
-    judged = ways.staged(kind, data, len(lines), vouched=False)
-    assert (ways.was_judged(fast), ways.was_judged(judged)) == (False, True)
-    assert judged.files[0].bad_lines == []
-    assert rows_of(fast) == rows_of(judged)
+    fast = ways.inserted(kind, data, len(lines), vouched=True)
+    judged = ways.inserted(kind, data, len(lines), vouched=False)
+    assert (fast.was_judged, judged.was_judged) == (False, True)
+    assert judged.file.bad_lines == []
+    assert fast.rows == judged.rows
     first = "event_id" if kind == "events" else "refused_id"
     assert [
         row[first]
-        for row, line in zip(rows_of(fast), lines, strict=True)
+        for row, line in zip(fast.rows, lines, strict=True)
         if not names_nothing(line[first])
     ] == [line[first] for line in lines if not names_nothing(line[first])]
 
@@ -125,7 +125,7 @@ def test_a_line_whose_id_names_nothing_is_named_by_its_place(ways: Ways, vouched
     lines += [event("undefined", context=None), event("undefined", context={"a": None}), event("x")]
     data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
     rows, again = (
-        rows_of(ways.staged("events", data, len(lines), vouched=vouched)) for _ in range(2)
+        ways.inserted("events", data, len(lines), vouched=vouched).rows for _ in range(2)
     )
     assert rows == again
     assert len({row["event_id"] for row in rows}) == len(lines)
@@ -143,9 +143,9 @@ def test_of_equal_keys_in_a_line_the_last_one_counts(ways: Ways) -> None:
     line = line.replace('"k": 7', '"a": 1.50, "b": [{"c": 1, "\\u0063": 2}], "a": 2')
     line = line.replace('"user_id": "a"', '"user_id": "a", "user_id": "b"')
     plain = json.dumps(event("y", properties={"k": 7})).replace("7", "7.50")
-    group = ways.staged("events", f"{line}\n{plain}\n".encode(), 2, vouched=True)
-    assert ways.was_judged(group)  # no collector writes such a line
-    twice, once = rows_of(group)
+    inserted = ways.inserted("events", f"{line}\n{plain}\n".encode(), 2, vouched=True)
+    assert inserted.was_judged  # no collector writes such a line
+    twice, once = inserted.rows
     assert twice["user_id"] == "b"
     assert json.loads(twice["properties"]) == {"a": 2, "b": [{"c": 2}]}
     assert '"a"' not in twice["properties"].replace('"a":2', "")

@@ -10,11 +10,10 @@ from typing import Any
 
 import fsspec
 import pytest
-from dlt.normalize.items_normalizers import ArrowItemsNormalizer
 
-from ingestion.loading import staging
-from ingestion.loading.parquet import Lines, write_parquet
+from ingestion.loading import inserting
 from ingestion.loading.source import RAW_TABLES
+from ingestion.loading.statement import Lines, insert_lines
 from orchestration.checks.arrival_checks import no_segment_waits_too_long
 from tests.ingestion.loading.site import Site, event, ndjson, refused
 from warehouse.connection import connect
@@ -85,14 +84,14 @@ def test_the_ledger_tells_of_every_file_its_size_digest_and_counts(site: Site) -
 def test_many_small_files_are_loaded_in_several_groups_with_their_own_line_numbers(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "FILES_PER_GROUP", 60)
+    monkeypatch.setattr(inserting, "FILES_PER_GROUP", 60)
     groups: list[int] = []
 
-    def counted(kind: str, files: list[Lines], *rest: Any, **how: Any) -> dict[str, int]:
+    def counted(cursor: Any, kind: str, files: list[Lines], **how: Any) -> dict[str, int]:
         groups.append(len(files))
-        return write_parquet(kind, files, *rest, **how)
+        return insert_lines(cursor, kind, files, **how)
 
-    monkeypatch.setattr(staging, "write_parquet", counted)
+    monkeypatch.setattr(inserting, "insert_lines", counted)
     names = [f"events/{number:03}.ndjson" for number in range(300)]
     for number, name in enumerate(names):
         site.land(name, [event(f"{number}-{line}") for line in (1, 2)])
@@ -109,7 +108,7 @@ def test_many_small_files_are_loaded_in_several_groups_with_their_own_line_numbe
 def test_a_large_load_is_cut_by_size_and_shared_by_the_threads(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "SMALL_GROUP_BYTES", 1)
+    monkeypatch.setattr(inserting, "SMALL_GROUP_BYTES", 1)
     for number in range(8):
         site.land(f"events/{number}.ndjson", [event(f"e{number}")])
     site.load()
@@ -239,9 +238,9 @@ def test_a_file_renamed_in_during_a_load_waits_for_the_next(
 
     def write_late(*arguments: Any, **how: Any) -> dict[str, int]:
         site.land("events/0.ndjson", [event("a0")])
-        return write_parquet(*arguments, **how)
+        return insert_lines(*arguments, **how)
 
-    monkeypatch.setattr(staging, "write_parquet", write_late)
+    monkeypatch.setattr(inserting, "insert_lines", write_late)
     assert site.load().events == 1
     monkeypatch.undo()
     assert site.load().events == 1
@@ -267,20 +266,17 @@ def test_raw_gets_a_column_that_was_added_to_the_envelope(
     ]
 
 
-def test_dlt_takes_the_staged_files_as_they_are(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A table whose columns stand in another order than the file's has dlt write the file anew,
-    # row group by row group in Python: half as long again for the whole load.
+def test_tables_of_lines_get_a_column_that_was_added_to_the_envelope(site: Site) -> None:
+    site.land("events/a.ndjson", [event("a1")])
     site.load()
-
-    def rewritten(normalizer: object, file: str, *rest: object) -> None:
-        raise AssertionError(f"{file} is written anew")
-
-    monkeypatch.setattr(ArrowItemsNormalizer, "_write_with_dlt_columns", rewritten)
-    site.land("events/a.ndjson", [event("a1"), event("")])
-    site.land("quarantine/a.ndjson", [refused("r1")])
-    assert site.load().files == 2
+    with connect(site.settings) as connection:
+        connection.execute("alter table raw.events drop column group_id")
+    site.land("events/b.ndjson", [event("b1", group_id="g")])
+    site.load()
+    assert site.query("select event_id, group_id from raw.events order by 1") == [
+        ("a1", None),
+        ("b1", "g"),
+    ]
 
 
 def test_remote_names_that_differ_in_a_slash_or_are_long_are_files_of_their_own(

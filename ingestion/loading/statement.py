@@ -1,4 +1,4 @@
-"""Converting NDJSON files to one Parquet file for a raw table, in DuckDB alone."""
+"""Inserting the lines of NDJSON files into a raw table, in DuckDB alone."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from ingestion.facts.envelope import (
     REFUSED_FIELDS,
     Field,
 )
-from warehouse.sql import NULLABLE_COLUMNS, literal
+from warehouse.sql import literal
 
 #: kind of file → the columns of its lines.
 COLUMNS = {"events": EVENT_COLUMNS, "quarantine": REFUSED_COLUMNS}
+#: kind of file → the raw table of its lines.
+TABLES = {"events": "events", "quarantine": "refused"}
 
 # The default of DuckDB, written down. The longest possible line has 3 MiB.
 _MAX_LINE = 1 << 24
@@ -90,19 +92,19 @@ class Lines:
     path: Path
 
 
-def write_parquet(
+def insert_lines(
+    connection: duckdb.DuckDBPyConnection,
     kind: str,
     files: Sequence[Lines],
-    parquet: Path,
     *,
     judged: bool,
     load_id: str,
     load_number: int,
 ) -> dict[str, int]:
-    """Write the lines of all files into one Parquet file and return file name → rows.
+    """Insert the lines of all files into the table of their kind and return file name → rows.
 
     Validated lines (``judged``) have their number in them; other lines are counted, and one invalid
-    line makes the whole statement fail. Raises duckdb.Error.
+    line makes the whole statement fail. The caller commits. Raises duckdb.Error.
     """
     sound, condition = IS_SOUND[kind]
     types = COLUMNS[kind] | ({"_line": "bigint"} if judged else {})
@@ -126,22 +128,22 @@ def write_parquet(
             f"case when {condition} then {written[sound]} else error('not a sound line') end"
         )
     replaced = ", ".join(f"{value} as {name}" for name, value in written.items())
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        # dlt takes a file as it is only if its columns may be null, as those of raw may.
-        connection.execute(NULLABLE_COLUMNS)
-        connection.execute(
-            f"""
-            copy (
-                select
-                    * replace ({replaced}),
-                    cast({load_number} as bigint) as load_number,
-                    {literal(load_id)} as _dlt_load_id
-                from ({reads})
-            ) to {literal(str(parquet))} (format parquet, compression snappy)
-            """
-        )
-        counts = connection.execute(
-            f"select _file, count(*) from {literal(str(parquet))} group by _file"
-        ).fetchall()
+    connection.execute(
+        f"""
+        insert into raw.{TABLES[kind]} by name
+        select
+            * replace ({replaced}),
+            {load_number} as load_number,
+            {literal(load_id)} as _dlt_load_id
+        from ({reads})
+        """
+    )
+    counts = connection.execute(
+        f"""
+        select _file, count(*) from raw.{TABLES[kind]}
+        where load_number = {load_number} and _file in (select unnest($1))
+        group by _file
+        """,
+        [[file.name for file in files]],
+    ).fetchall()
     return {str(name): int(rows) for name, rows in counts}
