@@ -20,6 +20,8 @@ EVENTS = "history/runs"
 POOL = "warehouse"
 #: The asset of the received days, whose partitions `rebuild_days` takes.
 RECEIVED_DAYS = ("raw", "received_days")
+#: Modules of the extra `spark`, without which nothing is built on a cluster.
+CLUSTER_LIBRARIES = ("dbt.adapters.spark", "pyhive", "pyiceberg")
 
 
 def instance_file(dagster_home: Path) -> bytes:
@@ -37,10 +39,10 @@ def prepare(settings: Settings) -> None:
     NotPrepared, which says what to do, if the home cannot be written or read, the project does not
     parse, the engine does not know the reporting time zone, or its libraries are missing.
     """
-    if settings.engine == "spark" and not all(map(find_spec, ("dbt.adapters.spark", "pyiceberg"))):
+    if settings.engine == "spark" and not all(map(find_spec, CLUSTER_LIBRARIES)):
         raise NotPrepared(
-            "FOOTFALL_ENGINE is spark, and this Python lacks dbt-spark or pyiceberg: install the "
-            "extra spark of this project (docs/scale.md), or leave the variable out"
+            "FOOTFALL_ENGINE is spark, and this Python lacks dbt-spark, PyHive or pyiceberg: "
+            "install the extra spark of this project (docs/scale.md), or leave the variable out"
         )
     try:
         zone_rules(settings.reporting_time_zone)
