@@ -13,29 +13,12 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
 
-from benchmarks.build import timed
 from benchmarks.realistic import DAYS, land
-from benchmarks.sizes import land_history, persons_of
+from benchmarks.sizes import land_history, nightly, persons_of
 from cluster.on_this_machine import LocalCluster
 from demo.project import with_definitions
 from ingestion.settings import PREFIX, Settings
-
-CHECKOUT: Final = Path(__file__).parents[1]
-
-
-def nightly(settings: Settings, variables: dict[str, str]) -> float:
-    """Seconds of a nightly run, with the start of its process."""
-    home = {
-        f"{PREFIX}HOME": str(settings.home),
-        f"{PREFIX}DBT_PROJECT": str(settings.dbt_project),
-        f"{PREFIX}LANDING_URL": settings.landing,
-    }
-    seconds, _ = timed(
-        [sys.executable, "-m", "orchestration", "nightly"], home | variables, CHECKOUT
-    )
-    return seconds
 
 
 def done_by(cluster: LocalCluster) -> tuple[float, float]:
@@ -55,9 +38,7 @@ def main() -> None:
             LocalCluster(Path(folder) / "cluster", Path(sys.prefix)) as cluster,
         ):
             here = with_definitions(Settings(home=Path(folder) / "here", landing_url=""))
-            there = here.model_copy(
-                update={"home": Path(folder) / "there", "landing_url": here.landing}
-            )
+            there = here.model_copy(update={"home": Path(folder) / "there"})
             land_history(here, events)
             compare(f"{events:,} events", here, there, cluster)
             persons = persons_of(events)
@@ -68,7 +49,8 @@ def main() -> None:
 def compare(what: str, here: Settings, there: Settings, cluster: LocalCluster) -> None:
     """One nightly run of each, and a line about both."""
     seconds_before, shuffled_before = done_by(cluster)
-    alone, together = nightly(here, {}), nightly(there, cluster.variables)
+    alone, _ = nightly(here)
+    together, _ = nightly(there, {f"{PREFIX}LANDING_URL": here.landing, **cluster.variables})
     seconds, shuffled = done_by(cluster)
     sys.stdout.write(
         f"{what}: DuckDB {alone:,.0f} s, cluster {together:,.0f} s "

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -64,11 +64,15 @@ def step(settings: Settings, name: str, events: int) -> tuple[float, float]:
     return timed([sys.executable, "-m", "benchmarks.sizes", *own], {}, CHECKOUT)
 
 
-def nightly(settings: Settings) -> tuple[float, float]:
-    """Seconds and peak MiB of a nightly run, with the start of its process."""
+def nightly(settings: Settings, others: Mapping[str, str] | None = None) -> tuple[float, float]:
+    """Seconds and peak MiB of a nightly run, with the start of its process.
+
+    ``others`` are variables of the site besides its home and project.
+    """
     variables = {
         f"{PREFIX}HOME": str(settings.home),
         f"{PREFIX}DBT_PROJECT": str(settings.dbt_project),
+        **(others or {}),
     }
     return timed([sys.executable, "-m", "orchestration", "nightly"], variables, CHECKOUT)
 

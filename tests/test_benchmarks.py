@@ -199,7 +199,7 @@ def test_a_cluster_is_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
         return 2.0 * len(engines), 1.0
 
     monkeypatch.setattr(cluster, "LocalCluster", Counting)
-    monkeypatch.setattr(cluster, "timed", brief)
+    monkeypatch.setattr(sizes, "timed", brief)
     first, second = run("cluster").splitlines()
     assert engines == ["duckdb", "spark"] * 2
     assert "200 events: DuckDB 2 s, cluster 4 s (2.0 times), 8 s of tasks" in first

@@ -191,6 +191,14 @@ def built_on_cluster(catalog: SqlCatalog, warehouse: duckdb.DuckDBPyConnection) 
     return Model("marts", "fct_days", "A day of 'activity'.", columns)
 
 
+def brought(catalog: SqlCatalog, warehouse: duckdb.DuckDBPyConnection) -> Model:
+    """The mart of `built_on_cluster`, after the warehouse has got it."""
+    model = built_on_cluster(catalog, warehouse)
+    begin_build(warehouse, "d")
+    fetch_marts(catalog, warehouse, [model], "d")
+    return model
+
+
 def test_marts_come_back_with_the_types_they_have_here_and_the_builds_they_are_of(
     catalog: SqlCatalog, warehouse: duckdb.DuckDBPyConnection
 ) -> None:
@@ -209,9 +217,7 @@ def test_marts_come_back_with_the_types_they_have_here_and_the_builds_they_are_o
 def test_if_one_mart_cannot_be_read_the_warehouse_keeps_all_of_the_last_build(
     catalog: SqlCatalog, warehouse: duckdb.DuckDBPyConnection
 ) -> None:
-    model = built_on_cluster(catalog, warehouse)
-    begin_build(warehouse, "d")
-    fetch_marts(catalog, warehouse, [model], "d")
+    model = brought(catalog, warehouse)
     broken = replace(model, columns={**model.columns, "first_at": Column("date[]", "")})
     with pytest.raises(duckdb.Error):
         fetch_marts(catalog, warehouse, [model, broken], "d")
@@ -221,9 +227,7 @@ def test_if_one_mart_cannot_be_read_the_warehouse_keeps_all_of_the_last_build(
 def test_marts_come_back_with_what_dbt_says_about_them(
     catalog: SqlCatalog, warehouse: duckdb.DuckDBPyConnection
 ) -> None:
-    model = built_on_cluster(catalog, warehouse)
-    begin_build(warehouse, "d")
-    fetch_marts(catalog, warehouse, [model], "d")
+    model = brought(catalog, warehouse)
     (told,) = warehouse.execute(
         "select comment from duckdb_tables() where table_name = 'fct_days'"
     ).fetchall()
