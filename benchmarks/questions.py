@@ -8,6 +8,7 @@ three-step funnel within 7 days, each with two threads and asked as benchmarks/w
 - *facts*: of ``marts.fct_events`` with nothing prepared, in DuckDB;
 - *macro*: of the published file's macros, which need no definition;
 - *by source* and *by channel*: the same, broken down by a dimension of the event or of its session;
+- *filtered*: the same with a filter by a property that every event meets;
 - *ClickHouse*: of a MergeTree table of the same events, with window functions, ``uniqExact`` and
   ``windowFunnel``.
 

@@ -96,6 +96,20 @@ BY_SOURCE: Final = {
     """,
 }
 BY_CHANNEL: Final = {"funnel": BY_SOURCE["funnel"].replace("'source_id'", "'channel'")}
+#: The same with a filter that every event meets: what reading a property and comparing it costs.
+FILTERED: Final = {
+    "daily actives": """
+        select activity_date, persons from actives(filters := ['property.plan!=nowhere']) order by 1
+    """,
+    "funnel": f"""
+        select step_number, persons
+        from funnel(
+            [{_STEP_LIST}], within := interval {WINDOW_HOURS} hour,
+            filters := ['property.plan!=nowhere']
+        )
+        order by 1
+    """,
+}
 #: ClickHouse, from a MergeTree table of the activity, ordered by visitor and time.
 CLICKHOUSE: Final = {
     "sessions": """
@@ -145,5 +159,6 @@ WAYS: Final = {
     "macro": MACRO,
     "by source": BY_SOURCE,
     "by channel": BY_CHANNEL,
+    "filtered": FILTERED,
     "ClickHouse": CLICKHOUSE,
 }

@@ -108,8 +108,8 @@ def test_questions_are_asked_in_every_way(run: Run, homes: Path) -> None:
     asked = set(re.findall(r"^(\w[\w ]*?) {2,}(\w+) .* s .* of ", said, re.MULTILINE))
     assert asked == {
         *(("sessions", way) for way in ("stored", "facts")),
-        *(("daily actives", way) for way in ("stored", "facts", "macro")),
-        *(("funnel", way) for way in ("stored", "macro", "by")),
+        *(("daily actives", way) for way in ("stored", "facts", "macro", "filtered")),
+        *(("funnel", way) for way in ("stored", "macro", "by", "filtered")),
     }
 
 

@@ -52,12 +52,15 @@ _TRAITS: Final = {
     "accounts": ("dimension_account_traits", ACCOUNT_TRAIT),
 }
 #: The value of an event of events_described in a dimension, which the SQL names after the colon. Of
-#: a table alone, dimensions of the others have no value; accounts are read with the events.
-_VALUE_OF: Final = re.compile(r"\{value_of(?:_(events|sessions|persons))?:(.+?)\}")
+#: a table alone, dimensions of the others have no value; accounts are read with the events. Of
+#: columns, only those have one, because a prefix costs planning.
+_VALUE_OF: Final = re.compile(r"\{value_of(?:_(events|sessions|persons|columns))?:(.+?)\}")
 _PROPERTY_OF_EVENT: Final = """event_text(
     events.event_type, events.page_path, events.page_url, events.referrer, events.properties,
     events.context, {name}
 )"""
+#: The same for a property alone.
+_PROPERTY_OF: Final = re.compile(r"\{property_of:(.+?)\}")
 _MEMBER_OF_EVENT: Final = (
     "case when list_contains(events.dimension_cohorts, {name}) then 'member' end"
 )
@@ -115,6 +118,7 @@ def macros() -> dict[str, str]:
     """Name of a macro → its create statement. Macros that others use come first."""
     text = "\n".join(path.read_text() for path in sorted(FOLDER.glob("*.sql")))
     text = _VALUE_OF.sub(lambda found: _value_of(found[2], found[1]), text)
+    text = _PROPERTY_OF.sub(lambda found: _PROPERTY_OF_EVENT.format(name=found[1]), text)
     text = _VISIT_VALUE_OF.sub(lambda found: _visit_value_of(found[1]), text)
     text = _BREAKDOWNS_OF.sub(lambda found: _breakdowns_of(found[1], found[2]), text)
     text = _PERIODS_OF.sub(lambda found: _periods_of(found[1]), text)
@@ -158,12 +162,17 @@ def _dimensions() -> dict[str, str]:
 
 
 def _value_of(dimension: str, table: str | None) -> str:
-    tables = {None: ("events", *_OTHERS), "events": ("events", "accounts")}.get(table, (table,))
+    all_tables = ("events", *_OTHERS)
+    tables = {
+        None: all_tables,
+        "columns": all_tables,
+        "events": ("events", "accounts"),
+    }.get(table, (table,))
     columns = " ".join(
         f"when {literal(name)} then "
         + (
             f"cast({column} as varchar)"
-            if column.startswith(f"{table or 'events'}.")
+            if column.startswith("events." if table in (None, "columns") else f"{table}.")
             else f"events.dimension_{name}"
         )
         for name, column in DIMENSIONS.items()
@@ -180,7 +189,7 @@ def _value_of(dimension: str, table: str | None) -> str:
         traits = f"{of}.traits" if of == table else f"events.{column}"
         prefixed[prefix] = (of, f"property_text({traits}, {name})")
     for prefix, (of, found) in prefixed.items():
-        if of in tables:
+        if of in tables and table != "columns":
             value = f"case when {dimension} like '{prefix}%' then {found} else {value} end"
     return value
 

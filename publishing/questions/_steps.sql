@@ -391,15 +391,17 @@ create or replace macro mistake_of_actor(actor) as case
         then 'no event names an account; docs/metrics.md (Accounts) says how events name one'
 end;
 
+-- Whether events must meet more than their name. The optimizer sees it before it reads anything.
+create or replace macro has_conditions(action, filters) as
+coalesce(action like '%[%', false) or coalesce(len(try_cast(filters as varchar[])), 0) > 0;
+
 -- The events of an action of people, or of any activity, that meet all filters, with whom they count for: the
 -- person, or the account. Most actions are a name without conditions.
 create or replace macro events_acted(action, source, filters, "by", actor := 'person') as table
 
 with conditions as materialized (
 
-    select
-        *,
-        bool_and(is_conditional) over (partition by event_name) as is_always_conditional
+    select *
     from conditions_read([coalesce(action, '*')], filters)
 
 ),
@@ -415,7 +417,13 @@ values_found as (
         conditions.property_value,
         conditions.same_value,
         conditions.wanted_rank,
-        {value_of:conditions.dimension} as found
+        case
+            when is_of_one_property([coalesce(action, '*')], filters)
+                then {property_of:first_property([coalesce(action, '*')], filters)}
+            when is_of_one_column([coalesce(action, '*')], filters)
+                then {value_of_columns:first_column(filters)}
+            else {value_of:conditions.dimension}
+        end as found
 
     from events_described(filters) as events
 
@@ -423,9 +431,8 @@ values_found as (
         on events.event_name = conditions.event_name
 
     where
-        (action like '%[%' or len(try_cast(filters as varchar[])) > 0)
+        has_conditions(action, filters)
         and (source is null or events.source_id = cast(source as varchar))
-        and conditions.is_always_conditional
         and not events.is_bot
 
 ),
@@ -439,6 +446,7 @@ values_ranked as (
 
 ),
 
+-- An event meets an alternative if it meets all of its conditions.
 events_met as (
 
     select event_id
@@ -457,9 +465,9 @@ from events_described([cast("by" as varchar), cast(actor as varchar)]) as events
 where
     (cast(actor as varchar) = 'person' or dimension_account is not null)
     and action is null
+    and not has_conditions(action, filters)
     and not events.is_bot
     and events.is_activity
-    and coalesce(len(try_cast(filters as varchar[])), 0) = 0
     and (source is null or events.source_id = cast(source as varchar))
 
 union all
@@ -472,11 +480,10 @@ from events_described([cast("by" as varchar), cast(actor as varchar)]) as events
 where
     (cast(actor as varchar) = 'person' or dimension_account is not null)
     and action is not null
+    and not has_conditions(action, filters)
     and not events.is_bot
     and (source is null or events.source_id = cast(source as varchar))
-    and events.event_name in (
-        select conditions.event_name from conditions where not conditions.is_always_conditional
-    )
+    and events.event_name in (select conditions.event_name from conditions)
 
 union all
 
@@ -487,7 +494,7 @@ select
 from events_described([cast("by" as varchar), cast(actor as varchar)]) as events
 where
     (cast(actor as varchar) = 'person' or dimension_account is not null)
-    and (action like '%[%' or len(try_cast(filters as varchar[])) > 0)
+    and has_conditions(action, filters)
     and (action is not null or events.is_activity)
     and events.event_id in (select events_met.event_id from events_met);
 

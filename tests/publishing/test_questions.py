@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from footfall.ask import QUESTIONS
 from publishing.questions import TABLES, install, macros
 from tests.histories import FUNNELS
 from tests.models_in_memory import MemoryWarehouse
-from tests.publishing.asking import answer, sql_list
+from tests.publishing.asking import answer, rows_unless_unseen, sql_list
 from transformation.event_grammar import EventMeant, read_step
 from warehouse.sql import WILSON
 
@@ -190,6 +192,79 @@ def test_conditions_count_the_same_persons_in_every_macro(
             " where period_number = 0"
         )
         assert answer(warehouse, cohorts) == answer(warehouse, active)
+
+
+@pytest.mark.parametrize(
+    ("question", "plain", "written"),
+    [
+        ("trend(null, filters := ['{}'])", "property.plan=annual", ' "property.plan" = annual'),
+        ("actives(filters := ['{}'])", "property.plan!=1", "property.plan != 1"),
+        ("trend(null, filters := ['{}'])", "property.plan", '"property.plan"'),
+        (
+            "visits(filters := ['{}'])",
+            "property.plan in (annual, 1)",
+            "property.plan  in(1,annual)",
+        ),
+        ("visits(filters := ['{}'])", "event_name=page_view", '"event_name"=page_view'),
+        ("retention(filters := ['{}'])", "source_id!=app", " source_id != app"),
+        ("trend('{}')", "sign_up[plan=annual]", '"sign_up"[plan=annual]'),
+        ("trend('{}')", "sign_up[plan]|purchase[plan]", 'sign_up["plan"]|purchase[plan]'),
+        ("trend('{}')", "sign_up[plan!=1]|purchase", '"sign_up"[plan!=1]|purchase'),
+        (
+            "funnel(['page_view', 'sign_up'], filters := ['{}'])",
+            "property.plan>=1",
+            '"property.plan">=1',
+        ),
+        ("funnel(['{}', 'sign_up[plan=true]'])", "page_view[plan>0]", 'page_view["plan">0]'),
+        ("funnel(['{}', 'sign_up[a=b]'])", "page_view[plan<2]", 'page_view["plan"<2]'),
+    ],
+)
+def test_what_is_written_plainly_is_read_at_once_and_counts_the_same(
+    warehouses: list[MemoryWarehouse], question: str, plain: str, written: str
+) -> None:
+    of_plain, of_written = (
+        [
+            rows_unless_unseen(each, f"select columns(x -> x <> 'step_name') from {asked}")
+            for each in warehouses
+        ]
+        for asked in (question.format(plain), question.format(written))
+    )
+    assert of_plain == of_written
+
+
+@pytest.mark.parametrize(
+    ("question", "columns"),
+    [
+        ("trend(null, filters := ['source_id=web'])", set()),
+        ("trend(null, filters := ['property.plan=annual'])", {"properties"}),
+        ("trend('sign_up[plan=annual]')", {"properties"}),
+        ("funnel(['sign_up[plan=annual]', 'page_view'])", {"properties"}),
+        ("visits(filters := ['event_name=page_view'])", set()),
+    ],
+)
+def test_a_plain_question_reads_only_the_columns_that_it_needs(
+    published: Path, question: str, columns: set[str]
+) -> None:
+    """Of the wide ones. Scans without an id look for mistakes, and are of a few events."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        ((_, plan),) = connection.execute(
+            f"explain (format json) select * from {question}"
+        ).fetchall()
+    scans = [set(found) for found in scans_of(json.loads(plan)) if "event_id" in found]
+    assert scans
+    wide = set.union(*scans) & {"properties", "context", "browser", "group_id"}
+    # What a property's name may mean besides a property of the event.
+    assert wide - {"context"} == columns
+
+
+def scans_of(nodes: list[dict[str, Any]]) -> Iterator[list[str]]:
+    """The columns of each scan of events in a plan."""
+    for node in nodes:
+        told = node["extra_info"]
+        if str(told.get("Table", "")).endswith("fct_events"):
+            found = told.get("Projections", [])
+            yield [found] if isinstance(found, str) else found
+        yield from scans_of(node["children"])
 
 
 def test_a_person_counts_once_in_the_whole_period(warehouses: list[MemoryWarehouse]) -> None:
