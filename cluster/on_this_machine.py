@@ -56,8 +56,13 @@ class LocalCluster:
         self._spark, self._jar = _spark_of(tools)
         self._processes: list[tuple[subprocess.Popen[bytes], signal.Signals]] = []
         self._workers: list[subprocess.Popen[bytes]] = []
+        self._driver: subprocess.Popen[bytes] | None = None
         self._ports = {name: _free_port() for name in ("postgres", "master", "thrift", "ui")}
         self._database = Path()
+
+    @property
+    def _master(self) -> str:
+        return f"spark://{HOST}:{self._ports['master']}"
 
     @property
     def variables(self) -> dict[str, str]:
@@ -76,7 +81,6 @@ class LocalCluster:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._start_postgres()
-            master = f"spark://{HOST}:{self._ports['master']}"
             self._start(
                 "master",
                 [
@@ -87,8 +91,7 @@ class LocalCluster:
             self._await("the master", lambda: _answers(self._ports["master"]))
             for _ in range(self.worker_count):
                 self.start_worker()
-            self._start("thrift", self._thrift(master))
-            self._await("the Thrift server", lambda: _answers(self._ports["thrift"]))
+            self.start_thrift()
         except BaseException:
             self._stop()
             raise
@@ -111,16 +114,24 @@ class LocalCluster:
                 [
                     *("spark-class", "org.apache.spark.deploy.worker.Worker", "-c", "1"),
                     *("-m", "2g", "-h", HOST, "--webui-port", "0"),
-                    f"spark://{HOST}:{self._ports['master']}",
+                    self._master,
                 ],
             )
         )
 
+    def start_thrift(self) -> None:
+        """Start the Thrift server, which is Spark's driver."""
+        self._driver = self._start("thrift", self._thrift())
+        self._await("the Thrift server", lambda: _answers(self._ports["thrift"]))
+
     def kill_worker(self) -> None:
         """Kill the oldest worker, as a machine that fails; its executor ends with it."""
-        worker = next(each for each in self._workers if each.poll() is None)
-        os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
+        _kill(next(each for each in self._workers if each.poll() is None))
+
+    def kill_thrift(self) -> None:
+        """Kill the Thrift server in the middle of what it does."""
+        if self._driver is not None:
+            _kill(self._driver)
 
     def executors(self) -> list[Executor]:
         """What each executor has done so far, lost ones too, by the API of Spark's driver."""
@@ -177,7 +188,7 @@ class LocalCluster:
             time.sleep(0.5)
         raise ClusterMissing("PostgreSQL makes no database: look at its log")
 
-    def _thrift(self, master: str) -> list[str]:
+    def _thrift(self) -> list[str]:
         jars = f"{self._jar}:{POSTGRES_DRIVER}:{_services(self.folder)}"
         configured = {
             **STARTED_WITH,
@@ -199,7 +210,7 @@ class LocalCluster:
             part for name, value in configured.items() for part in ("--conf", f"{name}={value}")
         ]
         return [
-            *("spark-submit", "--master", master, "--driver-memory", "3g"),
+            *("spark-submit", "--master", self._master, "--driver-memory", "3g"),
             *("--executor-memory", "1500m", "--executor-cores", "1"),
             *("--driver-class-path", jars, *options),
             *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"),
@@ -255,6 +266,11 @@ class LocalCluster:
         self._processes.clear()
         if self._database != Path():
             shutil.rmtree(self._database, ignore_errors=True)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _spark_of(tools: Path) -> tuple[Path, Path]:

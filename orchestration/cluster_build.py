@@ -11,7 +11,7 @@ import dagster as dg
 from cluster.catalog import mended_by_people, open_catalog
 from cluster.marts import begin_build, fetch_marts, models_to_fetch
 from cluster.raw_tables import Copied, copy_raw, forget_builds_on_cluster
-from cluster.spark import check_spark
+from cluster.spark import check_spark, connected
 from ingestion.settings import Settings
 from orchestration.audit import built_by_dbt, keys_asked, outcome_of
 from orchestration.dagster_internals import check_of_test
@@ -47,7 +47,12 @@ def built_on_cluster(
     context.log.info("copied %s rows of %s loads to Iceberg", f"{copied.rows:,}", copied.loads)
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     arguments += ["--full-refresh"] if is_full_refresh else []
-    written = yield from built_by_dbt(dbt, arguments, context, settings, manifest)
+    try:
+        written = yield from built_by_dbt(dbt, arguments, context, settings, manifest)
+    except dg.Failure:
+        # If the server has died, this says so: the failures of dbt are many then, and none does.
+        with connected(settings):
+            raise
     if is_raw_rewritten and copied.is_again:
         # Before the warehouse forgets that it is due: a run that dies here does it again.
         dbt.cli(FORGET_SNAPSHOTS, target_path=dbt_target(settings)).wait()

@@ -84,6 +84,8 @@ def _be_dbt(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    # A Popen gives a program the default, and Python ignores it when it starts.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = list(arguments)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,14 @@ from warehouse.sql import literal
 
 HISTORIES = int(os.environ.get("FOOTFALL_CLUSTER_HISTORIES", "20"))
 TOOLS = Path(sys.prefix)
+
+#: What somebody drops by hand: raw rows, and a model of each kind.
+DROPPED = (
+    ("raw", "refused"),
+    ("staging", "stg_footfall__events"),
+    ("marts", "fct_sessions"),
+    ("marts", "fct_daily_actives"),
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -80,13 +90,10 @@ class Twins:
                     "".join(json.dumps(line) + "\n" for line in file.lines)
                 )
 
-    def nightly(self) -> None:
-        """One nightly run of each, of the same loads: no event is later than its load."""
-        for settings in (self.here, self.there):
-            done = run_module("orchestration", "nightly", environment=environment(settings))
-            assert done.returncode == 0, done.stdout + done.stderr
-            if settings is self.here:
-                self._give_loads()
+    def nightly_here(self) -> None:
+        """A nightly run here; both have its loads, as no event is later than its load."""
+        succeed(self.here, "nightly")
+        self._give_loads()
 
     def _give_loads(self) -> None:
         with connect(self.there) as connection:
@@ -109,18 +116,22 @@ class Twins:
     def erase(self, user: str) -> None:
         """Take a person out of both."""
         for settings in (self.here, self.there):
-            done = run_module(
-                "orchestration",
-                "erase-person",
-                "--user-id",
-                user,
-                environment=environment(settings),
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+            succeed(settings, "erase-person", "--user-id", user)
 
     def differences(self) -> list[str]:
         """What the published files say differently."""
         return differences(self.here.published, self.there.published)
+
+
+def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What a program of a home does and says, whatever it ends with."""
+    return run_module("orchestration", *arguments, environment=environment(settings))
+
+
+def succeed(settings: Settings, *arguments: str) -> None:
+    """The same, of one that must end well."""
+    done = run(settings, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -140,18 +151,32 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
 def test_three_nights_and_an_erasure_are_the_same_on_both(
     cluster: LocalCluster, tmp_path: Path
 ) -> None:
-    """Late events, resent ones and merged people among them; a worker is lost in the last night."""
+    """Late events, resent ones and merged people among them.
+
+    Before the second night tables are dropped by hand, in a third one the Thrift server dies, and
+    in the last a worker is lost.
+    """
     golden_days = [History([golden.load(day)]) for day in golden.DAYS]
     history = side_by_side([*golden_days, *random_histories(seed=26, count=HISTORIES)])
     twins = Twins(tmp_path, cluster)
     for number, files in enumerate(history.loads, 1):
         twins.land(files)
-        is_last = number == len(history.loads)
-        loss = threading.Timer(30, cluster.kill_worker)
-        if is_last:
-            loss.start()
-        twins.nightly()
-        loss.cancel()
+        if number == 2:
+            catalog = open_catalog(twins.there)
+            for table in DROPPED:
+                catalog.purge_table(table)
+        twins.nightly_here()
+        if number == len(history.loads) - 1:
+            with happening(cluster.kill_thrift, after=90):
+                failed = run(twins.there, "nightly")
+            assert failed.returncode == 1
+            assert "does not answer" in failed.stdout + failed.stderr
+            cluster.start_thrift()
+        if number == len(history.loads):
+            with happening(cluster.kill_worker, after=30):
+                succeed(twins.there, "nightly")
+        else:
+            succeed(twins.there, "nightly")
         tell(cluster, f"load {number} of {len(history.loads)}")
         assert twins.differences() == []
     ran = cluster.executors()
@@ -196,6 +221,18 @@ def test_a_spark_that_cannot_build_is_told_from_one_that_can(
     for _ in range(cluster.worker_count):
         cluster.start_worker()
     check_spark(settings)
+
+
+@contextmanager
+def happening(what: Callable[[], None], after: float) -> Iterator[None]:
+    """Something happens so many seconds after the beginning."""
+    timer = threading.Timer(after, what)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def tell(cluster: LocalCluster, what: str) -> None:
