@@ -51,39 +51,40 @@ create or replace macro is_same(found, wanted) as case
     else comparable(found) = wanted
 end;
 
--- A text that sorts like the number in a value, exact at any length; null if it is not a number.
-create or replace macro number_rank(value) as case
+-- A text that sorts like the number in a value, exact at any length; null if it is not a number. same is
+-- comparable(value).
+create or replace macro number_rank(value, same) as case
     when not regexp_full_match(value, '{number}') then null
-    when comparable(value) = '0' then '1'
+    when same = '0' then '1'
     when value like '-%'
         then '0'
             || lpad(
                 cast(
                     50000000000
-                    - length(regexp_extract(comparable(value), '^-?([0-9]+)', 1))
-                    - cast(regexp_extract(comparable(value), 'e(.+)$', 1) as bigint) as varchar
+                    - length(regexp_extract(same, '^-?([0-9]+)', 1))
+                    - cast(regexp_extract(same, 'e(.+)$', 1) as bigint) as varchar
                 ),
                 12, '0'
             )
             || translate(
-                regexp_extract(comparable(value), '^-?([0-9]+)', 1), '0123456789', '9876543210'
+                regexp_extract(same, '^-?([0-9]+)', 1), '0123456789', '9876543210'
             )
             || '~'
     else '2'
         || lpad(
             cast(
                 50000000000
-                + length(regexp_extract(comparable(value), '^-?([0-9]+)', 1))
-                + cast(regexp_extract(comparable(value), 'e(.+)$', 1) as bigint) as varchar
+                + length(regexp_extract(same, '^-?([0-9]+)', 1))
+                + cast(regexp_extract(same, 'e(.+)$', 1) as bigint) as varchar
             ),
             12, '0'
         )
-        || regexp_extract(comparable(value), '^-?([0-9]+)', 1)
+        || regexp_extract(same, '^-?([0-9]+)', 1)
 end;
 
 -- The rank of a value that a condition compares by order; null for other conditions.
-create or replace macro order_rank(comparison, value) as case
-    when comparison in ('>', '>=', '<', '<=') then number_rank(value)
+create or replace macro order_rank(comparison, value, same) as case
+    when comparison in ('>', '>=', '<', '<=') then number_rank(value, same)
 end;
 
 -- Whether a value of an event meets a condition of steps_read. same is comparable(wanted), and the

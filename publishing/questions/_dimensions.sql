@@ -165,8 +165,13 @@ filters_valued as (
 
     select
         *,
-        condition_value(comparison, written_value) as wanted
-    from filters_split
+        comparable(wanted) as same_value
+    from (
+        select
+            *,
+            condition_value(comparison, written_value) as wanted
+        from filters_split
+    ) as values_written
 
 )
 
@@ -175,8 +180,9 @@ select
     filters_valued.dimension,
     filters_valued.comparison,
     filters_valued.wanted,
-    comparable(filters_valued.wanted) as same_value,
-    order_rank(filters_valued.comparison, filters_valued.wanted) as wanted_rank,
+    filters_valued.same_value,
+    order_rank(filters_valued.comparison, filters_valued.wanted, filters_valued.same_value)
+        as wanted_rank,
     case
         when filters_listed.filter is null then 'a filter is empty; write filters := [''source_id=web'']'
         when filters_valued.dimension is null

@@ -292,8 +292,8 @@ select
     property_name,
     comparison,
     property_value,
-    comparable(property_value) as same_value,
-    order_rank(comparison, property_value) as wanted_rank,
+    same_value,
+    order_rank(comparison, property_value, same_value) as wanted_rank,
     case
         when mistake is not null then mistake
         when property_name like '{trait}%'
@@ -305,7 +305,12 @@ select
                 || 'marts.dim_events, and cart.total for total inside of cart'
     end as mistake
 
-from conditions_checked;
+from (
+    select
+        *,
+        comparable(property_value) as same_value
+    from conditions_checked
+) as conditions_compared;
 
 -- The conditions of steps and of filters. A filter is one more condition of every alternative.
 create or replace macro conditions_read(steps, filters) as table
@@ -441,7 +446,7 @@ values_ranked as (
 
     select
         *,
-        order_rank(comparison, found) as found_rank
+        order_rank(comparison, found, comparable(found)) as found_rank
     from values_found
 
 ),

@@ -108,7 +108,7 @@ conditions_met as (
     from (
         select
             *,
-            order_rank(comparison, found_text) as found_rank
+            order_rank(comparison, found_text, comparable(found_text)) as found_rank
         from conditions_found
     ) as conditions_ranked
     where meets(found_text, comparison, property_value, same_value, found_rank, wanted_rank)

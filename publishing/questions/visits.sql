@@ -80,7 +80,15 @@ sessions_found as (
 
     select session_id
     from values_found
-    where meets(found, comparison, wanted, same_value, order_rank(comparison, found), wanted_rank)
+    where
+        meets(
+            found,
+            comparison,
+            wanted,
+            same_value,
+            order_rank(comparison, found, comparable(found)),
+            wanted_rank
+        )
     group by session_id, event_id
     having count(distinct filter_number) = len(try_cast(filters as varchar[]))
 

@@ -350,8 +350,9 @@ def test_conditions_order_exact_numbers_and_else_texts(
     for sign in SIGN_OF:
         for wanted in ORDERED:
             found = published.execute(
-                "select list(meets(found, $1, $2, comparable($2), order_rank($1, found),"
-                " order_rank($1, $2)) order by place) from"
+                "select list(meets(found, $1, $2, comparable($2),"
+                " order_rank($1, found, comparable(found)),"
+                " order_rank($1, $2, comparable($2))) order by place) from"
                 " (select unnest($3::varchar[]) as found, unnest(range(len($3))) as place)",
                 [sign, wanted, [*ORDERED, None]],
             ).fetchone()
