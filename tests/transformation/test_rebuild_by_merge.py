@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import jinja2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.settings import Settings
@@ -69,6 +69,7 @@ def merged(
 
 @pytest.mark.parametrize("keys", [("person_id",), ("person_id", "source_id")])
 @pytest.mark.parametrize("rebuild_from", [None, "began_at"])
+@settings(max_examples=30)
 @given(stored=rows, selected=rows, touched=touches)
 def test_touched_rows_go_and_selected_ones_come(
     keys: tuple[str, ...],
