@@ -52,15 +52,17 @@ _TRAITS: Final = {
     "accounts": ("dimension_account_traits", ACCOUNT_TRAIT),
 }
 #: The value of an event of events_described in a dimension, which the SQL names after the colon. Of
-#: a table alone, dimensions of the others have no value; accounts are read with the events. Of
-#: columns, only those have one, because a prefix costs planning.
-_VALUE_OF: Final = re.compile(r"\{value_of(?:_(events|sessions|persons|columns))?:(.+?)\}")
+#: a table alone, dimensions of the others have no value; accounts are read with the events.
+_VALUE_OF: Final = re.compile(r"\{value_of(?:_(events|sessions|persons))?:(.+?)\}")
 _PROPERTY_OF_EVENT: Final = """event_text(
     events.event_type, events.page_path, events.page_url, events.referrer, events.properties,
     events.context, {name}
 )"""
 #: The same for a property alone.
 _PROPERTY_OF: Final = re.compile(r"\{property_of:(.+?)\}")
+#: The same for the dimension of a condition. After the colon are the dimension and the steps of the
+#: question, whose conditions may all be about the same.
+_FOUND_OF: Final = re.compile(r"\{found_of:(.+?), (.+?)\}")
 _MEMBER_OF_EVENT: Final = (
     "case when list_contains(events.dimension_cohorts, {name}) then 'member' end"
 )
@@ -117,6 +119,7 @@ def install(
 def macros() -> dict[str, str]:
     """Name of a macro → its create statement. Macros that others use come first."""
     text = "\n".join(path.read_text() for path in sorted(FOLDER.glob("*.sql")))
+    text = _FOUND_OF.sub(lambda found: _found_of(found[1], found[2]), text)
     text = _VALUE_OF.sub(lambda found: _value_of(found[2], found[1]), text)
     text = _PROPERTY_OF.sub(lambda found: _PROPERTY_OF_EVENT.format(name=found[1]), text)
     text = _VISIT_VALUE_OF.sub(lambda found: _visit_value_of(found[1]), text)
@@ -161,24 +164,36 @@ def _dimensions() -> dict[str, str]:
     }
 
 
-def _value_of(dimension: str, table: str | None) -> str:
-    all_tables = ("events", *_OTHERS)
-    tables = {
-        None: all_tables,
-        "columns": all_tables,
-        "events": ("events", "accounts"),
-    }.get(table, (table,))
+def _found_of(dimension: str, steps: str) -> str:
+    """The value in the one column or property that all conditions are about, else in any dimension.
+
+    A name that the optimizer knows stands in many places, so traits and cohorts are left out.
+    """
+    return f"""case
+            when is_of_one_property({steps}, filters)
+                then {{property_of:first_property({steps}, filters)}}
+            when is_of_one_column({steps}, filters) then {_column_of("first_column(filters)")}
+            else {{value_of:{dimension}}}
+        end"""
+
+
+def _column_of(dimension: str, table: str | None = None) -> str:
+    tables = _tables_of(table)
     columns = " ".join(
         f"when {literal(name)} then "
         + (
             f"cast({column} as varchar)"
-            if column.startswith("events." if table in (None, "columns") else f"{table}.")
+            if column.startswith(f"{table or 'events'}.")
             else f"events.dimension_{name}"
         )
         for name, column in DIMENSIONS.items()
         if column.split(".")[0] in tables
     )
-    value = f"case {dimension} {columns} end"
+    return f"case {dimension} {columns} end"
+
+
+def _value_of(dimension: str, table: str | None) -> str:
+    value = _column_of(dimension, table)
     name = f"substr({dimension}, strpos({dimension}, '.') + 1)"
     cohort = f"substr({dimension}, {len(COHORT) + 1})"
     prefixed = {
@@ -189,9 +204,15 @@ def _value_of(dimension: str, table: str | None) -> str:
         traits = f"{of}.traits" if of == table else f"events.{column}"
         prefixed[prefix] = (of, f"property_text({traits}, {name})")
     for prefix, (of, found) in prefixed.items():
-        if of in tables and table != "columns":
+        if of in _tables_of(table):
             value = f"case when {dimension} like '{prefix}%' then {found} else {value} end"
     return value
+
+
+def _tables_of(table: str | None) -> tuple[str, ...]:
+    if table is None:
+        return ("events", *_OTHERS)
+    return ("events", "accounts") if table == "events" else (table,)
 
 
 def _of_visits() -> list[str]:

@@ -203,6 +203,7 @@ from filters_listed
 left join filters_valued
     on filters_listed.filter_number = filters_valued.filter_number;
 
+-- The steps of a question as one text; null if they are no list.
 create or replace macro text_of(steps) as array_to_string(try_cast(steps as varchar[]), ' ');
 
 -- The column that the first filter names, and the property that it names, or else the first condition of
@@ -284,10 +285,7 @@ properties_unfound as (
     from marts.fct_events as events
     cross join properties_unlisted
     where
-        event_text(
-            events.event_type, events.page_path, events.page_url, events.referrer,
-            events.properties, events.context, properties_unlisted.property
-        ) is not null
+        {property_of:properties_unlisted.property} is not null
 
 ),
 

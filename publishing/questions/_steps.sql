@@ -253,10 +253,7 @@ properties_found as (
         on events.event_name = events_unlisted.event_name
 
     where
-        event_text(
-            events.event_type, events.page_path, events.page_url, events.referrer,
-            events.properties, events.context, events_unlisted.property_name
-        ) is not null
+        {property_of:events_unlisted.property_name} is not null
 
 ),
 
@@ -422,13 +419,7 @@ values_found as (
         conditions.property_value,
         conditions.same_value,
         conditions.wanted_rank,
-        case
-            when is_of_one_property([coalesce(action, '*')], filters)
-                then {property_of:first_property([coalesce(action, '*')], filters)}
-            when is_of_one_column([coalesce(action, '*')], filters)
-                then {value_of_columns:first_column(filters)}
-            else {value_of:conditions.dimension}
-        end as found
+        {found_of:conditions.dimension, [coalesce(action, '*')]} as found
 
     from events_described(filters) as events
 

@@ -73,12 +73,7 @@ conditions_found as (
         conditions.same_value,
         conditions.wanted_rank,
         case
-            when conditions.comparison is null then null
-            when is_of_one_property(steps, filters)
-                then {property_of:first_property(steps, filters)}
-            when is_of_one_column(steps, filters)
-                then {value_of_columns:first_column(filters)}
-            else {value_of:conditions.dimension}
+            when conditions.comparison is not null then {found_of:conditions.dimension, steps}
         end as found_text,
         {value_of_events:cast("by" as varchar)} as breakdown_value
 

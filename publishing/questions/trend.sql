@@ -27,12 +27,10 @@ with events_read as materialized (
         case
             when property is not null
                 then number_of(
-                    event_text(
-                        event_type, page_path, page_url, referrer, properties, context, property
-                    )
+                    {property_of:property}
                 )
         end as number
-    from events_acted(event, source, filters, "by", actor := actor)
+    from events_acted(event, source, filters, "by", actor := actor) as events
     where is_asked(reporting_date(occurred_at), since, until)
 
 ),

@@ -63,13 +63,7 @@ values_found as (
         filters_meant.wanted,
         filters_meant.same_value,
         filters_meant.wanted_rank,
-        case
-            when is_of_one_property(['*'], filters)
-                then {property_of:first_property(['*'], filters)}
-            when is_of_one_column(['*'], filters)
-                then {value_of_columns:first_column(filters)}
-            else {value_of:filters_meant.dimension}
-        end as found
+        {found_of:filters_meant.dimension, ['*']} as found
     from events_described(filters) as events
     cross join filters_meant
     where not filters_of_visits(filters) and may_be_in_visits(events.occurred_at, since)

@@ -48,7 +48,7 @@ def merged(
             "existing_relation": lambda name: name,
         },
     )
-    statement = template.module.rebuild_by_merge(  # type: ignore[attr-defined]
+    statement = vars(template.module)["rebuild_by_merge"](
         "stored", "selected", [{"name": name} for name in COLUMNS]
     )
     with duckdb.connect() as connection:
